@@ -1,0 +1,124 @@
+"""Specs of the data, their preparation and their augmentation."""
+
+from typing import Literal
+
+from featlearn.config.base import (
+    Count,
+    Fraction,
+    KindSpec,
+    NonNegative,
+    Positive,
+    Probability,
+    Spec,
+)
+
+Fit = Literal["exact", "crop", "pad", "resize"]
+Colour = Literal["keep", "grey", "rgb"]
+
+
+class DataSpec(Spec, frozen=True, kw_only=True):
+    """Where the images come from and what shape they are given.
+
+    `source` is a known set's name, a folder or zip of images, or an IDX, NPY or
+    NPZ file. `size` is (height, width); `fit` says what becomes of an image of
+    another size. `crops` draws that many random crops of `size` from every image,
+    once, and makes them the data set; it needs `fit = "crop"`. `hold_out` is the
+    fraction of the training images kept for early stopping, `test` the fraction
+    of a source without a test split that is set apart for evaluation; `limit`
+    takes that many training images.
+    """
+
+    source: str
+    size: tuple[Count, Count] | None = None
+    fit: Fit = "exact"
+    colour: Colour = "keep"
+    crops: Count | None = None
+    hold_out: Fraction = 0.05
+    test: Fraction = 0.2
+    limit: Count | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse keys that need one another."""
+        if self.crops is not None and (self.fit != "crop" or self.size is None):
+            raise ValueError('`data.crops` needs `data.fit = "crop"` and `data.size`')
+        if self.fit != "exact" and self.size is None:
+            raise ValueError(f'`data.fit = "{self.fit}"` needs `data.size`')
+
+
+class ContrastSpec(KindSpec, frozen=True, kw_only=True, tag="contrast"):
+    """Per image: subtract its mean, divide by its standard deviation."""
+
+    floor: Positive = 0.01
+
+
+class StandardizeSpec(KindSpec, frozen=True, kw_only=True, tag="standardize"):
+    """Per pixel: subtract the mean over the training images, divide by the deviation."""
+
+    floor: Positive = 0.01
+
+
+class ZCASpec(KindSpec, frozen=True, kw_only=True, tag="zca"):
+    """Whiten, and turn back to the axes of the pixels."""
+
+    eps: Positive = 0.1
+
+
+class PCASpec(KindSpec, frozen=True, kw_only=True, tag="pca"):
+    """Project on the principal components and whiten; `keep` is a count or a share of variance."""
+
+    keep: Count | Positive = 0.99
+    eps: Positive = 1e-6
+
+    def __post_init__(self) -> None:
+        """A share of variance is at most 1."""
+        if isinstance(self.keep, float) and self.keep > 1:
+            raise ValueError(
+                f"`keep` is a whole number of components or a share in (0, 1]; got {self.keep}"
+            )
+
+
+PreprocessSpec = ContrastSpec | StandardizeSpec | ZCASpec | PCASpec
+
+
+class ShiftSpec(KindSpec, frozen=True, kw_only=True, tag="shift"):
+    """Move by up to `pixels` along each axis."""
+
+    pixels: NonNegative = 2.0
+
+
+class RotateSpec(KindSpec, frozen=True, kw_only=True, tag="rotate"):
+    """Turn by up to `degrees` either way."""
+
+    degrees: NonNegative = 10.0
+
+
+class ScaleSpec(KindSpec, frozen=True, kw_only=True, tag="scale"):
+    """Grow or shrink by a factor drawn from [1 - amount, 1 + amount]."""
+
+    amount: Fraction = 0.1
+
+
+class FlipSpec(KindSpec, frozen=True, kw_only=True, tag="flip"):
+    """Mirror left and right with this probability."""
+
+    rate: Probability = 0.5
+
+
+class ElasticSpec(KindSpec, frozen=True, kw_only=True, tag="elastic"):
+    """Displace by a smooth random field (Simard et al. 2003).
+
+    `alpha` is the root mean square displacement and `sigma` the smoothing of
+    the field, both in pixels.
+    """
+
+    alpha: NonNegative = 1.0
+    sigma: Positive = 4.0
+
+
+class CropSpec(KindSpec, frozen=True, kw_only=True, tag="crop"):
+    """Pad by `pixels` on every side and cut a random window of the old size."""
+
+    pixels: Count = 4
+
+
+AugmentSpec = ShiftSpec | RotateSpec | ScaleSpec | FlipSpec | ElasticSpec | CropSpec

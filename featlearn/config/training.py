@@ -1,0 +1,178 @@
+"""Specs of training: optimisers, learning rates, schedules, heads."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from featlearn.config.base import (
+    Count,
+    Fraction,
+    KindSpec,
+    Name,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    Spec,
+)
+from featlearn.config.data import AugmentSpec
+
+
+class OptimizerBase(KindSpec, frozen=True, kw_only=True):
+    """What every optimiser shares: its learning rate and weight decay."""
+
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 0.0
+
+
+class SGDSpec(OptimizerBase, frozen=True, kw_only=True, tag="sgd"):
+    """Stochastic gradient descent, with (Nesterov) momentum."""
+
+    momentum: Fraction = 0.9
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        """Nesterov's step is a step of momentum."""
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("`nesterov` needs a `momentum` above 0")
+
+
+class AdaGradSpec(OptimizerBase, frozen=True, kw_only=True, tag="adagrad"):
+    """AdaGrad (Duchi et al. 2011)."""
+
+    eps: Positive = 1e-10
+
+
+class RMSpropSpec(OptimizerBase, frozen=True, kw_only=True, tag="rmsprop"):
+    """RMSprop (Tieleman & Hinton 2012)."""
+
+    alpha: Fraction = 0.99
+    momentum: Fraction = 0.0
+    eps: Positive = 1e-8
+
+
+class AdamSpec(OptimizerBase, frozen=True, kw_only=True, tag="adam"):
+    """Adam (Kingma & Ba 2015)."""
+
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: Positive = 1e-8
+
+
+class AdamWSpec(OptimizerBase, frozen=True, kw_only=True, tag="adamw"):
+    """AdamW: decay apart from the gradient (Loshchilov & Hutter 2019)."""
+
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: Positive = 1e-8
+
+
+OptimizerSpec = SGDSpec | AdaGradSpec | RMSpropSpec | AdamSpec | AdamWSpec
+
+
+class ConstantSpec(KindSpec, frozen=True, kw_only=True, tag="constant"):
+    """The same learning rate throughout, after `warmup` steps from zero."""
+
+    warmup: NonNegativeInt = 0
+
+
+class StepSpec(KindSpec, frozen=True, kw_only=True, tag="step"):
+    """Multiply by `factor` at the end of every `every` epochs."""
+
+    every: Count
+    factor: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1
+
+
+class CosineSpec(KindSpec, frozen=True, kw_only=True, tag="cosine"):
+    """Half a cosine down to `floor` times the rate, after `warmup` steps from zero."""
+
+    warmup: NonNegativeInt = 0
+    floor: Fraction = 0.0
+
+
+class OneCycleSpec(KindSpec, frozen=True, kw_only=True, tag="one-cycle"):
+    """Up over the first `rise` of the steps, then down to almost nothing (Smith 2018)."""
+
+    rise: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.3
+    start: Fraction = 0.04
+    floor: Fraction = 1e-4
+
+
+class PlateauSpec(KindSpec, frozen=True, kw_only=True, tag="plateau"):
+    """Multiply by `factor` when the held-out loss has not fallen for `patience` epochs."""
+
+    patience: Count = 3
+    factor: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.3
+
+
+ScheduleSpec = ConstantSpec | StepSpec | CosineSpec | OneCycleSpec | PlateauSpec
+Precision = Literal["float32", "bfloat16"]
+
+
+class LoopSpec(Spec, frozen=True, kw_only=True):
+    """What pre-training and fine-tuning share.
+
+    `rate` is the schedule of the learning rate, `clip` bounds the norm of the
+    gradient, `patience` stops after that many epochs without a better held-out
+    loss and keeps the best weights. `precision = "bfloat16"` computes products
+    under autocast; weights stay in float32.
+    """
+
+    epochs: Count = 5
+    batch: Count = 128
+    optimizer: OptimizerSpec = msgspec.field(default_factory=AdamWSpec)
+    rate: ScheduleSpec = msgspec.field(default_factory=ConstantSpec)
+    clip: Positive | None = None
+    patience: Count | None = None
+    precision: Precision = "float32"
+    augment: tuple[AugmentSpec, ...] = ()
+
+
+class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
+    """Unsupervised training of the stages.
+
+    `fit_samples` is how many training images the standardisation of a stage's
+    input, whitening and batch statistics are fitted on. `joint_epochs` are those
+    of the joint part of greedy-then-joint; `through` lets the joint gradient flow
+    into lower stages.
+    """
+
+    schedule: Literal["greedy", "joint", "greedy-then-joint"] = "greedy"
+    joint_epochs: Count | None = None
+    through: bool = False
+    fit_samples: Count = 10_000
+
+    def __post_init__(self) -> None:
+        """Refuse keys that the schedule would ignore."""
+        if self.joint_epochs is not None and self.schedule != "greedy-then-joint":
+            raise ValueError('`joint_epochs` belongs to `schedule = "greedy-then-joint"`')
+        if self.through and self.schedule == "greedy":
+            raise ValueError("`through` belongs to a joint schedule")
+
+
+class ClassificationSpec(KindSpec, frozen=True, kw_only=True, tag="classification"):
+    """Softmax over the classes, on the last stage's output.
+
+    `hidden` lists the widths of hidden layers between (none: a linear head),
+    `smoothing` is label smoothing, `classes` is taken from the labels if absent.
+    """
+
+    hidden: tuple[Count, ...] = ()
+    dropout: Fraction = 0.0
+    smoothing: Fraction = 0.0
+    classes: Count | None = None
+    name: Name = "out"
+
+
+HeadSpec = ClassificationSpec
+
+
+class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
+    """Supervised training of a head, and of the stages above `freeze`.
+
+    `stack_lr` multiplies the learning rate of the stages, `steps` is the least
+    number of steps, whatever the number of labels: epochs are added until it is
+    reached.
+    """
+
+    head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
+    freeze: NonNegativeInt = 0
+    stack_lr: NonNegative = 1.0
+    steps: NonNegativeInt = 0

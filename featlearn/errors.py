@@ -1,0 +1,58 @@
+"""What can go wrong by a user's hand, each with the exit code of a command."""
+
+from typing import ClassVar
+
+
+class FeatlearnError(Exception):
+    """Something a user can mend; its text is one sentence that says how."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(FeatlearnError):
+    """A name, an option or a path on the command line that does not exist."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RecipeError(FeatlearnError):
+    """A recipe with an unknown key, a wrong value or parts that do not fit."""
+
+
+class ShapeError(FeatlearnError):
+    """A tensor or an image of another shape than was expected."""
+
+
+class DataError(FeatlearnError):
+    """A data set that is missing, broken, unsafe or unfit for what was asked."""
+
+
+class CheckpointError(FeatlearnError):
+    """A model, checkpoint or run directory that cannot be used."""
+
+
+class TrainingError(FeatlearnError):
+    """Training that went wrong, such as a loss that is no longer finite."""
+
+
+class DeviceError(FeatlearnError):
+    """A device that was asked for and is not there."""
+
+
+class MissingExtraError(FeatlearnError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        """Name the package and the command that installs it."""
+        super().__init__(
+            f"{package} is not installed; install it with `pip install 'featlearn[{extra}]'`"
+        )
+
+
+class Interrupted(FeatlearnError):
+    """A run stopped by a signal, after its checkpoint was written."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        """Keep the signal, which decides the exit code (128 + number)."""
+        super().__init__(message)
+        self.signal_number = signal_number

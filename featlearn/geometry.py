@@ -1,0 +1,73 @@
+"""Sizes of windows that slide over a plane: pure integers, no tensors."""
+
+from typing import Literal, NamedTuple
+
+from featlearn.errors import ShapeError
+
+Padding = Literal["valid", "same"]
+
+
+class MapShape(NamedTuple):
+    """The shape of one sample: maps (channels), height and width."""
+
+    maps: int
+    height: int
+    width: int
+
+    @property
+    def units(self) -> int:
+        """How many numbers one sample holds."""
+        return self.maps * self.height * self.width
+
+    def __str__(self) -> str:
+        """Write the shape as it is said: `16 maps of 11x11`."""
+        return f"{self.maps} map{'s' * (self.maps != 1)} of {self.height}x{self.width}"
+
+
+def output_size(size: int, *, window: int, stride: int, padding: Padding) -> int:
+    """Count the positions of a window along one axis.
+
+    Args:
+        size: Length of the axis.
+        window: Side of the window.
+        stride: Step between windows.
+        padding: `valid` keeps every window inside; `same` gives
+            `ceil(size / stride)` positions and pads with what is missing.
+
+    Returns:
+        The number of positions, at least 1.
+
+    Raises:
+        ShapeError: If a valid window is larger than the axis.
+    """
+    if window < 1 or stride < 1:
+        raise ShapeError(f"window and stride must be >= 1; got {window} and {stride}")
+    if padding == "same":
+        return -(-size // stride)
+    if window > size:
+        raise ShapeError(f"a window of {window} does not fit into {size}")
+    return (size - window) // stride + 1
+
+
+def pads(size: int, *, window: int, stride: int, padding: Padding) -> tuple[int, int]:
+    """Give the zeros to add before and after one axis.
+
+    With `same` padding the total is shared evenly, the odd one after, so that
+    a window of odd size and stride 1 is centred on its output position.
+    """
+    if padding == "valid":
+        return 0, 0
+    count = output_size(size, window=window, stride=stride, padding=padding)
+    total = max((count - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def window_output(
+    shape: MapShape, *, size: int, stride: int, padding: Padding, maps: int | None = None
+) -> MapShape:
+    """Shape after a square window slid over a sample of `shape`."""
+    return MapShape(
+        shape.maps if maps is None else maps,
+        output_size(shape.height, window=size, stride=stride, padding=padding),
+        output_size(shape.width, window=size, stride=stride, padding=padding),
+    )
