@@ -1,0 +1,206 @@
+"""Reading recipes from files and from the package, and writing them."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import tomli_w
+
+from featlearn.config import schema
+from featlearn.config.overrides import Override, apply_overrides
+from featlearn.config.recipe import Recipe
+from featlearn.config.validate import Problem, validate
+from featlearn.errors import RecipeError, UsageError
+
+KNOWN_SETS = ("digits", "photographs", "mnist", "fashion-mnist")
+"""Data sources that are names and never a path beside the recipe."""
+
+MAX_BYTES = 1_000_000
+"""Longest recipe that is read: a larger file is something else."""
+
+_SHIPPED = "featlearn.recipes"
+_PLACE = re.compile(
+    r"^(?P<what>.*?) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL
+)
+
+
+def recipe_names() -> tuple[str, ...]:
+    """List the recipes that come with the package, in alphabetical order."""
+    files = resources.files(_SHIPPED).iterdir()
+    return tuple(sorted(file.name[:-5] for file in files if file.name.endswith(".toml")))
+
+
+def recipe_text(name: str) -> str:
+    """Give a shipped recipe as it is written, comments and all.
+
+    Raises:
+        UsageError: If there is no recipe of this name.
+    """
+    names = recipe_names()
+    if name not in names:
+        hint = schema.suggestion(name, names)
+        raise UsageError(
+            f"no recipe or file is called {name}{hint} (recipes: {', '.join(names) or 'none'})"
+        )
+    return resources.files(_SHIPPED).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load_recipe(source: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        source: Name of a shipped recipe, or the path of a TOML file or of a
+            folder (a run) that holds a `recipe.toml`. A `Path` is always a path.
+        overrides: `key=value` texts, see `apply_overrides`.
+
+    Returns:
+        The recipe. A `data.source` that is a relative path is taken from the
+        recipe's folder (from the current one if an override set it) where a
+        file or folder exists there, and made absolute.
+
+    Raises:
+        RecipeError: If the file is no recipe; the sentence names stage and key.
+        UsageError: If there is no such recipe, or an override does not fit.
+    """
+    path = _path_of(source)
+    if path is None:
+        title, text = f"recipe {source}", recipe_text(str(source))
+    else:
+        title, text = f"recipe {path}", _read(path)
+    raw = _parse(text, where="" if path is None else str(path), title=title)
+    changed, done = apply_overrides(raw, overrides)
+    result = validate(changed)
+    if isinstance(result, Problem):
+        raise _refusal(title, raw, result, done)
+    by_hand = any(override.keys[:2] == ("data", "source") for override in done)
+    folder = Path.cwd() if by_hand or path is None else path.parent
+    return _with_absolute_source(result, folder) if by_hand or path is not None else result
+
+
+def parse_recipe(text: str, *, title: str = "the recipe") -> Recipe:
+    """Read a recipe from text, such as the one stored in a model.
+
+    Raises:
+        RecipeError: If the text is no recipe; the sentence begins with `title`.
+    """
+    result = validate(_parse(text, where="", title=title))
+    if isinstance(result, Problem):
+        raise RecipeError(f"{title}: {result.text}")
+    return result
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Write a recipe as TOML, without what is as by default; reading gives it back."""
+    return tomli_w.dumps(cast("dict[str, object]", _plain(recipe)))
+
+
+def _plain(value: object) -> object:
+    """Turn specs into tables, leaving out keys that hold their default."""
+    if isinstance(value, msgspec.Struct):
+        fields = {
+            field.encode_name: _plain(getattr(value, field.name))
+            for field in msgspec.structs.fields(value)
+            if getattr(value, field.name) != _default(field)
+        }
+        tag = value.__struct_config__.tag
+        return fields if tag is None else {schema.TAG: tag, **fields}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in cast("tuple[object, ...]", value)]
+    return value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def _path_of(source: str | Path) -> Path | None:
+    """Tell a path from the name of a shipped recipe, which goes first."""
+    named = isinstance(source, str)
+    if named and source in recipe_names():
+        return None
+    path = _existing(Path(), str(source))
+    if path is None:
+        if named and not source.endswith(".toml") and len(Path(source).parts) <= 1:
+            return None
+        raise UsageError(f"there is no recipe file {source}")
+    if not path.is_dir():
+        return path
+    if not (path / "recipe.toml").is_file():
+        raise UsageError(f"{source} is a folder without a recipe.toml")
+    return path / "recipe.toml"
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    """Find a file or folder by a path relative to `folder`; any text may be asked for."""
+    try:
+        path = folder / Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
+        return None
+
+
+def _read(path: Path) -> str:
+    """Read a file that should be a recipe."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise RecipeError(f"{path} is no recipe: it is larger than {MAX_BYTES} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is no recipe: it is not UTF-8 text ({error.reason})") from None
+
+
+def _parse(text: str, *, where: str, title: str) -> dict[str, object]:
+    """Read TOML; an error names the file, the line and the column."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(_syntax_error(str(error), text, where or title)) from None
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{where or title} is not readable as TOML: {error}") from None
+
+
+def _syntax_error(message: str, text: str, where: str) -> str:
+    """Move the place from the end of tomllib's message to the front: `file:3:14: …`."""
+    found = _PLACE.match(message)
+    if found is None:
+        return f"{where}: {message}"
+    what, line, column = found.groups()
+    if line is None:
+        lines = text.rstrip().split("\n")
+        line, column = str(len(lines)), str(len(lines[-1]) + 1)
+    return f"{where}:{line}:{column}: {what[:1].lower()}{what[1:]}"
+
+
+def _refusal(
+    title: str, raw: Mapping[str, object], problem: Problem, done: Sequence[Override]
+) -> RecipeError | UsageError:
+    """Blame the override that made the problem, or the file if it was there before."""
+    before = validate(raw) if done else problem
+    if isinstance(before, Problem):
+        return RecipeError(f"{title}: {before.text}")
+    for override in reversed(done):
+        length = min(len(override.keys), len(problem.keys))
+        if override.keys[:length] == problem.keys[:length] and length:
+            return UsageError(f"--set {override.text}: {problem.text}")
+    texts = " ".join(f"--set {override.text}" for override in done)
+    return UsageError(f"{title} with {texts}: {problem.text}")
+
+
+def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:
+    """Make a source that is a path beside the recipe independent of where one stands."""
+    source = recipe.data.source
+    if source.partition(":")[0] in KNOWN_SETS:
+        return recipe
+    path = _existing(folder, source)
+    if path is None:
+        return recipe
+    data = msgspec.structs.replace(recipe.data, source=str(path.resolve()))
+    return msgspec.structs.replace(recipe, data=data)

@@ -1,0 +1,148 @@
+"""Changing single values of a recipe from the command line: `--set key=value`."""
+
+import copy
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import msgspec
+from msgspec import inspect
+
+from featlearn.config import schema
+from featlearn.config.schema import Keys
+from featlearn.config.validate import dotted, unknown_key
+from featlearn.errors import UsageError
+
+Holder = dict[str, object] | list[object]
+"""A table or a list of raw values."""
+
+
+class Override(NamedTuple):
+    """One `--set`, as it was written and where it points."""
+
+    text: str
+    keys: Keys
+
+
+def apply_overrides(
+    raw: Mapping[str, object], overrides: Sequence[str]
+) -> tuple[dict[str, object], list[Override]]:
+    """Change `raw` by `key=value` texts, in order; `raw` itself stays as it is.
+
+    A key is a path with dots. Stages are addressed by name
+    (`stages.strokes.pool.size=2`), other lists by place (`preprocess.0.floor=0.1`).
+    A value is read as TOML (`3`, `true`, `[28, 28]`, `{ kind = "max", size = 2 }`)
+    and taken as text if it is none; `none` takes an optional part away.
+
+    Raises:
+        UsageError: If a text has no `=`, or its key belongs nowhere in a recipe.
+    """
+    changed = copy.deepcopy(dict(raw))
+    done: list[Override] = []
+    for text in overrides:
+        path, found, value = text.partition("=")
+        if not found or not path.strip():
+            raise UsageError(
+                f"--set {text}: expected KEY=VALUE, such as stages.strokes.pool.size=2"
+            )
+        try:
+            keys = _assign(changed, [part.strip() for part in path.split(".")], value.strip())
+        except UsageError as error:
+            raise UsageError(f"--set {text}: {error}") from None
+        done.append(Override(text, keys))
+    return changed, done
+
+
+def _assign(raw: dict[str, object], path: list[str], text: str) -> Keys:
+    """Put a value in its place, making the tables on the way that have defaults."""
+    kind = schema.recipe_type()
+    holder: Holder = raw
+    keys: Keys = ()
+    for depth, part in enumerate(path):
+        key = _key(kind, holder, part, keys)
+        below = schema.step(kind, holder, key)
+        if below is None:
+            if isinstance(key, str):
+                raise UsageError(
+                    unknown_key(raw, (*keys, key), schema.known_keys(kind, holder)).text
+                )
+            raise UsageError(f"{dotted(keys)} has no place {key}")
+        if depth == len(path) - 1:
+            _store(holder, key, text, below)
+        else:
+            holder = _descend(kind, holder, key)
+        kind, keys = below, (*keys, key)
+    return keys
+
+
+def _key(kind: inspect.Type, holder: Holder, part: str, keys: Keys) -> str | int:
+    """Turn one part of a path into a key, or into a place in a list."""
+    if not any(
+        isinstance(member, inspect.VarTupleType | inspect.TupleType)
+        for member in schema.alternatives(kind)
+    ):
+        return part
+    items = schema.sequence(holder)
+    if keys == ("stages",):
+        names = [str(schema.at(stage, "name")) for stage in items]
+        if part not in names:
+            hint = schema.suggestion(part, names)
+            raise UsageError(f"unknown stage {part}{hint} (known: {', '.join(names)})")
+        return names.index(part)
+    if not part.isdecimal() or int(part) >= len(items):
+        places = f"0 to {len(items) - 1}" if items else "none, the list is empty"
+        raise UsageError(f"{dotted(keys)} is a list; name a place in it ({places}); got {part}")
+    return int(part)
+
+
+def _descend(kind: inspect.Type, holder: Holder, key: str | int) -> Holder:
+    """Give the table or list at `key`, made from its default if it was left out."""
+    inside = schema.at(holder, key)
+    if inside is None and isinstance(key, str):
+        field = schema.field_of(kind, holder, key)
+        default = None if field is None else _default(field)
+        inside = {} if default is None else msgspec.to_builtins(default)
+        inside = list(cast("tuple[object]", inside)) if isinstance(inside, tuple) else inside
+        _put(holder, key, inside)
+    if not isinstance(inside, dict | list):
+        raise UsageError(f"{key} is a plain value, with nothing inside")
+    return cast("Holder", inside)
+
+
+def _default(field: inspect.Field) -> object:
+    """Make what a key holds when it is left out; `None` if it must be given."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return None if field.default is msgspec.NODEFAULT else field.default
+
+
+def _store(holder: Holder, key: str | int, text: str, kind: inspect.Type) -> None:
+    """Write the value that `text` spells, or take the key away."""
+    takes_text = any(isinstance(member, inspect.StrType) for member in schema.alternatives(kind))
+    if text == "none" and schema.is_optional(kind) and not takes_text:
+        if isinstance(holder, dict):
+            holder.pop(str(key), None)
+        return
+    value = parse_value(text)
+    _put(holder, key, text if takes_text and not isinstance(value, str) else value)
+
+
+def _put(holder: Holder, key: str | int, value: object) -> None:
+    """Set one key of a table or one place of a list."""
+    if isinstance(holder, dict):
+        holder[str(key)] = value
+    else:
+        holder[int(key)] = value
+
+
+def parse_value(text: str) -> object:
+    """Read a TOML value; what is none is taken as text.
+
+    >>> parse_value("[28, 28]"), parse_value("relu")
+    ([28, 28], 'relu')
+    """
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return document["value"] if set(document) == {"value"} else text

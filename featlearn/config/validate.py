@@ -1,0 +1,137 @@
+"""From raw values to a recipe, or to a sentence that says what is wrong with them."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from featlearn.config import schema
+from featlearn.config.recipe import Recipe
+from featlearn.config.schema import Keys
+
+_PATH_KEY = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
+
+
+class Problem(NamedTuple):
+    """What is wrong with a recipe, and where."""
+
+    keys: Keys
+    text: str
+
+
+def validate(raw: Mapping[str, object]) -> Recipe | Problem:
+    """Build the recipe that `raw` describes, or say why it describes none.
+
+    Args:
+        raw: Tables, lists and plain values, as a TOML parser gives them.
+
+    Returns:
+        The recipe, or the first problem; its text names the stage and the key.
+    """
+    unusable = _unusable_number(raw, ())
+    if unusable is not None:
+        keys, text = unusable
+        return Problem(keys, f"{label(raw, keys)} {text}")
+    try:
+        return msgspec.convert(raw, Recipe)
+    except msgspec.ValidationError as error:
+        return _reworded(str(error), raw)
+
+
+def label(raw: Mapping[str, object], keys: Keys) -> str:
+    """Name a place as people do: `stage 'strokes': pool.size`."""
+    if len(keys) >= 2 and keys[0] == "stages":
+        name = schema.at(schema.at(raw.get("stages"), keys[1]), "name")
+        number = int(keys[1]) + 1
+        stage = f"stage {name!r}" if isinstance(name, str) and name else f"stage {number}"
+        return f"{stage}: {dotted(keys[2:])}" if keys[2:] else stage
+    return dotted(keys)
+
+
+def dotted(keys: Keys) -> str:
+    """Write keys as they are written after `--set`: `preprocess.0.floor`."""
+    return ".".join(str(key) for key in keys)
+
+
+def unknown_key(raw: Mapping[str, object], keys: Keys, known: tuple[str, ...]) -> Problem:
+    """Say that the last of `keys` is not known, and what is."""
+    *above, wrong = keys
+    inside = label(raw, tuple(above))
+    stage, found, path = inside.rpartition(": ")
+    if not found and len(above) == 2 and above[0] == "stages":
+        stage, path = inside, ""
+    key = f"{path}.{wrong}" if path else str(wrong)
+    hint = schema.suggestion(str(wrong), known)
+    listed = ", ".join(known) or "none"
+    text = f"unknown key {key}{hint} (known: {listed})"
+    return Problem(keys, f"{stage}: {text}" if stage else text)
+
+
+def _unusable_number(value: object, keys: Keys) -> Problem | None:
+    """Find a number that TOML can write but no run could use or save."""
+    children: list[tuple[str | int, object]] = [
+        *schema.table(value).items(),
+        *enumerate(schema.sequence(value)),
+    ]
+    for key, child in children:
+        problem = _unusable_number(child, (*keys, key))
+        if problem is not None:
+            return problem
+    if isinstance(value, float) and not math.isfinite(value):
+        return Problem(keys, f"must be a finite number; got {value}")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return Problem(keys, "must be a number of at most 64 bits")
+    return None
+
+
+def _reworded(message: str, raw: Mapping[str, object]) -> Problem:
+    """Turn msgspec's message into one that names the stage, the key and the choices."""
+    text, _, path = message.rpartition(" - at `$")
+    if not text:
+        text, path = message, ""
+    keys: Keys = tuple(
+        name or int(index) for name, index in (found.groups() for found in _PATH_KEY.finditer(path))
+    )
+    kind, value = _walk(raw, keys)
+    if text.startswith("Object contains unknown field"):
+        known = schema.known_keys(kind, value)
+        wrong = next(key for key in schema.table(value) if key not in known)
+        return unknown_key(raw, (*keys, wrong), known)
+    if text.startswith("Object missing required field"):
+        missing = text.split("`")[1]
+        wanted = schema.step(kind, value, missing)
+        wants = f"; it must be {schema.expectation(wanted)}" if wanted else ""
+        return Problem((*keys, missing), f"{label(raw, (*keys, missing))} is missing{wants}")
+    where = label(raw, keys)
+    if text.startswith(("Expected", "Invalid")):
+        wants = schema.expectation(kind, value)
+        hint = ""
+        if isinstance(value, str):
+            hint = schema.suggestion(value, _choices(kind))
+        text = f"must be {wants}; got {schema.shown(value)}{hint}"
+        return Problem(keys, f"{where} {text}" if where else f"the recipe {text}")
+    named = not where or f"`{where}." in text
+    return Problem(keys, text if named else f"{where}: {text}")
+
+
+def _walk(raw: Mapping[str, object], keys: Keys) -> tuple[msgspec.inspect.Type, object]:
+    """Go down to `keys`, in the types and in the values at once."""
+    kind, value = schema.recipe_type(), raw
+    current: object = value
+    for key in keys:
+        below = schema.step(kind, current, key)
+        assert below is not None, f"msgspec named {keys}, which no recipe has"
+        kind, current = below, schema.at(current, key)
+    return kind, current
+
+
+def _choices(kind: msgspec.inspect.Type) -> tuple[str, ...]:
+    """List the words that a value may be."""
+    return tuple(
+        str(choice)
+        for member in schema.alternatives(kind)
+        if isinstance(member, msgspec.inspect.LiteralType)
+        for choice in member.values
+    )
