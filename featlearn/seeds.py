@@ -1,6 +1,7 @@
 """Independent seeds from one: every random draw has a name of its own."""
 
 import hashlib
+import json
 
 
 def derive(seed: int, *path: int | str) -> int:
@@ -8,10 +9,13 @@ def derive(seed: int, *path: int | str) -> int:
 
     Args:
         seed: The seed of the run.
-        path: What the draw is for, such as `("noise", epoch, step)`.
+        path: What the draw is for, such as `("noise", epoch, step)`. The number 1
+            and the text "1" are different names.
 
     Returns:
         A number in [0, 2⁶³), the same on every platform and version.
     """
-    text = "/".join([str(seed), *(f"{type(part).__name__}:{part}" for part in path)])
+    parts = [part if isinstance(part, str) else int(part) for part in (seed, *path)]
+    # JSON and not a joined text: no two paths have the same spelling.
+    text = json.dumps(parts, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
