@@ -1,0 +1,1 @@
+"""The command line of featlearn: parse, call a workflow, show its result."""

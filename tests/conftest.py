@@ -1,0 +1,60 @@
+"""What the tests share: where data and Chromium are, and how many threads there are."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Small shapes are fastest, and sums the same on every machine, on one thread. Said before
+# torch is loaded, and so also to the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, with the reason."""
+    for marker in item.iter_markers("data"):
+        _find_data(*marker.args)
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture
+def data_root(request: pytest.FixtureRequest) -> Path:
+    """Give the data root; the sets in `@pytest.mark.data("mnist", …)` are there."""
+    names = [name for marker in request.node.iter_markers("data") for name in marker.args]
+    return _find_data(*names)
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an empty folder the current one, as it is for a user who starts."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def chromium() -> str:
+    """Give the path of a Chromium that can be run headless."""
+    for name in _BROWSERS:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    pytest.skip("needs Chromium; `scripts/test --browser` installs it")
+
+
+def _find_data(*names: str) -> Path:
+    """Give the data root that holds the sets `names`, or skip."""
+    given = os.environ.get("FEATLEARN_DATA")
+    if not given:
+        pytest.skip("needs FEATLEARN_DATA, the folder of data sets")
+    root = Path(given)
+    absent = [name for name in names if not (root / name).is_dir()]
+    if absent or not root.is_dir():
+        pytest.skip(f"needs {', '.join(absent) or 'data sets'} under {root}")
+    return root
