@@ -1,0 +1,62 @@
+"""`featlearn encode`."""
+
+from pathlib import Path
+
+import click
+
+from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
+
+
+@click.command(
+    "encode",
+    epilog=example(
+        "featlearn encode runs/local my-images/ --out features.npy",
+        "featlearn encode runs/local mnist:test --out codes.npy --stage strokes --what code",
+    ),
+)
+@click.argument("run", type=RunParam())
+@click.argument("source", type=SourceParam())
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write: .npy, float32, one row of features for each image.",
+)
+@click.option("--stage", help="Name of the stage. [default: the last]")
+@click.option(
+    "--what",
+    type=click.Choice(["output", "code", "pooled"]),
+    default="output",
+    show_default=True,
+    help="Which values of the stage.",
+)
+@click.option("--head", help="Take the stages as this head's fine-tuning left them.")
+@computing_options
+def command(
+    run: Path,
+    source: str,
+    out: Path,
+    stage: str | None,
+    what: str,
+    head: str | None,
+    options: Computing,
+) -> None:
+    """Write the features that RUN computes for the images of SOURCE.
+
+    Rows keep the order of the source; ids and labels are written beside.
+    """
+    options.refuse_sets("the recipe of a finished run is fixed")
+    from featlearn.workflows.encode import encode
+
+    result = encode(
+        run,
+        source,
+        root=options.root,
+        out=out,
+        stage=stage,
+        what=what,
+        head=head,
+        device=options.device,
+        threads=options.threads,
+    )
+    options.show(result)

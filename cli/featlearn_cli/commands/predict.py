@@ -1,0 +1,43 @@
+"""`featlearn predict`."""
+
+from pathlib import Path
+
+import click
+
+from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
+
+
+@click.command(
+    "predict",
+    epilog=example(
+        "featlearn predict runs/local my-images/ --out classes.csv",
+        "featlearn predict runs/local mnist:test --head control --json",
+    ),
+)
+@click.argument("run", type=RunParam())
+@click.argument("source", type=SourceParam())
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV file to write, with the probability of every class.",
+)
+@click.option("--head", help="Name of the head. [default: the only one]")
+@computing_options
+def command(run: Path, source: str, out: Path | None, head: str | None, options: Computing) -> None:
+    """Name the class of every image of SOURCE, by a head of RUN.
+
+    SOURCE is a known set, a folder or zip of images, or an IDX, NPY or NPZ file.
+    """
+    options.refuse_sets("the recipe of a finished run is fixed")
+    from featlearn.workflows.predict import predict
+
+    result = predict(
+        run,
+        source,
+        root=options.root,
+        out=out,
+        head=head,
+        device=options.device,
+        threads=options.threads,
+    )
+    options.show(result)

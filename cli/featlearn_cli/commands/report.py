@@ -1,0 +1,27 @@
+"""`featlearn report`."""
+
+from pathlib import Path
+
+import click
+
+from featlearn_cli.options import DataOptions, RunParam, data_options, example
+
+
+@click.command(
+    "report",
+    epilog=example("featlearn report runs/local", "featlearn report runs/a runs/b --out compare"),
+)
+@click.argument("runs", metavar="RUN...", type=RunParam(), nargs=-1, required=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the page. [default: RUN/report]",
+)
+@data_options
+def command(runs: tuple[Path, ...], out: Path | None, options: DataOptions) -> None:
+    """Make one page, to be opened in a browser, that shows what each RUN learned."""
+    from featlearn.workflows.report import report
+
+    result = report(runs, out=out, root=options.root)
+    options.show(result)
+    options.next_step(f"open {result.report} in a browser")

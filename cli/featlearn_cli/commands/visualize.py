@@ -1,0 +1,40 @@
+"""`featlearn visualize`."""
+
+from pathlib import Path
+
+import click
+
+from featlearn_cli.options import DataOptions, RunParam, data_options, example
+
+KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
+
+
+@click.command(
+    "visualize",
+    epilog=example(
+        "featlearn visualize runs/local --out pictures",
+        "featlearn visualize runs/local --what filters --what projections --out pictures",
+    ),
+)
+@click.argument("run", type=RunParam())
+@click.option(
+    "--what",
+    multiple=True,
+    type=click.Choice(KINDS),
+    help="What to draw; may be repeated. [default: all there is]",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the pictures.",
+)
+@click.option("--head", help="Name of the head. [default: the only one]")
+@data_options
+def command(
+    run: Path, what: tuple[str, ...], out: Path, head: str | None, options: DataOptions
+) -> None:
+    """Draw what RUN learned: filters, projections into image space, curves."""
+    from featlearn.workflows.visualize import visualize
+
+    options.show(visualize(run, what=what, out=out, root=options.root, head=head))

@@ -1,0 +1,273 @@
+"""Options that several commands share, gathered into one object."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.training.progress import Progress
+
+Result = TypeVar("Result")
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """How a command speaks.
+
+    Attributes:
+        json: Print one JSON object on standard output, and nothing else there.
+        verbosity: -1 quiet, 0 as usual, 1 verbose.
+        debug: Print tracebacks.
+    """
+
+    json: bool
+    verbosity: int
+    debug: bool
+
+    def show(
+        self, result: Result, human: "Callable[[Result], Iterable[RenderableType]] | None" = None
+    ) -> None:
+        """Print a result: one JSON object, or what `human` makes of it."""
+        if self.json:
+            from featlearn_cli.text import as_json
+
+            click.echo(as_json(result))
+            return
+        from featlearn_cli.text import generic, print_all
+
+        print_all(generic(result) if human is None else human(result))
+
+    def note(self, text: str) -> None:
+        """Say a line on standard error, unless asked to be quiet."""
+        if self.verbosity >= 0:
+            click.echo(text, err=True)
+
+    def next_step(self, text: str) -> None:
+        """Say what could come next, to people."""
+        if not self.json:
+            self.note(f"Next: {text}")
+
+    def progress(self) -> "Progress":
+        """Make what shows the progress of long work."""
+        from featlearn_cli.progress import make_progress
+
+        return make_progress(self.verbosity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(Showing):
+    """The same, and where the data are."""
+
+    data_root: Path | None
+
+    @property
+    def root(self) -> Path:
+        """Find the folder of the data sets."""
+        from featlearn.datasets.source import find_root
+
+        return find_root(self.data_root)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing(DataOptions):
+    """The same, and how to compute.
+
+    Attributes:
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; `None` leaves PyTorch's choice.
+        seed: Of every random draw; `None` takes the recipe's.
+        sets: `key=value` texts that change the recipe.
+    """
+
+    device: str
+    threads: int | None
+    seed: int | None
+    sets: tuple[str, ...]
+
+    def refuse_sets(self, why: str) -> None:
+        """Refuse `--set` where there is no recipe to change.
+
+        Raises:
+            click.UsageError: If there is one.
+        """
+        if self.sets:
+            raise click.UsageError(f"--set {self.sets[0]}: {why}")
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The changes of the recipe, the seed among them."""
+        return self.sets if self.seed is None else (*self.sets, f"seed={self.seed}")
+
+
+_SHOWING = [
+    click.option("--json", "json", is_flag=True, help="Print one JSON object."),
+    click.option("-q", "--quiet", is_flag=True, help="Show no progress and no notes."),
+    click.option("-v", "--verbose", is_flag=True, help="Show more of the progress."),
+    click.option("--debug", is_flag=True, help="Print tracebacks of errors."),
+]
+_DATA = [
+    click.option(
+        "--data-root",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of the data sets. [default: $FEATLEARN_DATA, else the user's cache]",
+    ),
+]
+_COMPUTING = [
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where to compute.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(min=1), help="Threads on the CPU. [default: all]"
+    ),
+    click.option(
+        "--seed", type=click.IntRange(0, 2**63 - 1), help="Of random draws. [default: the recipe's]"
+    ),
+    click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change the recipe, as in stages.strokes.pool.size=2; may be repeated.",
+    ),
+]
+
+
+def showing_options(function: Command) -> Command:
+    """Add --json, -q, -v and --debug; the command takes a `Showing` named `options`."""
+    return _with_options(function, Showing, _SHOWING)
+
+
+def data_options(function: Command) -> Command:
+    """Add --data-root too; the command takes `DataOptions` named `options`."""
+    return _with_options(function, DataOptions, _DATA + _SHOWING)
+
+
+def computing_options(function: Command) -> Command:
+    """Add --device, --threads, --seed and --set too; `options` is a `Computing`."""
+    return _with_options(function, Computing, _COMPUTING + _DATA + _SHOWING)
+
+
+def _with_options(
+    function: Command, kind: type[Showing], options: list[Callable[[Command], Command]]
+) -> Command:
+    """Gather the values of `options` into one object."""
+    names = [name for name in kind.__dataclass_fields__ if name != "verbosity"]
+
+    @functools.wraps(function)
+    def gathered(**given: object) -> None:
+        verbosity = int(bool(given.pop("verbose"))) - int(bool(given.pop("quiet")))
+        values = {name: given.pop(name) for name in names}
+        function(**given, options=kind(verbosity=verbosity, **values))  # pyright: ignore[reportArgumentType]
+
+    command: Command = gathered
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+class RecipeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """A shipped recipe's name, or the path of a recipe; checked when it is loaded."""
+
+    name = "recipe"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the shipped recipes, and files."""
+        from featlearn.config.load import recipe_names
+
+        names = [name for name in recipe_names() if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
+
+
+class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """A known image set, or the path of one: a folder, a zip, an IDX, NPY or NPZ file."""
+
+    name = "source"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is neither a known name nor there."""
+        from featlearn.config.load import KNOWN_SETS
+        from featlearn.config.schema import suggestion
+
+        name = value.partition(":")[0]
+        if name in KNOWN_SETS or Path(value).expanduser().exists():
+            return value
+        hint = suggestion(name, KNOWN_SETS)
+        raise click.BadParameter(
+            f"there is no file or folder {value!r}, and no image set of that name{hint} "
+            f"(sets: {', '.join(KNOWN_SETS)})",
+            ctx,
+            param,
+        )
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the known sets, and files."""
+        from featlearn.config.load import KNOWN_SETS
+
+        names = [name for name in KNOWN_SETS if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
+
+
+class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """The folder of a run that exists."""
+
+    name = "run"
+
+    def convert(
+        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """Refuse what is no folder."""
+        path = Path(value)
+        if path.is_dir():
+            return path
+        if path.exists():
+            text = f"{value} is a file; a run is a folder, made by `featlearn pretrain --out`"
+        else:
+            text = (
+                f"there is no folder {value}; `featlearn pretrain RECIPE --out {value}` makes a run"
+            )
+        raise click.BadParameter(text, ctx, param)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer folders."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
+def exclusive(**given: bool) -> None:
+    """Refuse two flags that contradict each other.
+
+    Raises:
+        click.UsageError: If more than one is set.
+    """
+    flags = [f"--{name.replace('_', '-')}" for name, is_set in given.items() if is_set]
+    if len(flags) > 1:
+        raise click.UsageError(f"{' and '.join(flags)} contradict each other; give one of them")
+
+
+def example(*lines: str) -> str:
+    """Write the examples at the end of a command's help, one line each."""
+    head = "Example:" if len(lines) == 1 else "Examples:"
+    return "\n".join(["\b", head, *(f"  {line}" for line in lines)])
+
+
+def on_terminal() -> bool:
+    """Say whether standard error is a terminal that can redraw a line."""
+    return sys.stderr.isatty()

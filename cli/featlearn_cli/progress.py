@@ -1,0 +1,206 @@
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, on standard error."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from featlearn.training.progress import Progress, Silent, StepReport
+from featlearn_cli.options import on_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+_SECONDS = 5.0
+_VERBOSE_SECONDS = 1.0
+
+
+def make_progress(verbosity: int) -> Progress:
+    """Choose how progress is shown: not at all, as a bar, or as lines."""
+    if verbosity < 0:
+        return Silent()
+    if on_terminal():
+        return Bar()
+    return Lines(every=_VERBOSE_SECONDS if verbosity else _SECONDS)
+
+
+class Lines:
+    """Plain lines, one every few seconds and one at the end of every epoch."""
+
+    def __init__(self, *, every: float = _SECONDS) -> None:
+        """Nothing runs yet.
+
+        Args:
+            every: Least seconds between two lines within an epoch.
+        """
+        self.every = every
+        self.phase = ""
+        self.epochs = 0
+        self.clock = Clock()
+        self.last = 0.0
+
+    def start(self, phase: str, *, epochs: int, steps: int) -> None:
+        """Say what begins."""
+        self.phase, self.epochs = phase, epochs
+        self.clock = Clock()
+        self.last = time.monotonic()
+        click.echo(f"{phase}: {_count(epochs, 'epoch')}, {_count(steps, 'step')}", err=True)
+
+    def step(self, report: StepReport) -> None:
+        """Say a step's figures if the last line is old enough, or an epoch ended."""
+        self.clock.tick(report.step)
+        now = time.monotonic()
+        if report.held_out is None and now - self.last < self.every:
+            return
+        self.last = now
+        parts = [
+            f"epoch {report.epoch + 1}/{self.epochs}",
+            f"step {report.step}/{report.steps}",
+            f"loss {report.loss:.4g}{_terms(report.terms)}",
+            *_held_out(report),
+            f"rate {report.lr:.2g}",
+            f"{self.clock.rate:.3g} steps/s",
+            f"{duration(self.clock.left(report.steps))} left",
+        ]
+        click.echo(f"{report.phase}: {', '.join(parts)}", err=True)
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+        click.echo(text, err=True)
+
+    def stop(self) -> None:
+        """Say how long the phase took."""
+        if self.phase:
+            click.echo(f"{self.phase}: {duration(self.clock.seconds)}", err=True)
+        self.phase = ""
+
+
+class Bar:
+    """A bar per phase with the loss, its terms, the learning rate and the time left."""
+
+    def __init__(self) -> None:
+        """Nothing runs yet."""
+        self.bar: RichProgress | None = None
+        self.task: TaskID | None = None
+        self.epochs = 0
+        self.held_out = ""
+
+    def start(self, phase: str, *, epochs: int, steps: int) -> None:
+        """Draw the bar of a phase."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.stop()
+        self.epochs, self.held_out = epochs, ""
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=Console(stderr=True, markup=False, highlight=False),
+        )
+        self.task = self.bar.add_task(phase, total=steps, figures="")
+        self.bar.start()
+
+    def step(self, report: StepReport) -> None:
+        """Move the bar on and write the step's figures behind it."""
+        if self.bar is None or self.task is None:
+            return
+        if report.held_out is not None:
+            self.held_out = "".join(f" · {part}" for part in _held_out(report))
+        figures = (
+            f"epoch {report.epoch + 1}/{self.epochs} · loss {report.loss:.4g}"
+            f"{_terms(report.terms)}{self.held_out} · rate {report.lr:.2g}"
+        )
+        self.bar.update(self.task, completed=report.step, total=report.steps, figures=figures)
+
+    def note(self, text: str) -> None:
+        """Say one line above the bar."""
+        if self.bar is None:
+            click.echo(text, err=True)
+        else:
+            self.bar.console.print(text)
+
+    def stop(self) -> None:
+        """Leave the bar as it stands."""
+        if self.bar is not None:
+            self.bar.stop()
+        self.bar = None
+
+
+class Clock:
+    """Measures how fast steps go by.
+
+    The first report may come in the middle of a phase (a resumed run): the rate
+    counts from there.
+    """
+
+    def __init__(self) -> None:
+        """Start measuring."""
+        self.started = time.monotonic()
+        self.first: int | None = None
+        self.done = 0
+
+    def tick(self, step: int) -> None:
+        """Take note of a step."""
+        if self.first is None:
+            self.first = step - 1
+        self.done = step
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def rate(self) -> float:
+        """Steps per second."""
+        return (self.done - (self.first or 0)) / max(self.seconds, 1e-9)
+
+    def left(self, steps: int) -> float:
+        """Seconds to the end at this rate."""
+        return (steps - self.done) / max(self.rate, 1e-9)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it: `0.4 s`, `35 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def _terms(terms: dict[str, float]) -> str:
+    """Write the terms of a loss, if there is more than one."""
+    if len(terms) < 2:
+        return ""
+    return f" ({', '.join(f'{name} {value:.4g}' for name, value in terms.items())})"
+
+
+def _held_out(report: StepReport) -> list[str]:
+    """Write the figures on held-out images, if the step has them."""
+    held = report.held_out or {}
+    parts = [f"held out {held['loss']:.4g}"] if "loss" in held else []
+    return parts + ([f"error {held['error']:.2%}"] if "error" in held else [])
+
+
+def _count(number: int, noun: str) -> str:
+    """Write a count and its noun."""
+    return f"{number} {noun}{'s' * (number != 1)}"
