@@ -1,0 +1,147 @@
+"""Pictures of a stage's filters, whatever their kind and however many."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from featlearn.config.stages import LocalSpec
+from featlearn.stages.stage import Stage
+from featlearn.visualize.picture import Picture, pictures_figure
+from featlearn.visualize.tiles import (
+    Floats,
+    Pixels,
+    best_columns,
+    mosaic,
+    principal_pattern,
+    signed_tiles,
+    strips,
+)
+
+LIMIT = 256
+"""Most tiles in a mosaic; the first ones are shown, which is no choice among them."""
+
+_STRIP_CHANNELS = 16
+_GRID_SIDE = 8
+_GRID_MAPS = 4
+_SCALE = "Mid-grey is zero; each filter has a scale of its own."
+
+
+def filters_figure(stage: Stage, *, on_image: bool = True) -> Figure:
+    """Draw the filters of a stage; see `filter_pictures`."""
+    return pictures_figure(filter_pictures(stage, on_image=on_image))
+
+
+def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
+    """Show the weights of a stage's filters.
+
+    Filters on one map are grey tiles, filters on an RGB image coloured ones. On up
+    to 16 maps each filter is a strip with a tile for each map; on more, the tile is
+    the pattern that the maps share most of (`principal_pattern`). Filters without
+    spatial extent are rows of a matrix. Of local filters all maps are shown at the
+    central position, and a few maps at positions all over the image.
+
+    Args:
+        stage: The stage.
+        on_image: Whether it works on the image itself, so that three maps below it
+            are red, green and blue.
+
+    Returns:
+        One picture, or two for a local stage with more than one position.
+    """
+    weight = stage.filter.weight.detach().float().cpu().numpy()
+    colour = on_image and stage.input_shape.maps == 3
+    if not isinstance(stage.spec.filter, LocalSpec):
+        kind = stage.spec.filter.__struct_config__.tag
+        return [_bank(stage, weight, f"{kind} filters", colour=colour)]
+    rows, columns = weight.shape[:2]
+    centre = weight[rows // 2, columns // 2]
+    what = "local filters" if rows * columns == 1 else "local filters at the central position"
+    pictures = [_bank(stage, centre, what, colour=colour)]
+    if rows * columns > 1 and min(weight.shape[-2:]) > 1:
+        pictures.append(_positions(stage, weight, colour=colour))
+    return pictures
+
+
+def tiles_of(bank: Floats, *, colour: bool) -> tuple[Pixels, str]:
+    """Make one tile of each filter or pattern, and say what the tiles show.
+
+    Args:
+        bank: `(n, channels, height, width)`.
+        colour: Whether three channels are red, green and blue.
+    """
+    if bank.shape[1] == 1 or (colour and bank.shape[1] == 3):
+        return signed_tiles(bank), _SCALE
+    patterns, share = principal_pattern(bank)
+    note = (
+        f"Each tile is the pattern that a filter's {bank.shape[1]} input maps share most of "
+        f"({np.mean(share):.0%} of its squared weights on average). {_SCALE}"
+    )
+    return signed_tiles(patterns), note
+
+
+def _bank(stage: Stage, bank: Floats, what: str, *, colour: bool) -> Picture:
+    """Show filters that apply at one position, or at all of them."""
+    maps, channels, height, width = bank.shape
+    if height == width == 1 and channels > 1:
+        return _matrix(stage, bank.reshape(maps, channels))
+    title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
+    if 1 < channels <= _STRIP_CHANNELS and not colour:
+        tiles = strips(bank[: max(LIMIT // channels, 1)])
+        note = f"Each strip is a filter, with a tile for each of its {channels} input maps. {_SCALE}"
+        gap = 3
+    else:
+        tiles, note = tiles_of(bank[:LIMIT], colour=colour)
+        gap = 1 if height > 1 else 0
+    note = _first(len(tiles), maps) + note
+    columns = best_columns(len(tiles), height=tiles.shape[1], width=tiles.shape[2])
+    return Picture(f"{stage.name}-filters", title, note, mosaic(tiles, columns=columns, gap=gap))
+
+
+def _matrix(stage: Stage, matrix: Floats) -> Picture:
+    """Show filters without spatial extent as the rows of a matrix."""
+    maps, channels = matrix.shape
+    shown = matrix[:128, :LIMIT]
+    title = f"{stage.name}: weights of {maps} units (rows) on {channels} inputs (columns)"
+    if shown.shape != matrix.shape:
+        title += f"; the first {shown.shape[0]} by {shown.shape[1]}"
+    pixels = signed_tiles(shown[np.newaxis, np.newaxis])[0]
+    note = "Mid-grey is zero, on one scale for all. These units see no plane; their projection does."
+    return Picture(f"{stage.name}-filters", title, note, pixels)
+
+
+def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
+    """Show a few maps of a local stage, each at positions as they lie in the image."""
+    rows, columns = _spread(weight.shape[0]), _spread(weight.shape[1])
+    maps, channels = weight.shape[2:4]
+    shown = min(maps, _GRID_MAPS)
+    grids: list[Pixels] = []
+    note = ""
+    for place in range(shown):
+        bank = weight[np.ix_(rows, columns)][:, :, place].reshape(-1, *weight.shape[3:])
+        tiles, note = tiles_of(bank, colour=colour)
+        grids.append(mosaic(tiles, columns=len(columns)))
+    gap = max(4, weight.shape[-1] // 2)
+    pixels = mosaic(np.stack(grids), columns=min(shown, 4), gap=gap)
+    title = (
+        f"{stage.name}: the first {shown} of {maps} maps, each at {len(rows)}×{len(columns)} of its "
+        f"{weight.shape[0]}×{weight.shape[1]} positions{_on(channels, colour=colour)}"
+    )
+    note = f"Tiles lie as their positions lie in the image; every position learned its own. {note}"
+    return Picture(f"{stage.name}-positions", title, note, pixels)
+
+
+def _spread(count: int) -> NDArray[np.int64]:
+    """Choose up to eight places along an axis, evenly, both ends among them."""
+    return np.unique(np.rint(np.linspace(0, count - 1, min(count, _GRID_SIDE))).astype(np.int64))
+
+
+def _on(channels: int, *, colour: bool) -> str:
+    """Say what filters lie on, where it is not a single plane."""
+    if channels == 1:
+        return ""
+    return " in colour" if colour else f" on {channels} maps"
+
+
+def _first(shown: int, total: int) -> str:
+    """Say that not all are shown."""
+    return f"The first {shown} of {total}. " if shown < total else ""
