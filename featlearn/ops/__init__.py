@@ -1,0 +1,1 @@
+"""Operations: pure functions of tensors, each with its shapes, units and source."""

@@ -1,0 +1,116 @@
+"""Local contrast normalisation."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from featlearn.geometry import Padding, pads
+from featlearn.ops.planes import check_planes, pad_planes
+
+Window = Literal["box", "gaussian"]
+
+
+def lcn(
+    x: Tensor,
+    *,
+    size: int,
+    padding: Padding = "valid",
+    window: Window = "box",
+    across: bool = False,
+    constant: Literal["mean"] | float = "mean",
+    floor: float = 1e-4,
+) -> Tensor:
+    """Subtract the local mean, then divide by the local deviation.
+
+    v = x - sum(w * x), s = sqrt(sum(w * v^2)), y = v / max(c, s), where the weights w >= 0
+    of a window sum to 1.
+
+    The local mean is taken on the whole plane, its weights renormalised by their true mass
+    where the window hangs over the border. `padding` speaks of s alone: under `valid` only
+    windows of v that lie inside count, and v is cropped to their centres, so that the whole
+    operation takes one window, not two, from the plane (175 x 175 after a 5 x 5 window
+    over 179 x 179, as in the network of 2012).
+
+    Args:
+        x: Responses, `(batch, maps, height, width)`, any unit.
+        size: Side of the window, in positions; an even one is centred half a position
+            before its middle.
+        padding: `valid` gives `height - size + 1` rows; `same` gives `height` rows, with
+            weights renormalised by their true mass.
+        window: `box` weighs every position alike; `gaussian` reaches three standard
+            deviations to either side.
+        across: Whether a window reaches across all maps, which then share one mean and
+            one deviation at each position; otherwise each map has its own.
+        constant: c, the least divisor: `"mean"` takes the mean of s over the maps and
+            positions of each image, a number takes that number.
+        floor: Lower bound of c, in the unit of `x`, so that a constant image gives zeros.
+
+    Returns:
+        `(batch, maps, height', width')`, without a unit. Finite in value and gradient
+        wherever `x` is.
+
+    Raises:
+        ShapeError: If `x` is not 4-D, or is smaller than a valid window.
+        ValueError: If `floor` is not above 0.
+
+    Source:
+        Jarrett et al., ICCV 2009; Le et al., ICML 2012, with c = 0.01.
+    """
+    check_planes(x, operation="lcn", window=(size, size), padding=padding)
+    if not floor > 0:
+        raise ValueError(f"lcn needs a floor above 0; got {floor}")
+    # A shift of the whole plane changes nothing below, but keeps rounding errors of a
+    # large mean out of the small differences; so it needs no gradient either.
+    x = x - x.mean(dim=(1, 2, 3) if across else (2, 3), keepdim=True).detach()
+    v = x - _local_mean(x, size=size, padding="same", window=window, across=across)
+    s = _root(_local_mean(v.square(), size=size, padding=padding, window=window, across=across))
+    if constant == "mean":
+        least = s.mean(dim=(1, 2, 3), keepdim=True).clamp_min(floor)
+        return _centres(v, size=size, padding=padding) / torch.maximum(s, least)
+    return _centres(v, size=size, padding=padding) / s.clamp_min(max(constant, floor))
+
+
+def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, across: bool) -> Tensor:
+    """Average over the window at every position, and over the maps if `across`."""
+    if across:
+        x = x.mean(dim=1, keepdim=True)
+    means = _weigh(x, size=size, padding=padding, window=window)
+    if padding == "valid":
+        return means
+    inside = x.new_ones(1, 1, *x.shape[2:])
+    return means / _weigh(inside, size=size, padding=padding, window=window)
+
+
+def _weigh(x: Tensor, *, size: int, padding: Padding, window: Window) -> Tensor:
+    """Sum over the window with its weights; a border of zeros has no weight."""
+    x = pad_planes(x, window=(size, size), stride=1, padding=padding)
+    if window == "box":
+        return F.avg_pool2d(x, size, 1)
+    weights = _gaussian(size, like=x)
+    planes = x.flatten(0, 1).unsqueeze(1)
+    planes = F.conv2d(F.conv2d(planes, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+    return planes.squeeze(1).unflatten(0, x.shape[:2])
+
+
+def _gaussian(size: int, *, like: Tensor) -> Tensor:
+    """Weights along one axis, which sum to 1; the standard deviation is a sixth of `size`."""
+    offsets = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2
+    weights = torch.exp(-0.5 * (offsets / (size / 6)).square())
+    return weights / weights.sum()
+
+
+def _centres(v: Tensor, *, size: int, padding: Padding) -> Tensor:
+    """Crop to the centres of the windows."""
+    if padding == "same":
+        return v
+    first, _ = pads(v.shape[2], window=size, stride=1, padding="same")
+    height, width = v.shape[2] - size + 1, v.shape[3] - size + 1
+    return v[:, :, first : first + height, first : first + width]
+
+
+def _root(energy: Tensor) -> Tensor:
+    """Take the square root, with gradient 0 instead of infinity at 0."""
+    positive = energy > 0
+    return torch.where(positive, torch.where(positive, energy, 1.0).sqrt(), 0.0)

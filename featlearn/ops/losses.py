@@ -1,0 +1,114 @@
+"""Terms of the objectives: summed over features, one number per sample.
+
+What is summed is accumulated in at least single precision, also under autocast.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from featlearn.errors import ShapeError
+
+
+def squared_error(prediction: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
+    """Sum the squared differences of each sample.
+
+    Args:
+        prediction: Reconstructions, `(batch, ...)`.
+        target: What they should be, of the same shape.
+        weight: Weights of the single errors, broadcast to that shape, or none.
+
+    Returns:
+        `(batch,)`, in squared units of `target`.
+
+    Raises:
+        ShapeError: If the shapes differ.
+    """
+    _check_alike(prediction, target, operation="squared_error")
+    return _sum_features((prediction - target).square(), weight)
+
+
+def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
+    """Sum the binary cross-entropies of each sample, from logits.
+
+    -target * log(p) - (1 - target) * log(1 - p) with p = sigmoid(logits), finite for
+    every finite logit.
+
+    Args:
+        logits: Log-odds of the reconstructions, `(batch, ...)`.
+        target: What they should be, in [0, 1], of the same shape.
+        weight: Weights of the single errors, broadcast to that shape, or none.
+
+    Returns:
+        `(batch,)`, in nats.
+
+    Raises:
+        ShapeError: If the shapes differ.
+    """
+    _check_alike(logits, target, operation="cross_entropy")
+    errors = F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
+    return _sum_features(errors, weight)
+
+
+def l1(h: Tensor) -> Tensor:
+    """Sum the absolute values of each sample's code, `(batch, ...)` to `(batch,)`."""
+    return _sum_features(h.abs(), None)
+
+
+def kl_sparsity(h: Tensor, *, target: float, shared: bool) -> Tensor:
+    """Sum over units KL(target || mean activity), both taken as Bernoulli probabilities.
+
+    The mean activity is drawn in from 0 and 1 by one part in a million, so that value and
+    gradient are finite for a unit that is never, or always, on.
+
+    Args:
+        h: Codes in [0, 1], `(batch, maps, height, width)`.
+        target: Wanted mean activity, in (0, 1).
+        shared: Whether the units of a map share their weights: their activity is then the
+            mean over batch and positions, counted once per position. Otherwise every unit
+            has its own mean, over the batch.
+
+    Returns:
+        A scalar in nats; 0 for an empty batch.
+
+    Raises:
+        ShapeError: If `h` is not 4-D.
+        ValueError: If `target` lies outside (0, 1).
+
+    Source:
+        Ng, CS294A lecture notes, Sparse autoencoder.
+    """
+    if h.ndim != 4:
+        raise ShapeError(
+            f"kl_sparsity needs codes (batch, maps, height, width); got {tuple(h.shape)}"
+        )
+    if not 0 < target < 1:
+        raise ValueError(f"kl_sparsity needs a target in (0, 1); got {target}")
+    if h.shape[0] == 0:
+        return h.sum()
+    positions = h.shape[2] * h.shape[3]
+    activity = h.mean(dim=(0, 2, 3) if shared else 0, dtype=_wide(h))
+    activity = 1e-6 + (1 - 2e-6) * activity
+    divergence = target * torch.log(target / activity) + (1 - target) * torch.log(
+        (1 - target) / (1 - activity)
+    )
+    return divergence.sum() * (positions if shared else 1)
+
+
+def _sum_features(values: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is not None:
+        values = values * weight
+    return values.flatten(1).sum(dim=1, dtype=_wide(values))
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    """Give the precision to accumulate in: single, or that of `x` if it is wider."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def _check_alike(prediction: Tensor, target: Tensor, *, operation: str) -> None:
+    if prediction.shape != target.shape:
+        raise ShapeError(
+            f"{operation} needs a prediction and a target of one shape; "
+            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+        )

@@ -1,0 +1,76 @@
+"""What the windowed operations share: checks of shape, and borders."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from featlearn.errors import ShapeError
+from featlearn.geometry import Padding, output_size, pads
+
+
+def check_planes(
+    x: Tensor,
+    *,
+    operation: str,
+    window: tuple[int, int] = (1, 1),
+    stride: int = 1,
+    padding: Padding = "valid",
+    maps: int | None = None,
+) -> tuple[int, int]:
+    """Refuse an input that `operation` cannot slide its window over.
+
+    Returns:
+        The number of window positions, (rows, columns).
+
+    Raises:
+        ShapeError: If `x` is not `(batch, maps, height, width)`, has another number
+            of maps than `maps`, or is smaller than a valid window.
+    """
+    height, width = window if padding == "valid" else (1, 1)
+    fits = x.ndim == 4 and x.shape[2] >= height and x.shape[3] >= width
+    if not fits or maps not in (None, x.shape[1]):
+        raise ShapeError(
+            f"{operation} needs (batch, {'maps' if maps is None else f'{maps} maps'}, "
+            f"height >= {height}, width >= {width}); got {tuple(x.shape)}"
+        )
+    return grid((x.shape[2], x.shape[3]), window=window, stride=stride, padding=padding)
+
+
+def check_codes(h: Tensor, maps: int, *, operation: str, positions: tuple[int, int]) -> None:
+    """Refuse codes that the forward direction cannot have made.
+
+    Raises:
+        ShapeError: If `h` is not `(batch, maps, *positions)`.
+    """
+    if h.ndim != 4 or tuple(h.shape[1:]) != (maps, *positions):
+        raise ShapeError(
+            f"{operation} needs codes (batch, {maps}, {positions[0]}, {positions[1]}) "
+            f"for this size of input; got {tuple(h.shape)}"
+        )
+
+
+def grid(
+    size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
+) -> tuple[int, int]:
+    """Count the window's positions over a plane of `size`, as (rows, columns)."""
+    return (
+        output_size(size[0], window=window[0], stride=stride, padding=padding),
+        output_size(size[1], window=window[1], stride=stride, padding=padding),
+    )
+
+
+def borders(
+    size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
+) -> tuple[int, int, int, int]:
+    """Give what to add (left, right, top, bottom), the order of `torch.nn.functional.pad`."""
+    vertical = pads(size[0], window=window[0], stride=stride, padding=padding)
+    horizontal = pads(size[1], window=window[1], stride=stride, padding=padding)
+    return (*horizontal, *vertical)
+
+
+def pad_planes(
+    x: Tensor, *, window: tuple[int, int], stride: int, padding: Padding, value: float = 0.0
+) -> Tensor:
+    """Add the border that `padding` asks for, filled with `value`; `x` itself if there is none."""
+    size = (x.shape[2], x.shape[3])
+    amounts = borders(size, window=window, stride=stride, padding=padding)
+    return F.pad(x, amounts, value=value) if any(amounts) else x

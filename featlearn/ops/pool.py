@@ -1,0 +1,85 @@
+"""Pooling within each map over square windows."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from featlearn.geometry import Padding
+from featlearn.ops.planes import check_planes, pad_planes
+
+
+def l2_pool(
+    x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid", eps: float = 1e-8
+) -> Tensor:
+    """Pool each map over square windows by the root of the sum of squares.
+
+    Args:
+        x: Filter responses, `(batch, maps, height, width)`, any unit.
+        size: Side of the window, in input positions.
+        stride: Step between windows, in input positions.
+        padding: `valid` keeps every window inside; `same` adds zeros around.
+        eps: Added under the root, in squared units of `x`, so that the gradient
+            at an all-zero window is zero and not NaN.
+
+    Returns:
+        `(batch, maps, height', width')` in the unit of `x`.
+
+    Raises:
+        ShapeError: If `x` is not 4-D, or is smaller than a valid window.
+
+    Source:
+        Le et al., ICML 2012, the term sqrt(eps + H_j (W x)^2) with uniform H_j.
+    """
+    window = (size, size)
+    check_planes(x, operation="l2_pool", window=window, stride=stride, padding=padding)
+    energy = pad_planes(x.square(), window=window, stride=stride, padding=padding)
+    return (F.avg_pool2d(energy, size, stride) * size**2 + eps).sqrt()
+
+
+def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
+    """Pool each map over square windows by their largest value.
+
+    Args:
+        x: Filter responses, `(batch, maps, height, width)`.
+        size: Side of the window, in input positions.
+        stride: Step between windows, in input positions.
+        padding: `valid` keeps every window inside; under `same` the border is ignored.
+
+    Returns:
+        `(batch, maps, height', width')` in the unit of `x`.
+
+    Raises:
+        ShapeError: If `x` is not 4-D, or is smaller than a valid window.
+    """
+    window = (size, size)
+    check_planes(x, operation="max_pool", window=window, stride=stride, padding=padding)
+    # Every window of a "same" border holds an input, so -inf never comes out.
+    padded = pad_planes(x, window=window, stride=stride, padding=padding, value=float("-inf"))
+    return F.max_pool2d(padded, size, stride)
+
+
+def avg_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
+    """Pool each map over square windows by their mean.
+
+    Args:
+        x: Filter responses, `(batch, maps, height, width)`.
+        size: Side of the window, in input positions.
+        stride: Step between windows, in input positions.
+        padding: `valid` keeps every window inside; under `same` a window at the border
+            takes the mean of the inputs it holds.
+
+    Returns:
+        `(batch, maps, height', width')` in the unit of `x`.
+
+    Raises:
+        ShapeError: If `x` is not 4-D, or is smaller than a valid window.
+    """
+    window = (size, size)
+    check_planes(x, operation="avg_pool", window=window, stride=stride, padding=padding)
+    padded = pad_planes(x, window=window, stride=stride, padding=padding)
+    means = F.avg_pool2d(padded, size, stride)
+    if padded is x:
+        return means
+    inside = pad_planes(
+        x.new_ones(1, 1, *x.shape[2:]), window=window, stride=stride, padding=padding
+    )
+    return means / F.avg_pool2d(inside, size, stride)
