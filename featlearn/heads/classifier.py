@@ -1,0 +1,115 @@
+"""A classifier: a stack of stages with a linear or multi-layer head on top."""
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from featlearn.config.training import ClassificationSpec
+from featlearn.errors import RecipeError
+from featlearn.networks.stack import Stack
+from featlearn.ops.random import generator
+from featlearn.stages.scaler import InputScaler
+
+
+class Classifier(nn.Module):
+    """Logits of an image from the last stage's output.
+
+    The features are centred and scaled unit by unit on training images, so that
+    one learning rate suits every stack, trained or not.
+
+    Attributes:
+        stack: The stages.
+        scaler: Centring and scaling of the features.
+        layers: The head.
+        freeze: How many stages, from the bottom, training leaves as they are.
+    """
+
+    def __init__(
+        self, stack: Stack, spec: ClassificationSpec, *, classes: int, freeze: int, seed: int
+    ) -> None:
+        """Put a freshly drawn head on a stack.
+
+        Args:
+            stack: The stages; they become part of the classifier.
+            spec: The head.
+            classes: Number of classes.
+            freeze: Stages that stay as they are, counted from the bottom.
+            seed: Seed of the head's weights.
+
+        Raises:
+            RecipeError: If `freeze` is not between 0 and the number of stages, or
+                the recipe says another number of classes.
+        """
+        super().__init__()
+        if not 0 <= freeze <= len(stack):
+            raise RecipeError(f"freeze must be between 0 and {len(stack)} stages; got {freeze}")
+        if spec.classes not in (None, classes):
+            raise RecipeError(
+                f"finetune.head.classes is {spec.classes}, but the labels have {classes} classes"
+            )
+        self.stack = stack
+        self.scaler = InputScaler(stack.output_shape, kind="standardize", per_unit=True)
+        self.layers = _head(stack.output_shape.units, spec, classes=classes, seed=seed)
+        self.freeze = freeze
+        for place in range(freeze):
+            stack.stage(place).requires_grad_(False)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only the head learns."""
+        return self.freeze == len(self.stack)
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """Set the mode; frozen stages stay as in use."""
+        super().train(mode)
+        for place in range(self.freeze):
+            self.stack.stage(place).eval()
+        return self
+
+    def features(self, images: Tensor) -> Tensor:
+        """Compute the last stage's output, with gradients above the frozen stages.
+
+        Args:
+            images: `(batch, maps, height, width)`, in [0, 1].
+        """
+        with torch.no_grad():
+            maps = self.stack.maps_below(images, self.freeze)
+        for place in range(self.freeze, len(self.stack)):
+            maps = self.stack.stage(place)(maps).output
+        return maps
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Compute logits `(batch, classes)` from the last stage's output."""
+        return self.layers(self.scaler(features).flatten(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute logits, `(batch, classes)`."""
+        return self.classify(self.features(images))
+
+
+def _head(features: int, spec: ClassificationSpec, *, classes: int, seed: int) -> nn.Sequential:
+    """Build the layers: hidden ones with ReLU and dropout, then a linear one that starts at zero.
+
+    Starting at zero gives every class the same probability, whatever the features.
+    """
+    draw = generator(seed, "head")
+    widths = [features, *spec.hidden]
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(widths):
+        layers += [_linear(inputs, outputs, draw), nn.ReLU()]
+        if spec.dropout > 0:
+            layers.append(nn.Dropout(spec.dropout))
+    last = nn.Linear(widths[-1], classes)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last)
+
+
+def _linear(inputs: int, outputs: int, draw: torch.Generator) -> nn.Linear:
+    """Build a hidden layer with He's initialisation."""
+    layer = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        layer.weight.normal_(0.0, (2 / inputs) ** 0.5, generator=draw)
+        layer.bias.zero_()
+    return layer

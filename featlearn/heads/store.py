@@ -1,0 +1,66 @@
+"""Classifiers on disk."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from featlearn.config.recipe import Recipe
+from featlearn.errors import CheckpointError
+from featlearn.heads.classifier import Classifier
+from featlearn.networks.stack import build_stack
+from featlearn.networks.store import (
+    load_state,
+    load_tensors,
+    read_header,
+    recipe_as_built,
+    save_tensors,
+)
+
+
+class LoadedClassifier(NamedTuple):
+    """A classifier from disk with what its file says about it."""
+
+    classifier: Classifier
+    classes: tuple[str, ...]
+    recipe: Recipe
+    metadata: dict[str, Any]
+
+
+def save_classifier(
+    path: Path, classifier: Classifier, recipe: Recipe, classes: tuple[str, ...], **extra: object
+) -> None:
+    """Write a classifier with its stack, its recipe and the names of its classes."""
+    stack = classifier.stack
+    metadata = {
+        "recipe": msgspec.to_builtins(recipe_as_built(recipe, stack)),
+        "input_shape": list(stack.input_shape),
+        "classes": list(classes),
+        "freeze": classifier.freeze,
+        **extra,
+    }
+    save_tensors(path, classifier.state_dict(), metadata)
+
+
+def load_classifier(path: Path) -> LoadedClassifier:
+    """Read a classifier.
+
+    Raises:
+        CheckpointError: If the file cannot be used; the sentence says why.
+    """
+    tensors, metadata = load_tensors(path)
+    recipe, shape = read_header(path, metadata)
+    try:
+        classes = tuple(str(name) for name in metadata["classes"])
+        freeze = int(metadata["freeze"])
+    except (KeyError, TypeError, ValueError):
+        raise CheckpointError(f"{path} holds a model without a classifier's head") from None
+    classifier = Classifier(
+        build_stack(recipe, shape, seed=0),
+        recipe.finetune.head,
+        classes=len(classes),
+        freeze=freeze,
+        seed=0,
+    )
+    load_state(path, classifier, tensors)
+    return LoadedClassifier(classifier.eval(), classes, recipe, metadata)

@@ -1,0 +1,150 @@
+"""Models on disk: one safetensors file that says what it is."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from featlearn.config.data import PCASpec
+from featlearn.config.recipe import Recipe
+from featlearn.errors import CheckpointError
+from featlearn.files import canonical_json, replacing
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+
+FORMAT = 1
+"""Version of the files of a run; raised when an old reader would misread them."""
+
+_ENTRY = "featlearn"
+
+
+class LoadedStack(NamedTuple):
+    """A stack from disk with what its file says about it."""
+
+    stack: Stack
+    recipe: Recipe
+    metadata: dict[str, Any]
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
+    """Write tensors and one canonical entry of metadata, whole or not at all.
+
+    Several entries would be written in no fixed order, and equal models would
+    differ in their bytes.
+    """
+    arrays = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    entry = canonical_json({"format": FORMAT, **metadata})
+    with replacing(path) as temporary:
+        save_file(arrays, temporary, metadata={_ENTRY: entry})
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors and metadata that `save_tensors` wrote.
+
+    Raises:
+        CheckpointError: If the file is not safetensors, is damaged, was not
+            written by featlearn, or has another format version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            entries = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is not a readable safetensors file ({error}); "
+            "featlearn reads weights from safetensors only"
+        ) from None
+    metadata = _metadata(path, entries)
+    return tensors, metadata
+
+
+def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
+    """Parse the one entry, and refuse another format."""
+    try:
+        metadata = json.loads(entries[_ENTRY])
+        version = metadata["format"]
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise CheckpointError(
+            f"{path} was not written by featlearn: its metadata has no readable "
+            f"entry {_ENTRY!r}"
+        ) from None
+    if version != FORMAT:
+        raise CheckpointError(
+            f"{path} has format version {version}; this featlearn reads version {FORMAT}"
+        )
+    return metadata
+
+
+def save_stack(path: Path, stack: Stack, recipe: Recipe, **extra: object) -> None:
+    """Write a stack with its recipe.
+
+    Args:
+        path: The file to write.
+        stack: The model.
+        recipe: What it was built from.
+        extra: Further metadata, in JSON's types.
+    """
+    metadata = {
+        "recipe": msgspec.to_builtins(recipe_as_built(recipe, stack)),
+        "input_shape": list(stack.input_shape),
+        **extra,
+    }
+    save_tensors(path, stack.state_dict(), metadata)
+
+
+def recipe_as_built(recipe: Recipe, stack: Stack) -> Recipe:
+    """Replace a share of variance by the count that it came to.
+
+    The stages above cannot be built before that count is known.
+    """
+    steps = tuple(
+        msgspec.structs.replace(spec, keep=part.output_shape.maps)
+        if isinstance(spec, PCASpec)
+        else spec
+        for spec, part in zip(recipe.preprocess, stack.preprocess, strict=True)
+    )
+    return msgspec.structs.replace(recipe, preprocess=steps)
+
+
+def load_stack(path: Path | str) -> LoadedStack:
+    """Read a stack from a `model.safetensors`, or from the run that holds one.
+
+    Raises:
+        CheckpointError: If the file cannot be used; the sentence says why.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    tensors, metadata = load_tensors(path)
+    recipe, shape = read_header(path, metadata)
+    stack = build_stack(recipe, shape, seed=0)
+    load_state(path, stack, tensors)
+    return LoadedStack(stack.eval(), recipe, metadata)
+
+
+def read_header(path: Path, metadata: Mapping[str, Any]) -> tuple[Recipe, MapShape]:
+    """Read the recipe and the image shape out of a model's metadata."""
+    try:
+        recipe = msgspec.convert(metadata["recipe"], Recipe)
+        return recipe, MapShape(*metadata["input_shape"])
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise CheckpointError(f"{path} holds no usable recipe ({error})") from None
+
+
+def load_state(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors into a module, naming the first that does not fit."""
+    try:
+        missing, unexpected = module.load_state_dict(dict(tensors), strict=False)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{path} does not fit its recipe: {detail}") from None
+    if missing or unexpected:
+        what = f"lacks {missing[0]!r}" if missing else f"has {unexpected[0]!r} too many"
+        raise CheckpointError(f"{path} does not fit its recipe: it {what}")

@@ -1,0 +1,117 @@
+"""Checkpoints: whole or absent, verified before use, never pickled."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from featlearn.errors import CheckpointError
+from featlearn.files import sha256, sync, write_json
+from featlearn.networks.store import FORMAT, load_tensors, save_tensors
+
+_KEPT = 2
+_MODEL, _TRAINING, _STATE, _SUMS = (
+    "model.safetensors",
+    "training.safetensors",
+    "state.json",
+    "checksums.json",
+)
+
+
+class Checkpoint(NamedTuple):
+    """What a run needs to go on.
+
+    Attributes:
+        model: Tensors of the network.
+        training: Tensors of the loop: optimiser, best weights.
+        state: Everything else, in JSON's types.
+    """
+
+    model: dict[str, Tensor]
+    training: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+class CheckpointStore:
+    """The checkpoints of one run, in a folder each, the newest last by name."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder that holds them; it need not exist yet."""
+        self.folder = folder
+
+    def save(self, number: int, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint under a temporary name, then give it its own.
+
+        A crash at any moment leaves either the whole checkpoint or a temporary
+        folder that is never read and is cleared away by the next save.
+
+        Args:
+            number: Steps done in the whole run; names the checkpoint.
+            checkpoint: What to write.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._clear_temporary()
+        temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
+        save_tensors(temporary / _MODEL, checkpoint.model, {"part": "model"})
+        save_tensors(temporary / _TRAINING, checkpoint.training, {"part": "training"})
+        write_json(temporary / _STATE, {"format": FORMAT, **checkpoint.state})
+        sums = {name: sha256(temporary / name) for name in (_MODEL, _TRAINING, _STATE)}
+        write_json(temporary / _SUMS, sums)
+        sync(temporary)
+        final = self.folder / f"step-{number:010d}"
+        if final.exists():
+            shutil.rmtree(final)
+        temporary.replace(final)
+        sync(self.folder)
+        for old in self._all()[:-_KEPT]:
+            shutil.rmtree(old)
+        return final
+
+    def newest(self, warn: Callable[[str], None]) -> Checkpoint | None:
+        """Read the newest checkpoint that verifies.
+
+        Args:
+            warn: Told, in a sentence, of every broken one that is skipped.
+        """
+        for folder in reversed(self._all()):
+            try:
+                return _read(folder)
+            except CheckpointError as error:
+                warn(f"skipping a broken checkpoint: {error}")
+        return None
+
+    def clear(self) -> None:
+        """Remove all checkpoints, as a finished run needs none."""
+        if self.folder.is_dir():
+            shutil.rmtree(self.folder)
+
+    def _all(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*")) if self.folder.is_dir() else []
+
+    def _clear_temporary(self) -> None:
+        for leftover in self.folder.glob(".writing-*"):
+            shutil.rmtree(leftover)
+
+
+def _read(folder: Path) -> Checkpoint:
+    """Read a checkpoint whose checksums hold."""
+    try:
+        sums = json.loads((folder / _SUMS).read_bytes())
+        parts = {name: sums[name] for name in (_MODEL, _TRAINING, _STATE)}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CheckpointError(f"{folder / _SUMS} is missing or damaged") from None
+    for name, expected in parts.items():
+        path = folder / name
+        if not path.is_file() or sha256(path) != expected:
+            raise CheckpointError(f"{path} is missing or does not match its checksum")
+    state = json.loads((folder / _STATE).read_bytes())
+    if state.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{folder} has format version {state.get('format')}; "
+            f"this featlearn reads version {FORMAT}"
+        )
+    return Checkpoint(load_tensors(folder / _MODEL)[0], load_tensors(folder / _TRAINING)[0], state)

@@ -1,0 +1,201 @@
+"""Driving a loop: record every step, save at an interval, stop when asked."""
+
+import time
+from typing import Any, Protocol
+
+import msgspec
+from torch import Tensor, nn
+
+from featlearn.errors import Interrupted
+from featlearn.training.checkpoints import Checkpoint, CheckpointStore
+from featlearn.training.identity import Identity
+from featlearn.training.loop import Loop
+from featlearn.training.metrics import MetricsLog
+from featlearn.training.progress import Progress, StepReport
+from featlearn.training.rundir import Folder
+from featlearn.training.signals import StopRequest
+
+
+class PhaseResult(msgspec.Struct):
+    """What a phase came to.
+
+    Attributes:
+        name: Stage, `joint`, or `finetune`.
+        epochs: Epochs that were trained (fewer than planned when patience ran out).
+        steps: Steps that were taken.
+        seconds: Time that they took.
+        loss: Loss of the last step.
+        held_out: Last held-out figures, if anything was held out.
+    """
+
+    name: str
+    epochs: int
+    steps: int
+    seconds: float
+    loss: float | None
+    held_out: dict[str, float] | None
+
+
+class Standing(msgspec.Struct):
+    """Where a run stands between two steps.
+
+    Attributes:
+        phase: Phases that are over.
+        loop: State of the loop of the phase in progress, if it has begun.
+        results: What the phases that are over came to.
+        saves: Checkpoints written so far; names the next one.
+        seconds: Time spent in the phase in progress.
+        metrics_bytes: Length of the metrics that belong to this standing.
+    """
+
+    phase: int = 0
+    loop: dict[str, Any] | None = None
+    results: list[PhaseResult] = msgspec.field(default_factory=list)
+    saves: int = 0
+    seconds: float = 0.0
+    metrics_bytes: int = 0
+
+
+class Watcher(Protocol):
+    """Sees every step, such as a writer of TensorBoard's files."""
+
+    def step(self, report: StepReport) -> None:
+        """Take one step's figures."""
+        ...
+
+
+class Driver:
+    """Takes a run's loops to their end, so that it can stop and go on anywhere."""
+
+    def __init__(
+        self,
+        folder: Folder,
+        identity: Identity,
+        *,
+        progress: Progress,
+        stop: StopRequest,
+        save_seconds: float = 60.0,
+        watcher: Watcher | None = None,
+        resume_hint: str = "",
+    ) -> None:
+        """Take where to write and whom to tell.
+
+        Args:
+            folder: The run or head in training.
+            identity: What a later resume must match.
+            progress: Told of every step.
+            stop: Asked after every step.
+            save_seconds: Time between checkpoints.
+            watcher: Told of every step too.
+            resume_hint: The command that resumes, for the message on a stop.
+        """
+        self.folder = folder
+        self.identity = identity
+        self.progress = progress
+        self.stop = stop
+        self.save_seconds = save_seconds
+        self.watcher = watcher
+        self.resume_hint = resume_hint
+        self.store = CheckpointStore(folder.checkpoints)
+        self.standing = Standing()
+        self.metrics = MetricsLog(folder.metrics_file)
+
+    def resume(self) -> Checkpoint | None:
+        """Find where to go on from, and stand there.
+
+        Returns:
+            The checkpoint, whose tensors are the caller's to put back, or `None`
+            where none was written before the run was cut off.
+
+        Raises:
+            CheckpointError: If the settings are others than the run's.
+        """
+        found = self.store.newest(self.progress.note)
+        if found is None:
+            return None
+        for warning in Identity.read(found.state, self.folder.path).check(
+            self.identity, self.folder.path
+        ):
+            self.progress.note(warning)
+        self.standing = msgspec.convert(found.state["standing"], Standing)
+        self.metrics = MetricsLog(self.folder.metrics_file, keep=self.standing.metrics_bytes)
+        return found
+
+    def run(self, loop: Loop, module: nn.Module) -> None:
+        """Take a loop to its end.
+
+        Args:
+            loop: Fresh, or put back where the standing says.
+            module: Everything that a checkpoint must hold of the network.
+
+        Raises:
+            Interrupted: If a signal asked for a stop, after a checkpoint.
+        """
+        begun = time.monotonic() - self.standing.seconds
+        saved = time.monotonic()
+        self.progress.start(loop.problem.name, epochs=loop.epochs, steps=loop.total_steps)
+        try:
+            for report in loop.steps():
+                self._record(report)
+                now = time.monotonic()
+                self.standing.seconds = now - begun
+                if self.stop or now - saved >= self.save_seconds:
+                    self.save(module, loop)
+                    saved = time.monotonic()
+                self._stop_if_asked()
+        finally:
+            self.progress.stop()
+        state = loop.state
+        self._finish(
+            PhaseResult(
+                name=loop.problem.name,
+                epochs=state.epoch,
+                steps=state.step,
+                seconds=round(time.monotonic() - begun, 3),
+                loss=state.last_loss,
+                held_out=state.held_out,
+            )
+        )
+
+    def skip(self, name: str) -> None:
+        """Record a phase that has nothing to train."""
+        self._finish(PhaseResult(name, 0, 0, 0.0, None, None))
+
+    def save(self, module: nn.Module, loop: Loop | None = None) -> None:
+        """Write a checkpoint, in the middle of a phase or, without a loop, between two."""
+        training: dict[str, Tensor] = {}
+        self.standing.loop = None
+        if loop is not None:
+            training, self.standing.loop = loop.save()
+        self.standing.saves += 1
+        self.standing.metrics_bytes = self.metrics.size()
+        state = {
+            "identity": msgspec.to_builtins(self.identity),
+            "standing": msgspec.to_builtins(self.standing),
+        }
+        checkpoint = Checkpoint(module.state_dict(), training, state)
+        self.store.save(self.standing.saves, checkpoint)
+
+    def between(self, module: nn.Module) -> None:
+        """Write the checkpoint between two phases, and stop there if asked."""
+        self.save(module)
+        self._stop_if_asked()
+
+    def _record(self, report: StepReport) -> None:
+        self.metrics.write(report)
+        self.progress.step(report)
+        if self.watcher is not None:
+            self.watcher.step(report)
+
+    def _finish(self, result: PhaseResult) -> None:
+        self.standing.results.append(result)
+        self.standing.phase += 1
+        self.standing.loop = None
+        self.standing.seconds = 0.0
+
+    def _stop_if_asked(self) -> None:
+        number = self.stop.signal_number
+        if number is not None:
+            raise Interrupted(number, f"stopped; a checkpoint is kept. {self.resume_hint}".strip())
+
+

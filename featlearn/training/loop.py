@@ -1,0 +1,256 @@
+"""The training loop: an iterator over steps, with a state that can be put back."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from featlearn.config.training import LoopSpec, PlateauSpec
+from featlearn.datasets.batches import batches_of
+from featlearn.errors import TrainingError
+from featlearn.ops.random import generator
+from featlearn.seeds import derive
+from featlearn.training.optimizers import (
+    Group,
+    build_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+)
+from featlearn.training.progress import StepReport
+from featlearn.training.rates import Plateau, rate_factor
+
+
+class Problem(Protocol):
+    """What a loop minimises, and over which samples.
+
+    Attributes:
+        name: Name of the phase, as metrics show it.
+        samples: How many samples an epoch has.
+        module: Holds everything that training changes.
+        device: Where it computes.
+    """
+
+    name: str
+    samples: int
+    module: nn.Module
+    device: torch.device
+
+    def groups(self) -> list[Group]:
+        """Give the parameters, in groups for the optimiser."""
+        ...
+
+    def terms(self, rows: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+        """Compute the loss's terms on the samples at `rows`."""
+        ...
+
+    def after_step(self) -> None:
+        """Restore constraints; called before the first step too."""
+        ...
+
+    def held_out(self) -> dict[str, float] | None:
+        """Measure held-out samples: terms and their sum `loss`; `None` if there are none."""
+        ...
+
+
+class LoopState(msgspec.Struct):
+    """Where a loop stands. Random draws are named by it, so no generator is saved.
+
+    Attributes:
+        epoch: The epoch in progress, from 0.
+        batch: Batches of it that are done.
+        step: Steps done in all.
+        best: Least held-out loss so far (`None` before the first).
+        best_epoch: The epoch that reached it.
+        held_out: The last held-out figures.
+        rate: Factor of a plateau schedule, its best loss and how long it waited.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int = -1
+    held_out: dict[str, float] | None = None
+    rate: tuple[float, float | None, int] = (1.0, None, 0)
+    last_loss: float | None = None
+
+
+class Loop:
+    """Minimise a problem, step by step.
+
+    Iterate over `steps()`: the caller logs, saves and stops. Everything random
+    in a step is drawn from a generator named by the seed, the problem and the
+    step, so that a loop that is put back goes on exactly as it would have.
+    """
+
+    def __init__(self, problem: Problem, spec: LoopSpec, *, epochs: int, seed: int) -> None:
+        """Set up the optimiser.
+
+        Args:
+            problem: What to minimise.
+            spec: Batch size, optimiser, rate, clipping, precision, patience.
+            epochs: Epochs to train for.
+            seed: Seed of order and noise.
+        """
+        self.problem = problem
+        self.spec = spec
+        self.epochs = epochs
+        self.seed = seed
+        self.state = LoopState()
+        self.optimizer = build_optimizer(spec.optimizer, problem.groups())
+        self.plateau = Plateau(spec.rate) if isinstance(spec.rate, PlateauSpec) else None
+        self.best: dict[str, Tensor] = {}
+        self._order_of, self._batches = 0, self._order(0)
+        self.steps_per_epoch = len(self._batches)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all epochs, if none is stopped early."""
+        return self.epochs * self.steps_per_epoch
+
+    def steps(self) -> Iterator[StepReport]:
+        """Take the steps that are left; the state is right whenever one is yielded."""
+        self.problem.after_step()
+        while not self.done:
+            yield self._advance()
+        if self.best:
+            self.problem.module.load_state_dict(self.best)
+
+    @property
+    def done(self) -> bool:
+        """Tell whether every epoch is over, or patience with the held-out loss."""
+        state, patience = self.state, self.spec.patience
+        if state.epoch >= self.epochs:
+            return True
+        if patience is None or state.best is None:
+            return False
+        return state.epoch - 1 - state.best_epoch >= patience
+
+    def _advance(self) -> StepReport:
+        """Take one step and, after the last batch of an epoch, end the epoch."""
+        state = self.state
+        if self._order_of != state.epoch:
+            self._order_of, self._batches = state.epoch, self._order(state.epoch)
+        report = self._step(torch.from_numpy(self._batches[state.batch]))
+        state.batch += 1
+        state.step += 1
+        if state.batch < len(self._batches):
+            return report
+        return report._replace(held_out=self._end_epoch())
+
+    def _order(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Give the batches of an epoch, each the numbers of its samples."""
+        seed = derive(self.seed, self.problem.name, "order")
+        return batches_of(self.problem.samples, batch=self.spec.batch, seed=seed, epoch=epoch)
+
+    def _step(self, rows: Tensor) -> StepReport:
+        """Take one step on the samples at `rows`."""
+        state, problem = self.state, self.problem
+        factor = rate_factor(
+            self.spec.rate,
+            step=state.step,
+            steps=self.total_steps,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+        lr = self.spec.optimizer.lr * factor * (self.plateau.factor if self.plateau else 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr * group["scale"]
+        figures = self._backward(rows)
+        if self.spec.clip is not None:
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.spec.clip)
+        self.optimizer.step()
+        problem.after_step()
+        state.last_loss = sum(figures.values())
+        return StepReport(
+            phase=problem.name,
+            epoch=state.epoch,
+            step=state.step + 1,
+            steps=self.total_steps,
+            lr=lr,
+            loss=state.last_loss,
+            terms=figures,
+        )
+
+    def _backward(self, rows: Tensor) -> dict[str, float]:
+        """Compute the loss and its gradients; give the terms as numbers."""
+        problem, step = self.problem, self.state.step
+        draw = generator(self.seed, problem.name, "noise", step, device=problem.device)
+        devices = [problem.device] if problem.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            # Dropout knows only the global generator.
+            torch.manual_seed(derive(self.seed, problem.name, "dropout", step))
+            half = self.spec.precision == "bfloat16"
+            with torch.autocast(problem.device.type, dtype=torch.bfloat16, enabled=half):
+                terms = problem.terms(rows, draw)
+                loss = torch.stack([term.float() for term in terms.values()]).sum()
+            figures = self._finite(terms)
+            self.optimizer.zero_grad()
+            loss.backward()
+        return figures
+
+    def _finite(self, terms: dict[str, Tensor]) -> dict[str, float]:
+        """Read the terms, and stop before a bad one reaches the weights."""
+        figures = {name: float(term.detach()) for name, term in terms.items()}
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"{self.problem.name}: step {self.state.step + 1}: the term {name!r} is "
+                    f"{value}; the last checkpoint is kept; try a smaller "
+                    f"optimizer.lr than {self.spec.optimizer.lr:g}, or set clip"
+                )
+        return figures
+
+    def _end_epoch(self) -> dict[str, float] | None:
+        """Measure held-out samples, keep the best weights, and move to the next epoch."""
+        state = self.state
+        held_out = self.problem.held_out()
+        if held_out is not None:
+            loss = held_out["loss"]
+            if self.plateau is not None:
+                self.plateau.see(loss)
+            if state.best is None or loss < state.best:
+                state.best, state.best_epoch = loss, state.epoch
+                if self.spec.patience is not None:
+                    self.best = _copy(self.problem.module.state_dict())
+        state.held_out = held_out
+        state.epoch, state.batch = state.epoch + 1, 0
+        return held_out
+
+    def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Give everything that `restore` needs: tensors, and values in JSON's types.
+
+        The problem's module is the caller's to save.
+        """
+        tensors = {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        if self.plateau is not None:
+            best = self.plateau.best if math.isfinite(self.plateau.best) else None
+            self.state.rate = (self.plateau.factor, best, self.plateau.waited)
+        return tensors, msgspec.to_builtins(self.state)
+
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Stand where `save` was called."""
+        self.state = msgspec.convert(values, LoopState)
+        restore_optimizer(self.optimizer, _under("optimizer.", tensors))
+        device = self.problem.device
+        self.best = {name: value.to(device) for name, value in _under("best.", tensors).items()}
+        if self.plateau is not None:
+            factor, best, waited = self.state.rate
+            self.plateau.factor, self.plateau.waited = factor, waited
+            self.plateau.best = math.inf if best is None else best
+
+
+def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors that training will go on changing."""
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take the tensors whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,47 @@
+"""`metrics.jsonl`: one line of JSON for every logged step and every epoch's end."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from featlearn.training.progress import StepReport
+
+_EVERY = 20
+
+
+class MetricsLog:
+    """Appends figures of training to a file, and can be cut back to a checkpoint."""
+
+    def __init__(self, path: Path, *, keep: int = 0) -> None:
+        """Open the log.
+
+        Args:
+            path: The file.
+            keep: Bytes of it that still hold; the rest, written after the
+                checkpoint that a run resumes from, is cut off.
+        """
+        self.path = path
+        path.touch()
+        if keep > path.stat().st_size:
+            keep = path.stat().st_size
+        os.truncate(path, keep)
+
+    def write(self, report: StepReport) -> None:
+        """Write the step if it is one to log, and the end of an epoch always."""
+        head = {"phase": report.phase, "epoch": report.epoch, "step": report.step}
+        if report.step == 1 or report.step % _EVERY == 0:
+            figures = {"lr": report.lr, "loss": report.loss, "terms": report.terms}
+            self._append({**head, **figures})
+        if report.held_out is not None:
+            self._append({**head, "held_out": report.held_out})
+
+    def size(self) -> int:
+        """Count the bytes written so far, and make sure that they are on disk."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        return self.path.stat().st_size
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")

@@ -1,0 +1,87 @@
+"""Optimisers from their specs, and their state as plain tensors."""
+
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+from featlearn.config.training import (
+    AdaGradSpec,
+    AdamSpec,
+    AdamWSpec,
+    OptimizerSpec,
+    RMSpropSpec,
+    SGDSpec,
+)
+
+Group = dict[str, Any]
+
+
+def weight_groups(module: nn.Module, *, scale: float = 1.0) -> list[Group]:
+    """Split parameters into those that decay and those that do not.
+
+    Biases and the scales of normalisation do not: they are no weights of a
+    linear map, and decaying them only shifts what the units answer to.
+
+    Args:
+        module: Whose trainable parameters to take.
+        scale: Multiplies the learning rate of these parameters.
+    """
+    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    weights = [p for name, p in named if _decays(name, p)]
+    rest = [p for name, p in named if not _decays(name, p)]
+    groups: list[Group] = [{"params": weights, "scale": scale}] if weights else []
+    if rest:
+        groups.append({"params": rest, "scale": scale, "weight_decay": 0.0})
+    return groups
+
+
+def _decays(name: str, parameter: Tensor) -> bool:
+    """Tell weights of a linear map from everything else."""
+    return not name.endswith("bias") and parameter.ndim > 1
+
+
+def build_optimizer(spec: OptimizerSpec, groups: Iterable[Group]) -> Optimizer:
+    """Build the optimiser that a recipe asks for."""
+    common = {"lr": spec.lr, "weight_decay": spec.weight_decay}
+    params = list(groups)
+    match spec:
+        case SGDSpec(momentum=momentum, nesterov=nesterov):
+            return SGD(params, momentum=momentum, nesterov=nesterov, **common)
+        case AdaGradSpec(eps=eps):
+            return Adagrad(params, eps=eps, **common)
+        case RMSpropSpec(alpha=alpha, momentum=momentum, eps=eps):
+            return RMSprop(params, alpha=alpha, momentum=momentum, eps=eps, **common)
+        case AdamSpec(betas=betas, eps=eps):
+            return Adam(params, betas=betas, eps=eps, **common)
+        case AdamWSpec(betas=betas, eps=eps):
+            return AdamW(params, betas=betas, eps=eps, **common)
+        case _:
+            assert_never(spec)
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Flatten the optimiser's state: `{place}.{entry}` for every parameter.
+
+    Every entry of the optimisers above is a tensor or `None`.
+    """
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{place}.{entry}": value
+        for place, entries in state.items()
+        for entry, value in entries.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` took out."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        place, entry = name.split(".", 1)
+        state.setdefault(int(place), {})[entry] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    with torch.no_grad():
+        optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,51 @@
+"""Images in memory, and the batches that training takes from them."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.tensors import as_images
+from featlearn.geometry import MapShape
+
+
+class Pictures:
+    """A set's images on the way to a device, a batch at a time.
+
+    They stay in memory as they were read (bytes, mostly), and become floats in
+    [0, 1] only when a batch is asked for.
+    """
+
+    def __init__(self, images: ImageSet, device: torch.device) -> None:
+        """Take a set and the device its batches go to."""
+        self.set = images
+        self.device = device
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.set)
+
+    @property
+    def shape(self) -> MapShape:
+        """Shape of one image."""
+        return self.set.shape
+
+    def at(self, rows: Tensor | NDArray[object] | Sequence[int]) -> Tensor:
+        """Give images as floats in [0, 1], `(n, maps, height, width)`, on the device."""
+        chosen = torch.as_tensor(rows).cpu().numpy()
+        return as_images(self.set.images[chosen]).to(self.device)
+
+    def batches(self, size: int, *, limit: int | None = None) -> Iterator[Tensor]:
+        """Go through the images in order, up to `limit` of them."""
+        end = len(self) if limit is None else min(limit, len(self))
+        for start in range(0, end, size):
+            yield self.at(range(start, min(start + size, end)))
+
+    def sample(self, count: int, generator: torch.Generator) -> "Pictures":
+        """Draw `count` different images (all, if there are no more)."""
+        if count >= len(self):
+            return self
+        chosen = torch.randperm(len(self), generator=generator)[:count].sort().values
+        return Pictures(self.set.subset(chosen.numpy()), self.device)

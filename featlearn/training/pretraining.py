@@ -1,0 +1,121 @@
+"""Unsupervised training of a stack, phase by phase."""
+
+from collections.abc import Mapping
+
+from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.objective import Objective
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.augment import build_augment
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.networks.store import load_state
+from featlearn.ops.random import generator
+from featlearn.training.checkpoints import Checkpoint
+from featlearn.training.driver import Driver
+from featlearn.training.loop import Loop
+from featlearn.training.phases import Phase, plan_phases
+from featlearn.training.pictures import Pictures
+from featlearn.training.problems import GreedyProblem, JointProblem, PretrainProblem
+from featlearn.training.settling import fit_scaler, settle, settle_norm
+
+
+class Pretraining:
+    """Trains a stack on images by its recipe's schedule."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: Pictures,
+        *,
+        held_out: Pictures | None,
+        objectives: Mapping[str, Objective] | None = None,
+    ) -> None:
+        """Take the recipe and the images; the network is built here.
+
+        Args:
+            recipe: What to build and how to train it.
+            images: Images to learn from.
+            held_out: Images that are only measured.
+            objectives: Objectives by the name of their stage, instead of those
+                that the recipe names.
+        """
+        self.recipe = recipe
+        self.images = images
+        self.held_out = held_out
+        draw = generator(recipe.seed, "fit-sample")
+        self.sample = images.sample(recipe.pretrain.fit_samples, draw)
+        everything = self.sample.at(range(len(self.sample))) if recipe.preprocess else None
+        self.stack: Stack = build_stack(
+            recipe, images.shape, seed=recipe.seed, images=everything
+        ).to(images.device)
+        self.objectives = self._objectives(objectives or {})
+        self.phases = plan_phases(recipe, self.objectives)
+
+    def run(self, driver: Driver, checkpoint: Checkpoint | None = None) -> None:
+        """Take every phase that is left to its end.
+
+        Args:
+            driver: Logs, saves and stops.
+            checkpoint: Where to go on from.
+        """
+        if checkpoint is not None:
+            load_state(driver.folder.checkpoints, self.stack, checkpoint.model)
+        elif self.phases[0].joint:
+            settle(self.stack, self.sample)
+        for phase in self.phases[driver.standing.phase :]:
+            self._run_phase(phase, driver, checkpoint)
+            driver.between(self.stack)
+            checkpoint = None
+        self.stack.eval()
+
+    def _run_phase(self, phase: Phase, driver: Driver, checkpoint: Checkpoint | None) -> None:
+        """Train one phase, from its beginning or from the middle."""
+        standing = driver.standing
+        if standing.loop is None and not phase.joint:
+            fit_scaler(self.stack, phase.places[0], self.sample)
+        if phase.epochs == 0:
+            driver.skip(phase.name)
+        else:
+            self._set_running(phase.joint)
+            loop = Loop(
+                self._problem(phase), phase.loop, epochs=phase.epochs, seed=self.recipe.seed
+            )
+            if checkpoint is not None and standing.loop is not None:
+                loop.restore(checkpoint.training, standing.loop)
+            driver.run(loop, self.stack)
+            self._set_running(False)
+        if not phase.joint:
+            settle_norm(self.stack, phase.places[0], self.sample)
+
+    def _problem(self, phase: Phase) -> PretrainProblem:
+        """Build what a phase minimises."""
+        spec = self.recipe.pretrain
+        common = {
+            "held_out": self.held_out,
+            "augment": build_augment(spec.augment) if spec.augment else None,
+            "seed": self.recipe.seed,
+        }
+        if phase.joint:
+            chosen = {place: self.objectives[place] for place in phase.places}
+            problem = JointProblem(
+                self.stack, chosen, self.images, through=spec.through, **common
+            )
+            self.stack.train()
+            return problem
+        place = phase.places[0]
+        return GreedyProblem(self.stack, place, self.objectives[place], self.images, **common)
+
+    def _set_running(self, running: bool) -> None:
+        """Let the scaling follow the stages below while these are changing."""
+        for place in range(len(self.stack)):
+            self.stack.stage(place).scaler.running = running
+
+    def _objectives(self, given: Mapping[str, Objective]) -> dict[int, Objective]:
+        """Find the objective of every stage that has one."""
+        found: dict[int, Objective] = {}
+        for place, spec in enumerate(self.recipe.stages):
+            if spec.name in given:
+                found[place] = given[spec.name]
+            elif spec.objective is not None:
+                found[place] = build_objective(spec.objective)
+        return found
+

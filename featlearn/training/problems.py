@@ -1,0 +1,200 @@
+"""The two problems of pre-training: one stage on a frozen stack, or all stages."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from featlearn.autoencoders.objective import LossTerms, Objective
+from featlearn.config.stages import PatchSpec
+from featlearn.datasets.augment import Augment
+from featlearn.networks.stack import Stack
+from featlearn.ops.random import generator
+from featlearn.stages.stage import Stage
+from featlearn.training.optimizers import Group, weight_groups
+from featlearn.training.pictures import Pictures
+
+_MEASURED_AT_ONCE = 256
+
+
+class PretrainProblem(ABC):
+    """What both problems share: images in, named terms out, held-out measurement."""
+
+    name: str
+    module: nn.Module
+
+    def __init__(
+        self,
+        stack: Stack,
+        objectives: Mapping[int, Objective],
+        images: Pictures,
+        *,
+        held_out: Pictures | None,
+        augment: Augment | None,
+        seed: int,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            stack: The network.
+            objectives: The objective of every stage in training, by its place.
+            images: Images to learn from.
+            held_out: Images that are only measured.
+            augment: Applied to every batch of `images`.
+            seed: Seed of the fixed noise under which held-out images are measured.
+        """
+        self.stack = stack
+        self.objectives = objectives
+        self.images = images
+        self.kept = held_out
+        self.augment = augment
+        self.seed = seed
+        self.samples = len(images)
+        self.device = images.device
+
+    def groups(self) -> list[Group]:
+        """Give filters and decoders of the stages in training."""
+        return [
+            group
+            for place in self.objectives
+            for group in weight_groups(self.stack.stage(place))
+        ]
+
+    def terms(self, rows: Tensor, draw: torch.Generator) -> LossTerms:
+        """Compute the terms on the images at `rows`."""
+        images = self.images.at(rows)
+        if self.augment is not None:
+            images = self.augment(images, draw)
+        return self.loss_terms(images, draw)
+
+    @abstractmethod
+    def loss_terms(self, images: Tensor, draw: torch.Generator) -> LossTerms:
+        """Compute the terms on a batch of images."""
+
+    def after_step(self) -> None:
+        """Let every objective restore its constraints."""
+        with torch.no_grad():
+            for place, objective in self.objectives.items():
+                objective.after_step(self.stack.stage(place))
+
+    @torch.no_grad()
+    def held_out(self) -> dict[str, float] | None:
+        """Average the terms over the held-out images, under the same noise every time."""
+        if self.kept is None or len(self.kept) == 0:
+            return None
+        was_training = self.module.training
+        self.module.eval()
+        sums: dict[str, float] = {}
+        for number, images in enumerate(self.kept.batches(_MEASURED_AT_ONCE)):
+            draw = generator(self.seed, self.name, "held-out", number, device=self.device)
+            for name, term in self.loss_terms(images, draw).items():
+                sums[name] = sums.get(name, 0.0) + float(term) * len(images)
+        self.module.train(was_training)
+        means = {name: total / len(self.kept) for name, total in sums.items()}
+        return {**means, "loss": sum(means.values())}
+
+
+class GreedyProblem(PretrainProblem):
+    """One stage learns on the frozen output of the stages below."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        place: int,
+        objective: Objective,
+        images: Pictures,
+        *,
+        held_out: Pictures | None = None,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Take the stage's place and objective beside what every problem takes."""
+        super().__init__(
+            stack, {place: objective}, images, held_out=held_out, augment=augment, seed=seed
+        )
+        self.place = place
+        self.stage = stack.stage(place)
+        self.module = self.stage
+        self.name = self.stage.name
+        stack.eval()
+
+    def loss_terms(self, images: Tensor, draw: torch.Generator) -> LossTerms:
+        """Compute the stage's terms on its scaled input."""
+        with torch.no_grad():
+            maps = self.stack.maps_below(images, self.place)
+            x = self.stage.scaler(learning_input(self.stage, maps, draw))
+        return self.objectives[self.place].terms(self.stage, x, target=x, generator=draw)
+
+
+class JointProblem(PretrainProblem):
+    """All stages learn at once: the sum of their own losses (Le et al., ICML 2012).
+
+    Inputs and targets are detached, so that no gradient crosses stages; with
+    `through` it flows into the stages below, the targets still detached. The
+    scaling of every stage's input follows running statistics.
+    """
+
+    name = "joint"
+
+    def __init__(
+        self,
+        stack: Stack,
+        objectives: Mapping[int, Objective],
+        images: Pictures,
+        *,
+        through: bool,
+        held_out: Pictures | None = None,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Take `through` beside what every problem takes."""
+        super().__init__(
+            stack, objectives, images, held_out=held_out, augment=augment, seed=seed
+        )
+        self.through = through
+        self.module = stack
+
+    def loss_terms(self, images: Tensor, draw: torch.Generator) -> LossTerms:
+        """Compute every stage's terms, named `stage.term`."""
+        terms: LossTerms = {}
+        with torch.no_grad():
+            maps = self.stack.prepare(images)
+        last = max(self.objectives)
+        for place in range(last + 1):
+            stage = self.stack.stage(place)
+            if self.stack.training:
+                stage.scaler.update(maps.detach())
+            if place in self.objectives:
+                x = stage.scaler(learning_input(stage, maps, draw))
+                own = self.objectives[place].terms(
+                    stage, x, target=x.detach(), generator=draw
+                )
+                terms |= {f"{stage.name}.{name}": term for name, term in own.items()}
+            if place < last:
+                maps = stage(maps).output
+                maps = maps if self.through else maps.detach()
+        return terms
+
+
+def learning_input(stage: Stage, maps: Tensor, draw: torch.Generator) -> Tensor:
+    """Give what a stage learns from: its input maps, or random patches of them."""
+    if stage.spec.patches is None:
+        return maps
+    return random_patches(maps, stage.spec.patches, draw)
+
+
+def random_patches(maps: Tensor, spec: PatchSpec, draw: torch.Generator) -> Tensor:
+    """Cut `per_image` square patches at random places out of every image's maps.
+
+    Returns:
+        `(batch * per_image, maps, size, size)`.
+    """
+    count, channels, height, width = maps.shape
+    windows = maps.unfold(2, spec.size, 1).unfold(3, spec.size, 1)
+    shape = (count, spec.per_image)
+    tops = torch.randint(height - spec.size + 1, shape, generator=draw, device=maps.device)
+    lefts = torch.randint(width - spec.size + 1, shape, generator=draw, device=maps.device)
+    image = torch.arange(count, device=maps.device)[:, None]
+    patches = windows.permute(0, 2, 3, 1, 4, 5)[image, tops, lefts]
+    return patches.reshape(-1, channels, spec.size, spec.size)

@@ -1,0 +1,64 @@
+"""What a caller is told while something long runs."""
+
+from typing import NamedTuple, Protocol
+
+
+class StepReport(NamedTuple):
+    """One step of training.
+
+    Attributes:
+        phase: Name of the stage in training, `joint`, or `finetune`.
+        epoch: Counted from 0.
+        step: Steps done in this phase, this one included.
+        steps: Steps that the phase has in all.
+        lr: Learning rate of the step.
+        loss: Sum of the terms.
+        terms: The named terms of the loss.
+        held_out: Terms on held-out images, at the end of an epoch, with their
+            sum under `loss`.
+    """
+
+    phase: str
+    epoch: int
+    step: int
+    steps: int
+    lr: float
+    loss: float
+    terms: dict[str, float]
+    held_out: dict[str, float] | None = None
+
+
+class Progress(Protocol):
+    """Shows progress; a command draws a bar, a library call stays silent."""
+
+    def start(self, phase: str, *, epochs: int, steps: int) -> None:
+        """Begin a phase of so many epochs and steps."""
+        ...
+
+    def step(self, report: StepReport) -> None:
+        """Take one step's figures."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+        ...
+
+    def stop(self) -> None:
+        """End the phase, whether it finished or not."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def start(self, phase: str, *, epochs: int, steps: int) -> None:
+        """Ignore the phase."""
+
+    def step(self, report: StepReport) -> None:
+        """Ignore the step."""
+
+    def note(self, text: str) -> None:
+        """Ignore the line."""
+
+    def stop(self) -> None:
+        """Ignore the end."""

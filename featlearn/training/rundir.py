@@ -1,0 +1,191 @@
+"""The run directory: the one place that knows where a run keeps what."""
+
+import shutil
+from pathlib import Path
+
+from featlearn.errors import CheckpointError, UsageError
+from featlearn.files import write_bytes
+
+
+OWN_FILES = (
+    "results.json",
+    "model.safetensors",
+    "checkpoints",
+    "events",
+    "report",
+    "heads",
+    "labels.json",
+    "evaluation.json",
+    "README.md",
+    "recipe.toml",
+    "metrics.jsonl",
+)
+"""Everything that commands write into a run or a head; results first, the marks of a run last."""
+
+
+class Folder:
+    """A folder with a trained model in it: a run, or a head of one."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the path; it need not exist yet."""
+        self.path = path
+
+    @property
+    def recipe_file(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.toml"
+
+    @property
+    def model_file(self) -> Path:
+        """The weights, with what is needed to rebuild the network."""
+        return self.path / "model.safetensors"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Figures of training, a line each."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def results_file(self) -> Path:
+        """What came out; written last, so that its presence means success."""
+        return self.path / "results.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where an unfinished run can go on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def events(self) -> Path:
+        """TensorBoard's files."""
+        return self.path / "events"
+
+    @property
+    def started(self) -> bool:
+        """Whether training was ever begun here; a recipe alone is a user's."""
+        return self.recipe_file.exists() and self.metrics_file.exists()
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has ended here."""
+        return self.results_file.exists()
+
+    def check(self, *, resume: bool, overwrite: bool) -> None:
+        """Refuse to train here where that would lose something.
+
+        Raises:
+            CheckpointError: If something is there and neither `resume` nor
+                `overwrite` was asked for, or what is there is no run.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise CheckpointError(f"{self.path} is a file; name a folder")
+        occupied = self.path.is_dir() and any(self.path.iterdir())
+        if occupied and not self.started:
+            raise CheckpointError(f"{self.path} holds other files; name a new or an empty folder")
+        if resume and not occupied:
+            raise CheckpointError(f"{self.path} has nothing to resume; run without --resume")
+        if occupied and not resume and not overwrite:
+            state = "a finished" if self.finished else "an unfinished"
+            hint = "" if self.finished else "--resume to go on, or "
+            raise CheckpointError(
+                f"{self.path} holds {state} run; add {hint}--overwrite to replace it"
+            )
+
+    def begin(self, recipe: str, *, resume: bool) -> None:
+        """Make the folder ready, after `check`: empty but for the recipe, unless resumed.
+
+        Args:
+            recipe: The resolved recipe, as TOML.
+            resume: Whether to keep what is there.
+        """
+        if resume:
+            return
+        self.remove()
+        write_bytes(self.recipe_file, recipe.encode())
+        self.metrics_file.touch()
+
+    def remove(self) -> None:
+        """Remove what training wrote, and nothing that a user put beside it."""
+        for name in OWN_FILES:
+            path = self.path / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+class HeadFolder(Folder):
+    """A fine-tuned head of a run."""
+
+    @property
+    def labels_file(self) -> Path:
+        """Names of the classes, and which images' labels were used."""
+        return self.path / "labels.json"
+
+    @property
+    def evaluation_file(self) -> Path:
+        """Figures on images that training never saw."""
+        return self.path / "evaluation.json"
+
+
+class RunDirectory(Folder):
+    """A pre-trained stack and what was made of it."""
+
+    @property
+    def report_dir(self) -> Path:
+        """The page about the run."""
+        return self.path / "report"
+
+    @property
+    def card_file(self) -> Path:
+        """A short description for people."""
+        return self.path / "README.md"
+
+    def head(self, name: str) -> HeadFolder:
+        """Give the folder of a head, whether it exists or not."""
+        return HeadFolder(self.path / "heads" / name)
+
+    def heads(self) -> list[str]:
+        """List the heads that are trained, by name."""
+        folders = sorted((self.path / "heads").glob("*"))
+        return [folder.name for folder in folders if HeadFolder(folder).finished]
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """Open a finished run.
+
+        Raises:
+            UsageError: If there is no such folder.
+            CheckpointError: If it is no run, or an unfinished one.
+        """
+        run = cls(path)
+        if not path.exists():
+            raise UsageError(f"{path} does not exist; name a run, made by `featlearn pretrain`")
+        if not run.started:
+            raise CheckpointError(f"{path} is not a run: it has no recipe.toml")
+        if not run.finished:
+            raise CheckpointError(
+                f"{path} is not finished; go on with `featlearn pretrain "
+                f"{run.recipe_file} --out {path} --resume`"
+            )
+        return run
+
+    def open_head(self, name: str | None) -> tuple[str, HeadFolder]:
+        """Open a trained head; without a name, the only one.
+
+        Raises:
+            UsageError: If there is none of that name, or a name is needed.
+        """
+        names = self.heads()
+        if not names:
+            raise UsageError(
+                f"{self.path} has no trained head; make one with `featlearn finetune {self.path}`"
+            )
+        if name is None and len(names) > 1:
+            raise UsageError(
+                f"{self.path} has several heads; name one with --head: {', '.join(names)}"
+            )
+        if name is not None and name not in names:
+            raise UsageError(f"{self.path} has no head {name!r}; it has {', '.join(names)}")
+        chosen = names[0] if name is None else name
+        return chosen, self.head(chosen)

@@ -1,0 +1,117 @@
+"""`evaluate`: figures of a head on images that training never saw."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from featlearn.datasets.imageset import ImageSet
+from featlearn.errors import DataError
+from featlearn.evaluate.metrics import ClassScore, classification_report
+from featlearn.files import write_json
+from featlearn.heads.problem import logits_of
+from featlearn.networks.store import FORMAT
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.runs import open_head, open_pictures, open_test
+
+
+class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of a head, as `evaluation.json` holds them.
+
+    Attributes:
+        run: The run.
+        head: The head.
+        source: Where the images came from.
+        split: `test`, or `given` for images that the command named.
+        images: How many there are.
+        accuracy: Share named right, in [0, 1].
+        error: `1 - accuracy`.
+        classes: Names of the classes, in the order of the confusion matrix.
+        per_class: Accuracy within each class.
+        confusion: `confusion[true][predicted]`, in images.
+    """
+
+    format: int = FORMAT
+    run: str
+    head: str
+    source: str
+    split: str
+    images: int
+    accuracy: float
+    error: float
+    classes: tuple[str, ...]
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def evaluate(
+    path: Path,
+    *,
+    root: Path,
+    source: str | None = None,
+    head: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> EvaluateResult:
+    """Measure a head of a run; figures on the run's own test split are kept beside it.
+
+    Args:
+        path: The run.
+        root: Where data sets are.
+        source: Labelled images instead of the test split of the run's data.
+        head: Name of the head; may be left out where there is only one.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+
+    Raises:
+        FeatlearnError: If the run, the head or the data stand in the way.
+    """
+    run = RunDirectory.open(path)
+    chosen = pick_device(device)
+    use_threads(threads)
+    trained = open_head(run, head, chosen)
+    shape = trained.classifier.stack.input_shape
+    if source is None:
+        images = open_test(trained.recipe, root=root, shape=shape, device=chosen)
+    else:
+        images = open_pictures(trained.recipe, source, root=root, shape=shape, device=chosen)
+    labels = labels_as_trained(images.set, trained.classes)
+    predictions = logits_of(trained.classifier, images).argmax(1).cpu().numpy()
+    report = classification_report(labels, predictions, trained.classes)
+    result = EvaluateResult(
+        run=str(path),
+        head=trained.name,
+        source=source or trained.recipe.data.source,
+        split="test" if source is None else "given",
+        **msgspec.structs.asdict(report),
+    )
+    if source is None:
+        write_json(run.head(trained.name).evaluation_file, msgspec.to_builtins(result))
+    return result
+
+
+def labels_as_trained(images: ImageSet, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Number the labels of a set as the classifier numbers its classes.
+
+    Args:
+        images: Labelled images; their classes may come in another order, or be fewer.
+        classes: Names that the classifier was trained with.
+
+    Returns:
+        `(n,)` places in `classes`.
+
+    Raises:
+        DataError: If there are no labels, or one of a class that training never saw.
+    """
+    if images.labels is None:
+        raise DataError(f"{images.name} has no labels; name a source that has classes")
+    unknown = [name for name in images.classes if name not in classes]
+    if unknown:
+        raise DataError(
+            f"{images.name} has the class {unknown[0]!r}, which the head was not trained on; "
+            f"it knows {', '.join(classes)}"
+        )
+    places = np.array([classes.index(name) for name in images.classes], dtype=np.int64)
+    return places[images.labels]

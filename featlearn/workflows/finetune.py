@@ -1,0 +1,307 @@
+"""`finetune`: train a classifier on top of a pre-trained stack."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import torch
+
+from featlearn.config.load import dump_recipe, load_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.labels import balanced_subset, hold_out
+from featlearn.datasets.source import open_splits
+from featlearn.errors import CheckpointError, DataError, RecipeError
+from featlearn.files import sha256, write_json
+from featlearn.heads.finetuning import (
+    Finetuning,
+    scaling_sample,
+    start_finetuning,
+    untrained_stack,
+)
+from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.store import save_classifier
+from featlearn.networks.store import FORMAT, load_stack, load_state
+from featlearn.seeds import derive
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.driver import Driver
+from featlearn.training.identity import Environment, Identity
+from featlearn.training.pictures import Pictures
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.rundir import HeadFolder, RunDirectory
+from featlearn.training.signals import stop_signals
+from featlearn.workflows.pretrain import settings
+from featlearn.workflows.tracking import open_tracker
+
+
+class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What fine-tuning came to, as a head's `results.json` holds it."""
+
+    format: int = FORMAT
+    command: str = "finetune"
+    run: str
+    head: str
+    labels: int | Literal["all"]
+    label_seed: int
+    labelled: int
+    validation: int
+    freeze: int
+    from_scratch: bool
+    seed: int
+    epochs: int
+    seconds: float
+    train_error: float
+    classes: list[str]
+    environment: Environment
+    files: dict[str, str]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides a head beside the recipe.
+
+    Attributes:
+        labels: How many labels to use, class-balanced; all if absent.
+        label_seed: Seed of the draw of labels, apart from every other seed.
+        freeze: Stages to leave as they are, from the bottom.
+        from_scratch: Start from random weights instead (the paired control).
+        seed: Seed of weights, order and noise.
+    """
+
+    labels: int | None
+    label_seed: int
+    freeze: int
+    from_scratch: bool
+    seed: int
+
+
+class Labelled(NamedTuple):
+    """Labelled images of a fine-tuning.
+
+    Attributes:
+        train: To learn from.
+        validation: For early stopping, if there is any.
+        pool: All training images; their labels are not looked at.
+        indices: Places in the training split of the labels that were used.
+    """
+
+    train: ImageSet
+    validation: ImageSet | None
+    pool: ImageSet
+    indices: list[int]
+
+
+def finetune(
+    path: Path,
+    *,
+    root: Path,
+    name: str | None = None,
+    labels: int | None = None,
+    label_seed: int = 0,
+    freeze: int | None = None,
+    from_scratch: bool = False,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    save_seconds: float = 60.0,
+    track: bool = False,
+) -> FinetuneResult:
+    """Train a head of a run, in `RUN/heads/NAME`.
+
+    Args:
+        path: The run; its own files are not changed.
+        root: Where data sets are.
+        name: Name of the head; `default`, or `scratch` for a control.
+        labels: How many labels to use, class-balanced; all if absent.
+        label_seed: Seed of the draw of labels.
+        freeze: Stages to leave as they are; the recipe's if absent.
+        from_scratch: Start from random weights (the paired control).
+        seed: Seed of weights, order and noise; the recipe's if absent.
+        overrides: `finetune.KEY=VALUE` texts.
+        resume: Go on from the newest checkpoint that verifies.
+        overwrite: Replace a head that is there.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told of every step.
+        save_seconds: Time between checkpoints, in seconds.
+        track: Write TensorBoard's files too (needs the extra `track`).
+
+    Raises:
+        FeatlearnError: If the run, the data or the options stand in the way.
+        Interrupted: If a signal asked for a stop, after a checkpoint.
+    """
+    progress = progress or Silent()
+    begun = time.monotonic()
+    run = RunDirectory.open(path)
+    recipe = _recipe(run, overrides)
+    head_name = name or ("scratch" if from_scratch else "default")
+    folder = run.head(head_name)
+    folder.check(resume=resume, overwrite=overwrite)
+    chosen = pick_device(device)
+    use_threads(threads)
+    options = Options(
+        labels=labels,
+        label_seed=label_seed,
+        freeze=recipe.finetune.freeze if freeze is None else freeze,
+        from_scratch=from_scratch,
+        seed=recipe.seed if seed is None else seed,
+    )
+    recipe = msgspec.structs.replace(
+        recipe, finetune=msgspec.structs.replace(recipe.finetune, freeze=options.freeze)
+    )
+    identity = _identity(run, recipe, options, chosen)
+    if resume and folder.finished:
+        progress.note(f"{folder.path} is finished; there is nothing left to do")
+        return read_head_result(folder)
+    data = _labelled(recipe, options, root)
+    work = _start(run, recipe, options, data, chosen)
+    folder.begin(dump_recipe(recipe), resume=resume)
+    with stop_signals() as stop, open_tracker(folder.events, None, on=track) as tracker:
+        driver = Driver(
+            folder,
+            identity,
+            progress=progress,
+            stop=stop,
+            save_seconds=save_seconds,
+            watcher=tracker,
+            resume_hint="Go on with the same command and --resume",
+        )
+        _train(work, driver, resume=resume)
+    classes = data.train.classes
+    save_classifier(
+        folder.model_file, work.classifier, recipe, classes, options=msgspec.to_builtins(options)
+    )
+    write_json(
+        folder.labels_file,
+        {
+            "format": FORMAT,
+            "classes": list(classes),
+            "labels": labels if labels is not None else "all",
+            "label_seed": label_seed,
+            "indices": data.indices if labels is not None else None,
+        },
+    )
+    result = FinetuneResult(
+        run=str(path),
+        head=head_name,
+        labels=labels if labels is not None else "all",
+        label_seed=label_seed,
+        labelled=len(data.train),
+        validation=0 if data.validation is None else len(data.validation),
+        freeze=options.freeze,
+        from_scratch=from_scratch,
+        seed=options.seed,
+        epochs=work.loop.state.epoch,
+        seconds=round(time.monotonic() - begun, 3),
+        train_error=_error(work, Pictures(data.train, chosen)),
+        classes=list(classes),
+        environment=identity.environment,
+        files={
+            file.name: sha256(file) for file in (folder.model_file, folder.labels_file)
+        },
+    )
+    write_json(folder.results_file, msgspec.to_builtins(result))
+    driver.store.clear()
+    return result
+
+
+def _recipe(run: RunDirectory, overrides: Sequence[str]) -> Recipe:
+    """Read the run's recipe, with its `[finetune]` changed as asked."""
+    own = load_recipe(run.recipe_file)
+    recipe = load_recipe(run.recipe_file, overrides=overrides)
+    if settings(recipe) != settings(own):
+        raise RecipeError(
+            "only finetune.* can be set here; the rest is how the run was trained: "
+            f"got {', '.join(overrides)}"
+        )
+    return recipe
+
+
+def _identity(
+    run: RunDirectory, recipe: Recipe, options: Options, device: torch.device
+) -> Identity:
+    """Name everything that decides a head's bytes."""
+    parts: dict[str, Any] = {
+        "finetune": msgspec.to_builtins(recipe.finetune),
+        "options": msgspec.to_builtins(options),
+        "model": sha256(run.model_file),
+    }
+    return Identity(parts, Environment.here(device))
+
+
+def _labelled(recipe: Recipe, options: Options, root: Path) -> Labelled:
+    """Draw the labels, and a validation set from among them if patience needs one."""
+    pool = open_splits(recipe.data, root=root, seed=recipe.seed).train
+    if pool.labels is None:
+        raise DataError(
+            f"{recipe.data.source} has no labels; fine-tuning needs a source with classes"
+        )
+    if options.labels is None:
+        indices = torch.arange(len(pool)).numpy()
+    else:
+        indices = balanced_subset(pool.labels, options.labels, seed=options.label_seed)
+    chosen = pool.subset(indices)
+    validation = None
+    if recipe.finetune.patience is not None:
+        seed = derive(options.label_seed, "validation")
+        learned, kept = hold_out(len(chosen), recipe.data.hold_out or 0.1, seed=seed)
+        if len(kept) == 0:
+            raise DataError(
+                f"finetune.patience needs validation images, and {len(chosen)} labels leave none"
+            )
+        chosen, validation = chosen.subset(learned), chosen.subset(kept)
+    return Labelled(chosen, validation, pool, [int(index) for index in indices])
+
+
+def _start(
+    run: RunDirectory, recipe: Recipe, options: Options, data: Labelled, device: torch.device
+) -> Finetuning:
+    """Build the classifier, on the run's stack or on a random one."""
+    stack = load_stack(run.model_file).stack.to(device)
+    sample = scaling_sample(recipe, Pictures(data.pool, device))
+    if options.from_scratch:
+        seed = derive(options.seed, "scratch")
+        stack = untrained_stack(recipe, stack, sample, seed=seed)
+    validation = None if data.validation is None else Pictures(data.validation, device)
+    return start_finetuning(
+        stack,
+        recipe.finetune,
+        Pictures(data.train, device),
+        sample=sample,
+        validation=validation,
+        seed=options.seed,
+    )
+
+
+def _train(work: Finetuning, driver: Driver, *, resume: bool) -> None:
+    """Take the loop to its end, from the newest checkpoint if asked."""
+    checkpoint = driver.resume() if resume else None
+    if checkpoint is not None:
+        load_state(driver.folder.checkpoints, work.classifier, checkpoint.model)
+        if driver.standing.loop is not None:
+            work.loop.restore(checkpoint.training, driver.standing.loop)
+    if driver.standing.phase == 0:
+        driver.run(work.loop, work.classifier)
+
+
+def _error(work: Finetuning, images: Pictures) -> float:
+    """Measure the error on the labelled images themselves."""
+    wrong = logits_of(work.classifier, images).argmax(1) != labels_of(images)
+    return float(wrong.float().mean())
+
+
+def read_head_result(folder: HeadFolder) -> FinetuneResult:
+    """Read what a finished head came to.
+
+    Raises:
+        CheckpointError: If `results.json` is not what `finetune` writes.
+    """
+    try:
+        return msgspec.json.decode(folder.results_file.read_bytes(), type=FinetuneResult)
+    except msgspec.DecodeError as error:
+        raise CheckpointError(f"{folder.results_file} is damaged ({error})") from None

@@ -1,0 +1,170 @@
+"""`pretrain`: learn a stack of stages from images without labels."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from featlearn.autoencoders.objective import Objective
+from featlearn.config.load import dump_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.labels import hold_out
+from featlearn.datasets.source import open_splits
+from featlearn.errors import CheckpointError
+from featlearn.files import sha256, write_json
+from featlearn.networks.stack import parameter_count
+from featlearn.networks.store import FORMAT, save_stack
+from featlearn.seeds import derive
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.driver import Driver, PhaseResult
+from featlearn.training.identity import Environment, Identity
+from featlearn.training.pictures import Pictures
+from featlearn.training.pretraining import Pretraining
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.rundir import RunDirectory
+from featlearn.training.signals import stop_signals
+from featlearn.workflows.cards import write_run_card
+from featlearn.workflows.tracking import open_tracker
+
+
+class TrainedOn(msgspec.Struct, frozen=True):
+    """Which images a run learned from.
+
+    Attributes:
+        source: The recipe's source.
+        train: Images learned from.
+        held_out: Training images that were only measured.
+    """
+
+    source: str
+    train: int
+    held_out: int
+
+
+class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What pre-training came to, as `results.json` holds it."""
+
+    format: int = FORMAT
+    command: str = "pretrain"
+    run: str
+    title: str
+    seconds: float
+    parameters: int
+    phases: list[PhaseResult]
+    input_shape: tuple[int, int, int]
+    data: TrainedOn
+    environment: Environment
+    files: dict[str, str]
+
+
+def pretrain(
+    recipe: Recipe,
+    *,
+    out: Path,
+    root: Path,
+    device: str = "auto",
+    threads: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    save_seconds: float = 60.0,
+    track: bool = False,
+    objectives: Mapping[str, Objective] | None = None,
+) -> PretrainResult:
+    """Train the stages of a recipe and write a run directory.
+
+    Args:
+        recipe: Everything about the run, the seed too.
+        out: The run directory to make.
+        root: Where data sets are.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        resume: Go on from the newest checkpoint that verifies.
+        overwrite: Replace a run that is there.
+        progress: Told of every step.
+        save_seconds: Time between checkpoints, in seconds.
+        track: Write TensorBoard's files too (needs the extra `track`).
+        objectives: Objectives by the name of their stage, instead of the recipe's.
+
+    Returns:
+        What `results.json` holds.
+
+    Raises:
+        FeatlearnError: If the recipe, the data or the folder stand in the way.
+        Interrupted: If a signal asked for a stop, after a checkpoint.
+    """
+    progress = progress or Silent()
+    begun = time.monotonic()
+    run = RunDirectory(out)
+    run.check(resume=resume, overwrite=overwrite)
+    chosen = pick_device(device)
+    use_threads(threads)
+    identity = Identity(settings(recipe), Environment.here(chosen))
+    if resume and run.finished:
+        progress.note(f"{out} is finished; there is nothing left to do")
+        return read_result(run)
+    images, kept = split_training(recipe, open_splits(recipe.data, root=root, seed=recipe.seed).train)
+    training = Pretraining(
+        recipe,
+        Pictures(images, chosen),
+        held_out=Pictures(kept, chosen) if len(kept) else None,
+        objectives=objectives,
+    )
+    run.begin(dump_recipe(recipe), resume=resume)
+    with stop_signals() as stop, open_tracker(run.events, training.stack, on=track) as tracker:
+        driver = Driver(
+            run,
+            identity,
+            progress=progress,
+            stop=stop,
+            save_seconds=save_seconds,
+            watcher=tracker,
+            resume_hint=f"Go on with: featlearn pretrain {run.recipe_file} --out {out} --resume",
+        )
+        training.run(driver, driver.resume() if resume else None)
+    save_stack(run.model_file, training.stack, recipe, title=recipe.title)
+    phases = driver.standing.results
+    result = PretrainResult(
+        run=str(out),
+        title=recipe.title,
+        seconds=round(max(time.monotonic() - begun, sum(p.seconds for p in phases)), 3),
+        parameters=parameter_count(training.stack),
+        phases=phases,
+        input_shape=tuple(training.stack.input_shape),
+        data=TrainedOn(recipe.data.source, len(images), len(kept)),
+        environment=identity.environment,
+        files={run.model_file.name: sha256(run.model_file)},
+    )
+    write_run_card(run, recipe, training.stack, result.data.train)
+    write_json(run.results_file, msgspec.to_builtins(result))
+    driver.store.clear()
+    return result
+
+
+def settings(recipe: Recipe) -> dict[str, Any]:
+    """Give the parts of a recipe that decide what is learned, as nested tables."""
+    parts = msgspec.to_builtins(recipe)
+    said = ("title", "shows", "expect", "minutes", "finetune")
+    return {key: value for key, value in parts.items() if key not in said}
+
+
+def split_training(recipe: Recipe, images: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """Set held-out images apart from those that are learned from."""
+    seed = derive(recipe.seed, "hold-out")
+    learned, kept = hold_out(len(images), recipe.data.hold_out, seed=seed)
+    return images.subset(learned), images.subset(kept)
+
+
+def read_result(run: RunDirectory) -> PretrainResult:
+    """Read what a finished run came to.
+
+    Raises:
+        CheckpointError: If `results.json` is not what `pretrain` writes.
+    """
+    try:
+        return msgspec.json.decode(run.results_file.read_bytes(), type=PretrainResult)
+    except msgspec.DecodeError as error:
+        raise CheckpointError(f"{run.results_file} is damaged ({error})") from None

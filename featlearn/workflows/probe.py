@@ -1,0 +1,127 @@
+"""`evaluate --probe`: what frozen features are worth to a linear classifier."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from featlearn.datasets.labels import balanced_subset
+from featlearn.datasets.source import open_splits
+from featlearn.errors import DataError
+from featlearn.evaluate.probe import linear_probe
+from featlearn.networks.stack import Stack
+from featlearn.networks.store import load_stack
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.pictures import Pictures
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.evaluate import labels_as_trained
+from featlearn.workflows.runs import open_test
+
+_AT_ONCE = 256
+
+PIXELS = "pixels"
+"""The row of the plain images: what the features must be better than."""
+
+
+class StageProbe(msgspec.Struct, frozen=True, kw_only=True):
+    """A linear classifier on the frozen output of one stage.
+
+    Attributes:
+        stage: Name of the stage, or `pixels`.
+        features: Numbers per image.
+        accuracy: Share of the test images named right, in [0, 1].
+        error: `1 - accuracy`.
+    """
+
+    stage: str
+    features: int
+    accuracy: float
+    error: float
+
+
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Linear probes on pixels and on every stage.
+
+    Attributes:
+        run: The run.
+        source: Where the images came from.
+        labelled: Labelled training images that the probes learned from.
+        images: Test images.
+        probes: One for the pixels, then one for each stage.
+    """
+
+    run: str
+    source: str
+    labelled: int
+    images: int
+    probes: list[StageProbe]
+
+
+def probe(
+    path: Path,
+    *,
+    root: Path,
+    labels: int | None = None,
+    label_seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+) -> ProbeResult:
+    """Train a linear classifier on the frozen features of every stage.
+
+    Its strength of regularisation is chosen by cross-validation within the
+    labelled training images.
+
+    Args:
+        path: The run.
+        root: Where data sets are.
+        labels: How many labels to learn from, class-balanced; all if absent.
+        label_seed: Seed of the draw of labels.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+
+    Raises:
+        FeatlearnError: If the run or the data stand in the way.
+    """
+    RunDirectory.open(path)
+    chosen = pick_device(device)
+    use_threads(threads)
+    stack, recipe, _ = load_stack(path)
+    stack = stack.to(chosen)
+    train = open_splits(recipe.data, root=root, seed=recipe.seed).train
+    if train.labels is None:
+        raise DataError(f"{recipe.data.source} has no labels, and a probe needs them")
+    if labels is not None:
+        train = train.subset(balanced_subset(train.labels, labels, seed=label_seed))
+    test = open_test(recipe, root=root, shape=stack.input_shape, device=chosen)
+    learned, truth = Pictures(train, chosen), labels_as_trained(test.set, train.classes)
+    probes: list[StageProbe] = []
+    for name in [None, *stack.names]:
+        rows = features(stack, learned, name)
+        score = linear_probe(rows, train.labels, features(stack, test, name), truth)
+        probes.append(
+            StageProbe(
+                stage=name or PIXELS,
+                features=rows.shape[1],
+                accuracy=score.accuracy,
+                error=1 - score.accuracy,
+            )
+        )
+    return ProbeResult(
+        run=str(path),
+        source=recipe.data.source,
+        labelled=len(train),
+        images=len(test),
+        probes=probes,
+    )
+
+
+@torch.no_grad()
+def features(stack: Stack, images: Pictures, stage: str | None) -> NDArray[np.float32]:
+    """Compute the output of a stage (`None`: the pixels), `(n, features)`."""
+    parts = [
+        batch.flatten(1) if stage is None else stack.encode(batch, stage=stage)
+        for batch in images.batches(_AT_ONCE)
+    ]
+    return torch.cat(parts).cpu().numpy()

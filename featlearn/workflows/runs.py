@@ -1,0 +1,72 @@
+"""What several workflows need of a finished run."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.source import open_images, open_splits
+from featlearn.errors import DataError, ShapeError
+from featlearn.heads.classifier import Classifier
+from featlearn.heads.store import load_classifier
+from featlearn.training.pictures import Pictures
+from featlearn.training.rundir import RunDirectory
+
+
+class TrainedHead(NamedTuple):
+    """A head of a run, ready for use."""
+
+    name: str
+    classifier: Classifier
+    classes: tuple[str, ...]
+    recipe: Recipe
+
+
+def open_head(run: RunDirectory, name: str | None, device: torch.device) -> TrainedHead:
+    """Load a head of a run; without a name, the only one."""
+    chosen, folder = run.open_head(name)
+    loaded = load_classifier(folder.model_file)
+    return TrainedHead(chosen, loaded.classifier.to(device), loaded.classes, loaded.recipe)
+
+
+def open_pictures(
+    recipe: Recipe, source: str, *, root: Path, shape: tuple[int, ...], device: torch.device
+) -> Pictures:
+    """Open images from anywhere under the recipe's size policy.
+
+    Raises:
+        ShapeError: If they cannot be given the shape that the network takes.
+    """
+    images = open_images(source, recipe.data, root=root)
+    return check_shape(images, shape, device)
+
+
+def open_test(
+    recipe: Recipe, *, root: Path, shape: tuple[int, ...], device: torch.device
+) -> Pictures:
+    """Open the test split of a recipe's data.
+
+    Raises:
+        DataError: If there is none, or it has no labels.
+    """
+    test = open_splits(recipe.data, root=root, seed=recipe.seed).test
+    if test is None:
+        raise DataError(
+            f"{recipe.data.source} has no test split; name labelled images to evaluate on"
+        )
+    if test.labels is None:
+        raise DataError(f"the test split of {recipe.data.source} has no labels")
+    return check_shape(test, shape, device)
+
+
+def check_shape(images: ImageSet, shape: tuple[int, ...], device: torch.device) -> Pictures:
+    """Refuse images of another shape than the network takes."""
+    if tuple(images.shape) != tuple(shape):
+        maps, height, width = shape
+        raise ShapeError(
+            f"{images.name} has images of {images.shape}; the network takes {maps} "
+            f"map{'s' * (maps != 1)} of {height}x{width} (see data.size, data.fit and data.colour)"
+        )
+    return Pictures(images, device)
