@@ -53,7 +53,7 @@ _HOMES = {
 _NAMES_AT_HOME = {"load_model": "load_stack"}
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - each name has a type of its own
+def __getattr__(name: str) -> Any:
     """Load a public name from its module and keep it."""
     if name not in _HOMES:
         raise AttributeError(f"module 'featlearn' has no attribute {name!r}")

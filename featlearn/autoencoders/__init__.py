@@ -1,0 +1,1 @@
+"""What a stage learns by without labels: objectives and their named terms."""

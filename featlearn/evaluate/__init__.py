@@ -1,0 +1,1 @@
+"""Evidence about a network: figures, probes, projections, intervals, health."""

@@ -1,0 +1,1 @@
+"""What is trained with labels on top of a stack."""

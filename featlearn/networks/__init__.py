@@ -1,0 +1,1 @@
+"""Stacks of stages, and the files they are kept in."""

@@ -1,0 +1,1 @@
+"""The parts of a stage as modules: filters, pooling, normalisation, preparation."""

@@ -1,0 +1,1 @@
+"""The loop, its schedules, checkpoints and the run directory."""
