@@ -1,0 +1,1 @@
+"""Readers, the catalogue of known sets, batches, label draws and augmentation."""

@@ -1,0 +1,161 @@
+"""Decoding one picture into an array."""
+
+import struct
+import warnings
+import zlib
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from featlearn.config.data import Colour
+from featlearn.datasets.limits import MAX_IMAGE_PIXELS
+from featlearn.errors import DataError
+
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}
+    | {".webp"}
+)
+"""Files that are taken for images, in lower case."""
+
+# Raster formats only: Pillow's others may start programs or wrap further files.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
+
+
+def decode_image(file: BinaryIO, *, name: str, colour: Colour) -> NDArray[Any]:
+    """Decode one picture.
+
+    The size in its header is checked before its pixels are decoded, and its EXIF
+    orientation is applied. Of an animation the first picture is taken.
+
+    Args:
+        file: The encoded picture, seekable.
+        name: What it is called in messages.
+        colour: `keep` leaves the maps that the file has (grey 1, grey with alpha
+            2, colour 3, colour with alpha 4; palettes and printing colours
+            become RGB); `grey` and `rgb` make 1 and 3 of them, transparent
+            pixels shown on white.
+
+    Returns:
+        `(maps, height, width)`: uint8; float32 in [0, 1] for 16-bit grey; float32
+        as they are for floating-point pixels.
+
+    Raises:
+        DataError: If the picture is broken, too large or of an unknown format.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata; a picture that decodes is good enough.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(file, formats=_FORMATS) as picture:
+                _check_size(picture, name)
+                picture.load()
+                upright = ImageOps.exif_transpose(picture)
+        except UnidentifiedImageError as error:
+            raise DataError(f"{name} is not an image that can be read, or it is empty") from error
+        except Image.DecompressionBombError as error:
+            raise DataError(_too_large(name, str(error))) from error
+        except _BROKEN as error:
+            raise DataError(f"{name} is a broken or truncated image ({error})") from error
+        return _to_maps(upright, name=name, colour=colour)
+
+
+def convert_maps(images: NDArray[Any], *, colour: Colour, name: str) -> NDArray[Any]:
+    """Give decoded images the maps that `colour` asks for.
+
+    Args:
+        images: `(…, maps, height, width)`, uint8 or float32.
+        colour: `keep`, `grey` (ITU-R 601 luma, Pillow's) or `rgb`.
+        name: What the images are called in messages.
+
+    Returns:
+        Images of the same dtype, with 1 map (`grey`), 3 (`rgb`) or as they were.
+
+    Raises:
+        DataError: If there is no rule for that number of maps.
+    """
+    maps = images.shape[-3]
+    if colour == "keep" or maps == {"grey": 1, "rgb": 3}[colour]:
+        return images
+    if maps > 4:
+        raise DataError(
+            f'{name} has {maps} maps, which `data.colour = "{colour}"` cannot convert; '
+            'use `data.colour = "keep"`'
+        )
+    if maps in {2, 4}:
+        images = _on_white(images)
+    if colour == "rgb":
+        return np.repeat(images, 3, axis=-3) if images.shape[-3] == 1 else images
+    return images if images.shape[-3] == 1 else _luma(images)
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
+    """Refuse a picture too large to decode, by its header."""
+    width, height = picture.size
+    if width * height > MAX_IMAGE_PIXELS:
+        raise DataError(_too_large(name, f"its header says {width} x {height} pixels"))
+
+
+def _too_large(name: str, what: str) -> str:
+    """Say that a picture is too large."""
+    return f"{name} is too large to decode ({what}; the limit is {MAX_IMAGE_PIXELS} pixels)"
+
+
+def _to_maps(picture: Image.Image, *, name: str, colour: Colour) -> NDArray[Any]:
+    """Turn a decoded picture into maps first."""
+    mode = picture.mode
+    if mode.startswith("I") or mode == "F":
+        maps = _deep_grey(picture, name)
+    else:
+        maps = np.asarray(picture.convert(_plain_mode(picture)))
+        maps = maps[None] if maps.ndim == 2 else maps.transpose(2, 0, 1)
+    return np.ascontiguousarray(convert_maps(maps, colour=colour, name=name))
+
+
+def _plain_mode(picture: Image.Image) -> str:
+    """Name the 8-bit mode that holds what the picture holds."""
+    mode = picture.mode
+    if mode in {"L", "LA", "RGB", "RGBA"}:
+        return mode
+    if mode == "1":
+        return "L"
+    return "RGBA" if picture.has_transparency_data else "RGB"
+
+
+def _deep_grey(picture: Image.Image, name: str) -> NDArray[np.float32]:
+    """Bring 16-bit grey to [0, 1], and take floating-point pixels as they are."""
+    pixels = np.asarray(picture)
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).all():
+            raise DataError(f"{name} has pixels that are NaN or infinite")
+        return pixels.astype(np.float32)[None]
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise DataError(
+            f"{name} has pixels in {pixels.min()}..{pixels.max()}; "
+            "8-bit, 16-bit or floating-point pixels were expected"
+        )
+    return (pixels / 65535).astype(np.float32)[None]
+
+
+def _on_white(images: NDArray[Any]) -> NDArray[Any]:
+    """Show images whose last map is alpha on a white ground."""
+    top = 255 if images.dtype == np.uint8 else 1
+    alpha = images[..., -1:, :, :].astype(np.float32) / top
+    shown = images[..., :-1, :, :] * alpha + top * (1 - alpha)
+    return _like(shown, images)
+
+
+def _luma(images: NDArray[Any]) -> NDArray[Any]:
+    """Weigh red, green and blue as ITU-R 601 does."""
+    weights = np.array([0.299, 0.587, 0.114], np.float32)
+    grey = np.einsum("c,...chw->...hw", weights, images.astype(np.float32))
+    return _like(grey[..., None, :, :], images)
+
+
+def _like(values: NDArray[Any], images: NDArray[Any]) -> NDArray[Any]:
+    """Bring values back to the dtype of `images`."""
+    if images.dtype == np.uint8:
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return values.astype(np.float32)

@@ -1,0 +1,96 @@
+"""A set of images in memory, with labels if it has them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from featlearn.errors import ShapeError
+from featlearn.geometry import MapShape
+
+Images = NDArray[Any]
+"""`(n, maps, height, width)`, uint8 in 0..255 or float32, as a rule in [0, 1]."""
+
+Indices = NDArray[np.int64]
+"""Places in a set, or labels: places in its classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of one shape.
+
+    Attributes:
+        images: `(n, maps, height, width)`, uint8 in 0..255, or float32.
+        labels: `(n,)` int64, each a place in `classes`, or None.
+        classes: The names of the classes, empty without labels.
+        ids: One name per image (its path in the source), or None where the
+            place in the source is its only name.
+        name: What the set is called in messages and results.
+
+    Raises:
+        ShapeError: If the parts do not belong together.
+    """
+
+    images: Images
+    labels: Indices | None
+    classes: tuple[str, ...]
+    ids: tuple[str, ...] | None
+    name: str
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not belong together."""
+        if self.images.ndim != 4 or self.images.dtype.name not in {"uint8", "float32"}:
+            raise ShapeError(
+                f"a set of images is (n, maps, height, width) in uint8 or float32; "
+                f"got {self.images.shape} in {self.images.dtype}"
+            )
+        count = len(self.images)
+        if self.labels is not None:
+            self._check_labels(self.labels, count)
+        if self.ids is not None and len(self.ids) != count:
+            raise ShapeError(f"{self.name} has {count} images, but {len(self.ids)} ids")
+
+    def _check_labels(self, labels: Indices, count: int) -> None:
+        """Every image has one label, and every label names a class."""
+        if labels.shape != (count,) or labels.dtype != np.int64:
+            raise ShapeError(
+                f"{self.name} has {count} images, so its labels are ({count},) in int64; "
+                f"got {labels.shape} in {labels.dtype}"
+            )
+        if count and not 0 <= labels.min() <= labels.max() < len(self.classes):
+            raise ShapeError(
+                f"{self.name} has {len(self.classes)} classes, so its labels lie in "
+                f"0..{len(self.classes) - 1}; got {labels.min()}..{labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.images)
+
+    @property
+    def shape(self) -> MapShape:
+        """The shape of one image."""
+        maps, height, width = self.images.shape[1:]
+        return MapShape(maps, height, width)
+
+    def subset(self, indices: Indices) -> "ImageSet":
+        """Take the images at `indices`, in that order."""
+        return replace(
+            self,
+            images=self.images[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            ids=None if self.ids is None else tuple(self.ids[int(i)] for i in indices),
+        )
+
+    def id(self, index: int) -> str:
+        """Name one image for a message: its path, or its place."""
+        return f"image {index}" if self.ids is None else self.ids[index]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What to learn from, and what to judge by (None: there is no such split)."""
+
+    train: ImageSet
+    test: ImageSet | None

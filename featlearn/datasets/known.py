@@ -1,0 +1,108 @@
+"""Known sets under the data root, and other folders of the same layout."""
+
+from pathlib import Path
+
+from featlearn.datasets.catalogue import KNOWN, KnownSet
+from featlearn.datasets.embedded import open_digits, open_photographs
+from featlearn.datasets.idx import read_idx
+from featlearn.datasets.raw import RawSet, RawSplits
+from featlearn.errors import DataError
+
+_TRAIN_IMAGES = "train-images-idx3-ubyte"
+
+
+def open_known(name: str, *, root: Path) -> RawSplits:
+    """Open a set of the catalogue.
+
+    Raises:
+        DataError: If its files are not under `root`, or are broken.
+    """
+    match name:
+        case "digits":
+            return open_digits()
+        case "photographs":
+            return open_photographs()
+        case _:
+            return _open_fetched(KNOWN[name], root / name)
+
+
+def is_idx_folder(folder: Path) -> bool:
+    """Tell a folder that holds IDX files by MNIST's names."""
+    return _find(folder, _TRAIN_IMAGES) is not None
+
+
+def open_idx_folder(folder: Path, *, name: str, classes: tuple[str, ...] = ()) -> RawSplits:
+    """Open a folder of IDX files by MNIST's names, each plain or `.gz`.
+
+    Raises:
+        DataError: If a file is missing or broken, or labels and images disagree.
+    """
+    train = _open_split(folder, "train", name=f"{name}: train", classes=classes)
+    test = _open_split(folder, "t10k", name=f"{name}: test", classes=train.classes)
+    return RawSplits(train, test)
+
+
+def open_idx(path: Path) -> RawSplits:
+    """Open one IDX file of images, with the labels of the same name beside it.
+
+    Raises:
+        DataError: If a file is broken, or labels and images disagree.
+    """
+    beside = path.name.replace("-images", "-labels").replace("-idx3", "-idx1")
+    labels = path.with_name(beside) if beside != path.name else None
+    if labels is not None and not labels.exists():
+        labels = None
+    return RawSplits(_read_split(path, labels, name=str(path), classes=()))
+
+
+def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
+    """Open a downloaded set, or say how to download it."""
+    missing = [file.name for file in known.files if _find(folder, file.name) is None]
+    if missing:
+        raise DataError(
+            f"{known.name} is not under the data root: {folder / missing[0]} is missing; "
+            f"fetch it with `featlearn data fetch {known.name}`"
+        )
+    return open_idx_folder(folder, name=known.name, classes=known.class_names)
+
+
+def _open_split(folder: Path, stem: str, *, name: str, classes: tuple[str, ...]) -> RawSet:
+    """Open the images and the labels of one split."""
+    paths: list[Path] = []
+    for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
+        path = _find(folder, f"{stem}-{kind}")
+        if path is None:
+            raise DataError(f"{folder} has no file {stem}-{kind} or {stem}-{kind}.gz")
+        paths.append(path)
+    return _read_split(paths[0], paths[1], name=name, classes=classes)
+
+
+def _read_split(
+    images_path: Path, labels_path: Path | None, *, name: str, classes: tuple[str, ...]
+) -> RawSet:
+    """Read images and labels, and check that they belong together."""
+    images = read_idx(images_path, dimensions=3)[:, None]
+    if 0 in images.shape:
+        raise DataError(f"{images_path} holds no images (its header says {images.shape[0]})")
+    if labels_path is None:
+        return RawSet(name, images, len(images))
+    labels = read_idx(labels_path, dimensions=1)
+    if len(labels) != len(images):
+        raise DataError(
+            f"{images_path} holds {len(images)} images, but {labels_path} {len(labels)} labels"
+        )
+    names = classes or tuple(str(value) for value in range(int(labels.max()) + 1))
+    if labels.max() >= len(names):
+        raise DataError(
+            f"{labels_path} has the label {labels.max()}; labels below {len(names)} were expected"
+        )
+    return RawSet(name, images, len(images), labels.astype("int64"), names)
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """Find a file by its name, packed by gzip or not."""
+    plain = name.removesuffix(".gz")
+    for candidate in (folder / f"{plain}.gz", folder / plain):
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,210 @@
+"""Folders and zip archives of images, and single image files."""
+
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+from typing import Any, final
+
+from numpy.typing import NDArray
+
+from featlearn.config.data import Colour
+from featlearn.datasets.images import decode_image
+from featlearn.datasets.imageset import Indices
+from featlearn.datasets.layout import Group, arrange
+from featlearn.datasets.limits import human_bytes
+from featlearn.datasets.raw import EncodedImages, RawSet, RawSplits
+from featlearn.errors import DataError
+
+MAX_MEMBERS = 2_000_000
+"""Files in one archive."""
+
+MAX_MEMBER_BYTES = 2**28
+"""Unpacked bytes of one file in an archive."""
+
+MAX_ARCHIVE_BYTES = 2**36
+"""Unpacked bytes of all files in an archive."""
+
+MAX_ARCHIVE_RATIO = 200
+"""Unpacked bytes per packed byte of an archive that is larger than `FREE_BYTES`."""
+
+FREE_BYTES = 2**27
+"""An archive that unpacks to less than this may be packed as well as it likes."""
+
+BAD_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    NotImplementedError,  # a compression or a version that zipfile does not know
+    RuntimeError,  # a password is needed
+    OSError,  # corrupt bzip2
+    ValueError,
+)
+"""What zipfile raises on an archive that is broken or that it cannot read."""
+
+
+def open_folder(folder: Path) -> RawSplits:
+    """Find the images of a folder and of its subfolders.
+
+    Raises:
+        DataError: If there are none, or their places contradict each other.
+    """
+    return _splits(FolderImages, folder, _walk(folder))
+
+
+def open_zip(path: Path) -> RawSplits:
+    """Find the images of a zip archive, which is never unpacked to disk.
+
+    Raises:
+        DataError: If the archive is broken, has members that climb out of it,
+            unpacks to more than the limits, or holds no images.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+    except BAD_ARCHIVE as error:
+        raise DataError(f"{path} is not a zip archive that can be read ({error})") from error
+    _check_members(members, path)
+    return _splits(ZipImages, path, [info.filename for info in members])
+
+
+def open_picture(path: Path) -> RawSplits:
+    """Take one image file for a set of one image."""
+    images = FolderImages(path.parent, (path.name,))
+    return RawSplits(RawSet(str(path), images, 1, ids=(path.name,)), divisible=False)
+
+
+@final
+class FolderImages(EncodedImages):
+    """Images in files under a folder."""
+
+    def __init__(self, folder: Path, paths: tuple[str, ...]) -> None:
+        """Take the folder, and the files' paths in it."""
+        self._folder = folder
+        self._paths = paths
+
+    def decode(self, places: Indices, *, colour: Colour) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Read and decode one file after another."""
+        for place in places:
+            path = self._folder / self._paths[int(place)]
+            try:
+                file = path.open("rb")
+            except OSError as error:
+                raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            with file:
+                yield str(path), decode_image(file, name=str(path), colour=colour)
+
+
+@final
+class ZipImages(EncodedImages):
+    """Images in a zip archive."""
+
+    def __init__(self, path: Path, paths: tuple[str, ...]) -> None:
+        """Take the archive, and its members' names."""
+        self._path = path
+        self._paths = paths
+
+    def decode(self, places: Indices, *, colour: Colour) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Unpack and decode one member after another, in memory."""
+        try:
+            archive = zipfile.ZipFile(self._path)
+        except BAD_ARCHIVE as error:
+            raise DataError(f"{self._path} can no longer be read ({error})") from error
+        with archive:
+            for place in places:
+                member = self._paths[int(place)]
+                name = f"{self._path}: {member}"
+                file = BytesIO(self._unpack(archive, member, name))
+                yield name, decode_image(file, name=name, colour=colour)
+
+    def _unpack(self, archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+        """Unpack one member, never more of it than the archive's directory says."""
+        info = archive.getinfo(member)
+        try:
+            with archive.open(info) as stream:
+                data = stream.read(info.file_size + 1)
+        except BAD_ARCHIVE as error:
+            raise DataError(f"{name} cannot be unpacked ({error})") from error
+        if len(data) != info.file_size:
+            raise DataError(
+                f"{name} unpacks to {len(data)} bytes, but the archive says {info.file_size}"
+            )
+        return data
+
+
+def _splits(
+    reader: type[FolderImages] | type[ZipImages], path: Path, names: list[str]
+) -> RawSplits:
+    """Arrange files into splits, each with a reader of its own."""
+    train, test = arrange(names, source=str(path))
+
+    def raw(group: Group, name: str) -> RawSet:
+        return RawSet(
+            name=name,
+            images=reader(path, group.paths),
+            count=len(group.paths),
+            labels=group.labels,
+            classes=group.classes,
+            ids=group.paths,
+        )
+
+    if test is None:
+        return RawSplits(raw(train, str(path)))
+    return RawSplits(raw(train, f"{path}: train"), raw(test, f"{path}: test"))
+
+
+def _walk(folder: Path) -> list[str]:
+    """List all files under a folder as POSIX paths, links followed but not in circles."""
+    found: list[str] = []
+    seen: set[str] = set()
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"{error.filename} cannot be listed: {error.strerror}") from error
+
+    for where, folders, files in os.walk(folder, followlinks=True, onerror=fail):
+        here = Path(where)
+        if (real := os.path.realpath(here)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [(here / name).relative_to(folder).as_posix() for name in files]
+    return found
+
+
+def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
+    """Refuse an archive that is unsafe by what its directory says."""
+    if len(members) > MAX_MEMBERS:
+        raise DataError(f"{path} has {len(members)} members; the limit is {MAX_MEMBERS}")
+    for info in members:
+        _check_name(info, path)
+        if info.file_size > MAX_MEMBER_BYTES:
+            raise DataError(
+                f"{path}: {info.filename} unpacks to {human_bytes(info.file_size)}; "
+                f"the limit for one file is {human_bytes(MAX_MEMBER_BYTES)}"
+            )
+    total = sum(info.file_size for info in members)
+    packed = path.stat().st_size
+    if total > MAX_ARCHIVE_BYTES or total > max(FREE_BYTES, MAX_ARCHIVE_RATIO * packed):
+        raise DataError(
+            f"{path} ({human_bytes(packed)}) would unpack to {human_bytes(total)}, "
+            "which looks like a zip bomb; pack the images again, or unpack them into a folder"
+        )
+
+
+def _check_name(info: zipfile.ZipInfo, path: Path) -> None:
+    """Refuse a member that points out of the archive."""
+    name = info.filename
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    climbs = ".." in parts or re.match(r"[/\\]|[A-Za-z]:", name)
+    if climbs or stat.S_ISLNK(info.external_attr >> 16):
+        raise DataError(
+            f"{path} has the member {name!r}, which points out of the archive; "
+            "only archives of plain files below one folder are read"
+        )

@@ -1,0 +1,53 @@
+"""A source that has been opened, its pictures not yet decoded or sized."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from featlearn.config.data import Colour
+from featlearn.datasets.imageset import Images, Indices
+
+
+class EncodedImages(ABC):
+    """Pictures in files of their own, decoded one at a time."""
+
+    @abstractmethod
+    def decode(self, places: Indices, *, colour: Colour) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the name and the pixels `(maps, height, width)` of each place."""
+
+
+@dataclass(frozen=True, eq=False)
+class RawSet:
+    """Images before the recipe's size policy.
+
+    Attributes:
+        name: What the set is called in messages.
+        images: `(n, maps, height, width)`, or pictures that are still encoded.
+        count: How many images there are.
+        labels: `(n,)` places in `classes`, or None.
+        classes: The names of the classes.
+        ids: The images' names, or None.
+    """
+
+    name: str
+    images: Images | EncodedImages
+    count: int
+    labels: Indices | None = None
+    classes: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class RawSplits:
+    """The splits that a source brings along.
+
+    `divisible` is False where no test images may be set apart: the source is
+    one split already, or has too few pictures.
+    """
+
+    train: RawSet
+    test: RawSet | None = None
+    divisible: bool = True

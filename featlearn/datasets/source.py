@@ -1,0 +1,317 @@
+"""From a source, as a recipe or a command names it, to sets of images in memory."""
+
+import difflib
+import os
+import sys
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+
+from featlearn.config.data import DataSpec
+from featlearn.datasets.arrays import open_npy, open_npz
+from featlearn.datasets.catalogue import KNOWN
+from featlearn.datasets.images import SUFFIXES, convert_maps
+from featlearn.datasets.imageset import Images, ImageSet, Indices, Splits
+from featlearn.datasets.known import is_idx_folder, open_idx, open_idx_folder, open_known
+from featlearn.datasets.labels import limited, set_apart
+from featlearn.datasets.limits import check_set_bytes
+from featlearn.datasets.pictures import open_folder, open_picture, open_zip
+from featlearn.datasets.raw import EncodedImages, RawSet, RawSplits
+from featlearn.datasets.sizing import fit_images, random_crops
+from featlearn.errors import DataError, UsageError
+from featlearn.seeds import derive
+
+Split = Literal["all", "train", "test"]
+
+# Which images are for test must not change with the seed of a run.
+_SPLIT_SEED = 0
+
+_FORMATS = "a folder or zip of images, an image, or an IDX, NPY or NPZ file"
+
+
+def find_root(option: Path | None = None) -> Path:
+    """Find the data root.
+
+    Returns:
+        `option`, else `$FEATLEARN_DATA`, else a folder in the user's cache. It
+        need not exist.
+    """
+    if option is not None:
+        return option
+    if named := os.environ.get("FEATLEARN_DATA"):
+        return Path(named)
+    return _user_cache() / "featlearn" / "data"
+
+
+def open_splits(spec: DataSpec, *, root: Path, seed: int) -> Splits:
+    """Read the images that a recipe learns from, and those it is judged by.
+
+    A source without a test split loses the fraction `spec.test` to one, drawn
+    class by class, the same for every seed. Then up to `spec.limit` training
+    images are drawn (classes as even as they allow), and `spec.crops` windows
+    are cut out of every image of both splits, by `seed`.
+
+    Args:
+        spec: Source and size policy.
+        root: The data root, for known sets.
+        seed: The seed of the run.
+
+    Raises:
+        UsageError: If there is no such set or path.
+        DataError: If the data are missing, broken or do not fit the policy.
+    """
+    raw = _open_raw(spec.source, root=root)
+    train, test = _divided(raw, spec.test)
+    if spec.limit is not None:
+        train = train.limited(spec.limit, seed=seed)
+    images = _read(train, spec, seed=derive(seed, "crops", "train"))
+    if test is None:
+        return Splits(images, None)
+    judged = _read(test, spec, seed=derive(seed, "crops", "test"))
+    if judged.shape != images.shape:
+        raise DataError(
+            f"{images.name} has {images.shape}, but {judged.name} {judged.shape}; "
+            "set `data.size`, `data.fit` and `data.colour`"
+        )
+    return Splits(images, judged)
+
+
+def open_images(source: str, spec: DataSpec, *, root: Path, split: Split = "all") -> ImageSet:
+    """Read one set of images, in the order of the source, for a trained model.
+
+    The size policy is that of `spec`, but every image is read, and one image is
+    made of it: where the recipe learned from random crops, the central one.
+
+    Args:
+        source: A known set, a folder or zip of images, an image, or an IDX, NPY
+            or NPZ file; `:train` or `:test` after it takes that split.
+        spec: The recipe's data, for `size`, `fit` and `colour`.
+        root: The data root, for known sets.
+        split: Which images of a source that has splits, unless `source` says so:
+            `all` is the training images, then the test images.
+
+    Raises:
+        UsageError: If there is no such set or path, or no such split.
+        DataError: If the data are missing, broken or do not fit the policy.
+    """
+    raw = _open_raw(source, root=root)
+    one = msgspec.structs.replace(spec, crops=None)
+    parts = [raw.train] if split != "test" or raw.test is None else []
+    parts += [raw.test] if split != "train" and raw.test is not None else []
+    sets = [_read(_Part(part, np.arange(part.count), part.name), one, seed=0) for part in parts]
+    return sets[0] if len(sets) == 1 else _joined(sets[0], sets[1], name=source)
+
+
+class _Part(NamedTuple):
+    """Some images of an opened source."""
+
+    raw: RawSet
+    places: Indices
+    name: str
+
+    def labels(self) -> Indices | None:
+        """Take the labels of these images."""
+        return None if self.raw.labels is None else self.raw.labels[self.places]
+
+    def limited(self, limit: int, *, seed: int) -> "_Part":
+        """Draw up to `limit` of these images."""
+        chosen = limited(self.labels(), len(self.places), limit, seed=seed)
+        return self._replace(places=self.places[chosen])
+
+
+def _divided(raw: RawSplits, fraction: float) -> tuple[_Part, _Part | None]:
+    """Take the splits that a source has, or set some of its images apart."""
+    everything = np.arange(raw.train.count)
+    if raw.test is not None:
+        return (
+            _Part(raw.train, everything, raw.train.name),
+            _Part(raw.test, np.arange(raw.test.count), raw.test.name),
+        )
+    if not raw.divisible:
+        return _Part(raw.train, everything, raw.train.name), None
+    train, test = set_apart(raw.train.labels, raw.train.count, fraction, seed=_SPLIT_SEED)
+    name = raw.train.name
+    if not len(test):
+        return _Part(raw.train, train, name), None
+    return _Part(raw.train, train, f"{name}: train"), _Part(raw.train, test, f"{name}: test")
+
+
+def _read(part: _Part, spec: DataSpec, *, seed: int) -> ImageSet:
+    """Decode, convert, size and crop the images of a part."""
+    raw, places = part.raw, part.places
+    if isinstance(raw.images, EncodedImages):
+        images = _decoded(raw.images, places, spec, seed=seed, name=part.name)
+    else:
+        chosen = raw.images if len(places) == raw.count else raw.images[places]
+        chosen = convert_maps(chosen, colour=spec.colour, name=part.name)
+        images = _sized(chosen, places, spec, seed=seed, name=f"{part.name}: each image")
+    repeats = spec.crops or 1
+    ids = None if raw.ids is None else [raw.ids[int(place)] for place in places]
+    if ids is not None and spec.crops is not None:
+        ids = [f"{name}#{crop}" for name in ids for crop in range(repeats)]
+    labels = part.labels()
+    return ImageSet(
+        images=np.ascontiguousarray(images),
+        labels=None if labels is None else np.repeat(labels, repeats),
+        classes=raw.classes,
+        ids=None if ids is None else tuple(ids),
+        name=part.name,
+    )
+
+
+def _decoded(
+    encoded: EncodedImages, places: Indices, spec: DataSpec, *, seed: int, name: str
+) -> Images:
+    """Decode pictures one by one into one array, which the first one shapes."""
+    repeats = spec.crops or 1
+    result: Images | None = None
+    first = ""
+    pictures = encoded.decode(places, colour=spec.colour)
+    for row, (picture_name, picture) in enumerate(pictures):
+        sized = _sized(picture[None], places[row : row + 1], spec, seed=seed, name=picture_name)
+        if result is None:
+            check_set_bytes(len(places) * sized.nbytes, name=name)
+            result = np.empty((len(places) * repeats, *sized.shape[1:]), sized.dtype)
+            first = picture_name
+        if sized.shape[1:] != result.shape[1:] or sized.dtype != result.dtype:
+            raise DataError(_mixed(first, result, picture_name, sized))
+        result[row * repeats : (row + 1) * repeats] = sized
+    if result is None:
+        raise DataError(f"{name} holds no images")
+    return result
+
+
+def _sized(images: Images, places: Indices, spec: DataSpec, *, seed: int, name: str) -> Images:
+    """Apply the size policy to images of one shape."""
+    if spec.crops is None or spec.size is None:
+        return fit_images(images, size=spec.size, fit=spec.fit, name=name)
+    check_set_bytes(
+        len(images) * spec.crops * images.shape[1] * spec.size[0] * spec.size[1] * images.itemsize,
+        name=name,
+    )
+    crops: list[Images] = []
+    for image, place in zip(images, places, strict=True):
+        # By the image's place, so that its crops do not depend on its company.
+        rng = np.random.Generator(np.random.PCG64(derive(seed, int(place))))
+        crops.append(
+            random_crops(image[None], size=spec.size, count=spec.crops, rng=rng, name=name)
+        )
+    return np.concatenate(crops)
+
+
+def _mixed(first: str, result: Images, second: str, sized: Images) -> str:
+    """Say what differs between two pictures of a set."""
+    if sized.dtype != result.dtype:
+        return (
+            f"{first} has {_depth(result)} pixels, but {second} {_depth(sized)} ones; "
+            "convert them to one depth"
+        )
+    if sized.shape[1] != result.shape[1]:
+        return (
+            f"{first} has {_maps(result)}, but {second} {_maps(sized)}; "
+            'set `data.colour` to "grey" or "rgb"'
+        )
+    sizes = [" x ".join(map(str, images.shape[-2:])) for images in (result, sized)]
+    return (
+        f"{first} is {sizes[0]} (height x width), but {second} is {sizes[1]}; "
+        'set `data.size`, and `data.fit` to "crop", "pad" or "resize"'
+    )
+
+
+def _depth(images: Images) -> str:
+    """Name the depth of pixels."""
+    return "8-bit" if images.dtype == np.uint8 else "16-bit or floating-point"
+
+
+def _maps(images: Images) -> str:
+    """Name the maps of a picture."""
+    known = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}
+    count = images.shape[1]
+    return f"{count} map{'s' * (count != 1)} ({known.get(count, 'other')})"
+
+
+def _joined(first: ImageSet, second: ImageSet, *, name: str) -> ImageSet:
+    """Put the splits of a source one after the other."""
+    if first.shape != second.shape or first.images.dtype != second.images.dtype:
+        raise DataError(
+            f"{first.name} has {first.shape}, but {second.name} {second.shape}; "
+            "set `data.size`, `data.fit` and `data.colour`, or take one split: "
+            f"{name}:train or {name}:test"
+        )
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = np.concatenate([first.labels, second.labels])
+    ids = None
+    if first.ids is not None and second.ids is not None:
+        ids = first.ids + second.ids
+    return ImageSet(
+        images=np.concatenate([first.images, second.images]),
+        labels=labels,
+        classes=first.classes if labels is not None else (),
+        ids=ids,
+        name=name,
+    )
+
+
+def _open_raw(source: str, *, root: Path) -> RawSplits:
+    """Open a source, or the split of it that `:train` or `:test` names."""
+    base, colon, split = source.rpartition(":")
+    if not colon or split not in {"train", "test"} or Path(source).exists():
+        return _open_whole(source, root=root)
+    splits = _open_whole(base, root=root)
+    if splits.test is None:
+        raise UsageError(f"{base} has no splits of its own, so there is no {source!r}")
+    return RawSplits(splits.train if split == "train" else splits.test, divisible=False)
+
+
+def _open_whole(source: str, *, root: Path) -> RawSplits:
+    """Open a known set or a path."""
+    if source in KNOWN:
+        return open_known(source, root=root)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise UsageError(_unknown(source))
+    try:
+        return _open_path(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _open_path(path: Path) -> RawSplits:
+    """Open a path by what its name, or else its first bytes, say that it is."""
+    if path.is_dir():
+        if is_idx_folder(path):
+            return open_idx_folder(path, name=str(path))
+        return open_folder(path)
+    suffix = path.suffix.lower()
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty; {_FORMATS} was expected")
+    if suffix in SUFFIXES:
+        return open_picture(path)
+    if opener := {".npy": open_npy, ".npz": open_npz, ".zip": open_zip}.get(suffix):
+        return opener(path)
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith((b"\x1f\x8b", b"\0\0")):
+        return open_idx(path)
+    if start.startswith(b"PK"):
+        return open_zip(path)
+    raise DataError(f"{path} is of no format that is read here; {_FORMATS} was expected")
+
+
+def _unknown(source: str) -> str:
+    """Say that there is no such set, and what may have been meant."""
+    close = difflib.get_close_matches(source, KNOWN, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known sets are {', '.join(KNOWN)}"
+    return f"there is no data set and no path {source!r}; {hint}"
+
+
+def _user_cache() -> Path:
+    """Find the folder that the system gives to caches of this user."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
