@@ -1,168 +1,203 @@
-"""The data sets that featlearn knows by name, and how they are fetched."""
+"""Fetching the known data sets: checked by SHA-256, from one mirror or the next."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+import difflib
+import logging
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast, final
+from urllib.parse import urlsplit
 
-import msgspec
+from featlearn.datasets.entries import KNOWN, KnownSet, RemoteFile
+from featlearn.errors import DataError, UsageError
 
-from featlearn.geometry import MapShape
+if TYPE_CHECKING:
+    from pooch import Pooch
+
+__all__ = ["KNOWN", "KnownSet", "Progress", "RemoteFile", "fetch"]
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, its bytes so far, and all its bytes."""
 
+_PAUSES = (1.0, 3.0)
+"""Seconds before each further attempt at a mirror that failed in passing."""
 
-class RemoteFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it was published.
+_TIMEOUT = 30.0
+"""Seconds without an answer or a byte after which a mirror has failed."""
 
-    `size` is in bytes; `sha256` in hexadecimal.
+
+def fetch(
+    name: str, *, root: Path, mirror: str | None = None, progress: Progress | None = None
+) -> Path:
+    """Download a known set to `root/name`, unless it is there and whole.
+
+    Each file is written beside its place, its SHA-256 compared, and only then
+    given its name. A mirror that cannot be reached or that breaks off is asked
+    again, twice; one that refuses or serves another file is not. Then the next
+    is tried.
+
+    Args:
+        name: A set of the catalogue.
+        root: The data root; made if missing.
+        mirror: The address of a folder with the same files, `http` or `https`,
+            to use in place of the published ones.
+        progress: Called as bytes arrive.
+
+    Returns:
+        The folder of the set.
+
+    Raises:
+        UsageError: If there is no such set, it needs no download, or `mirror` is
+            no such address.
+        DataError: If no mirror could serve a file, or it cannot be stored.
     """
-
-    name: str
-    size: int
-    sha256: str
-
-
-class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A data set of the catalogue.
-
-    `shape` is that of one image; `train` and `test` count images (`test` 0: no
-    such split); sets without `files` come with scikit-learn. Each of `mirrors`
-    is the address of a folder that holds all `files`.
-    """
-
-    name: str
-    title: str
-    shape: MapShape
-    train: int
-    test: int
-    licence: str
-    citation: str
-    class_names: tuple[str, ...] = ()
-    files: tuple[RemoteFile, ...] = ()
-    mirrors: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> int:
-        """Count the classes; 0 without labels."""
-        return len(self.class_names)
-
-    @property
-    def size(self) -> int:
-        """Bytes to download."""
-        return sum(file.size for file in self.files)
-
-    @property
-    def embedded(self) -> bool:
-        """Whether nothing need be downloaded."""
-        return not self.files
+    known = _known(name)
+    mirrors = known.mirrors if mirror is None else (_checked_mirror(mirror),)
+    folder = root / name
+    for file in known.files:
+        _fetch_file(file, folder, mirrors, progress=progress, name=name)
+    return folder
 
 
-_NUMERALS = tuple(str(digit) for digit in range(10))
+def _known(name: str) -> KnownSet:
+    """Find a set that can be fetched."""
+    if name not in KNOWN:
+        close = difflib.get_close_matches(name, KNOWN, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known sets are {', '.join(KNOWN)}"
+        raise UsageError(f"there is no known data set {name!r}; {hint}")
+    if KNOWN[name].embedded:
+        raise UsageError(f"{name} comes with scikit-learn and needs no download")
+    return KNOWN[name]
 
-_DIGITS = KnownSet(
-    name="digits",
-    title="Handwritten digits, 8 x 8 (test: the last 500, by other writers)",
-    shape=MapShape(1, 8, 8),
-    train=1297,
-    test=500,
-    class_names=_NUMERALS,
-    licence="CC BY 4.0",
-    citation="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998",
-)
 
-_PHOTOGRAPHS = KnownSet(
-    name="photographs",
-    title="Two photographs in colour, 427 x 640: a temple and a flower",
-    shape=MapShape(3, 427, 640),
-    train=2,
-    test=0,
-    licence="CC BY 2.0",
-    citation="Photographs by danielbuechele and vultilion, as bundled with scikit-learn",
-)
+def _checked_mirror(mirror: str) -> str:
+    """Refuse an address that is not one of the web."""
+    parts = urlsplit(mirror)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise UsageError(f"a mirror is the http or https address of a folder; got {mirror!r}")
+    return mirror
 
-_MNIST = KnownSet(
-    name="mnist",
-    title="MNIST: handwritten digits, 28 x 28",
-    shape=MapShape(1, 28, 28),
-    train=60_000,
-    test=10_000,
-    class_names=_NUMERALS,
-    licence="CC BY-SA 3.0",
-    citation="LeCun, Bottou, Bengio and Haffner, Proceedings of the IEEE 86(11), 1998",
-    files=(
-        RemoteFile(
-            name="train-images-idx3-ubyte.gz",
-            size=9_912_422,
-            sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        ),
-        RemoteFile(
-            name="train-labels-idx1-ubyte.gz",
-            size=28_881,
-            sha256="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        ),
-        RemoteFile(
-            name="t10k-images-idx3-ubyte.gz",
-            size=1_648_877,
-            sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        ),
-        RemoteFile(
-            name="t10k-labels-idx1-ubyte.gz",
-            size=4_542,
-            sha256="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-        ),
-    ),
-    mirrors=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-)
 
-_FASHION = KnownSet(
-    name="fashion-mnist",
-    title="Fashion-MNIST: articles of clothing, 28 x 28",
-    shape=MapShape(1, 28, 28),
-    train=60_000,
-    test=10_000,
-    class_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-    licence="MIT",
-    citation="Xiao, Rasul and Vollgraf, arXiv:1708.07747, 2017",
-    files=(
-        RemoteFile(
-            name="train-images-idx3-ubyte.gz",
-            size=26_421_880,
-            sha256="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        ),
-        RemoteFile(
-            name="train-labels-idx1-ubyte.gz",
-            size=29_515,
-            sha256="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        ),
-        RemoteFile(
-            name="t10k-images-idx3-ubyte.gz",
-            size=4_422_102,
-            sha256="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        ),
-        RemoteFile(
-            name="t10k-labels-idx1-ubyte.gz",
-            size=5_148,
-            sha256="67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        ),
-    ),
-    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-)
+def _fetch_file(
+    file: RemoteFile,
+    folder: Path,
+    mirrors: tuple[str, ...],
+    *,
+    progress: Progress | None,
+    name: str,
+) -> None:
+    """Try one mirror after the other."""
+    failures: list[str] = []
+    for mirror in mirrors:
+        try:
+            _fetch_from(f"{mirror.rstrip('/')}/{file.name}", file, folder, progress)
+        except _MirrorError as error:
+            failures.append(str(error))
+        except PermissionError as error:
+            raise DataError(
+                f"{folder} cannot be written to; "
+                "choose another place with `--data-root` or FEATLEARN_DATA"
+            ) from error
+        else:
+            return
+    raise DataError(
+        f"{file.name} of {name} could not be fetched: {'; '.join(failures)}; check the network, "
+        f"give another address with `--mirror`, or put the file into {folder} by hand"
+    )
 
-KNOWN: Mapping[str, KnownSet] = MappingProxyType(
-    {known.name: known for known in (_DIGITS, _PHOTOGRAPHS, _MNIST, _FASHION)}
-)
-"""Every known set, by its name."""
+
+class _MirrorError(Exception):
+    """A mirror that did not serve a file; the text names it and says why."""
+
+
+def _fetch_from(url: str, file: RemoteFile, folder: Path, progress: Progress | None) -> None:
+    """Ask one mirror, again if it failed in passing."""
+    # Both take a while to import, and only downloads need them.
+    import pooch
+    from requests.exceptions import HTTPError, RequestException
+
+    for pause in (*_PAUSES, None):
+        try:
+            with _quiet(pooch.get_logger()):
+                pooch.retrieve(
+                    url,
+                    known_hash=f"sha256:{file.sha256}",
+                    fname=file.name,
+                    path=folder,
+                    # The type that pooch declares is that of its processors.
+                    downloader=cast("Any", _Download(file, progress)),
+                )
+            return
+        except HTTPError as error:
+            status = 0 if error.response is None else error.response.status_code
+            if status < 500 or pause is None:
+                raise _MirrorError(f"{url} answered {status}") from error
+        except RequestException as error:
+            if pause is None:
+                raise _MirrorError(f"{url} could not be reached or broke off") from error
+        except _WrongFileError as error:
+            raise _MirrorError(f"{url} sent {error}") from error
+        except ValueError as error:  # pooch's word for another checksum
+            raise _MirrorError(
+                f"{url} sent a file with another SHA-256 than {file.sha256[:12]}…"
+            ) from error
+        time.sleep(pause)
+
+
+class _WrongFileError(Exception):
+    """What arrives is not the file that was asked for."""
+
+
+@final
+class _Download:
+    """Pooch's downloader over HTTP, with a bound on the bytes and a call per piece."""
+
+    def __init__(self, file: RemoteFile, progress: Progress | None) -> None:
+        self._file = file
+        self._progress = progress
+
+    def __call__(self, url: str, output_file: str, pooch: "Pooch | None") -> None:
+        """Download `url` into `output_file`."""
+        from pooch import HTTPDownloader
+
+        # A server that packs what it sends would change the bytes to compare.
+        download = HTTPDownloader(
+            chunk_size=2**16, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}
+        )
+        with Path(output_file).open("wb") as stream:
+            download(url, _Counted(stream, self._file, self._progress), pooch)
+
+
+@final
+class _Counted:
+    """A file that counts what is written, and takes no more than was published."""
+
+    def __init__(self, stream: IO[bytes], file: RemoteFile, progress: Progress | None) -> None:
+        self._stream = stream
+        self._file = file
+        self._progress = progress
+        self._done = 0
+
+    def write(self, data: bytes) -> int:
+        """Write a piece, and report it."""
+        self._done += len(data)
+        if self._done > self._file.size:
+            raise _WrongFileError(f"more than the {self._file.size} bytes of {self._file.name}")
+        if self._progress is not None:
+            self._progress(self._file.name, self._done, self._file.size)
+        return self._stream.write(data)
+
+    def flush(self) -> None:
+        """Leave flushing to the end: the caller asks for it after every piece."""
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Generator[None]:
+    """Keep pooch from announcing what it does; failures are raised anyway."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -14,7 +14,7 @@ def open_digits() -> RawSplits:
     The order of the file keeps writers together, so that the last 500 are by
     people of whom nothing is in the first 1,297.
     """
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (takes a second)
+    from sklearn.datasets import load_digits
 
     values, targets = load_digits(return_X_y=True)
     grey = np.asarray(values).reshape(-1, 1, 8, 8)
@@ -31,7 +31,7 @@ def open_digits() -> RawSplits:
 
 def open_photographs() -> RawSplits:
     """Open scikit-learn's two sample photographs, 427 x 640 in colour."""
-    from sklearn.datasets import load_sample_images  # noqa: PLC0415  (takes a second)
+    from sklearn.datasets import load_sample_images
 
     samples = load_sample_images()
     images = np.stack(samples.images).transpose(0, 3, 1, 2)
