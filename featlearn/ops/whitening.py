@@ -9,7 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from featlearn.errors import DataError, ShapeError
+from featlearn.errors import ShapeError
+from featlearn.ops.moments import moments
+
+_AT_ONCE = 1024  # samples held together in double precision
 
 
 class PrincipalAxes(NamedTuple):
@@ -52,12 +55,13 @@ def principal_axes(x: Tensor) -> PrincipalAxes:
     """
     if x.ndim != 2 or x.numel() == 0:
         raise ShapeError(f"principal_axes needs a sample (n >= 1, d >= 1); got {tuple(x.shape)}")
-    x = x.detach().to("cpu", torch.float64)
-    mean = x.mean(dim=0)
-    centred = x - mean
-    covariance = centred.T @ centred / max(len(x) - 1, 1)
-    if not covariance.isfinite().all():
-        raise DataError("whitening needs finite numbers; the sample holds NaN or infinity")
+    x = x.detach().cpu()
+    mean = moments(x.split(_AT_ONCE), dims=(0,)).mean.squeeze(0)
+    covariance = mean.new_zeros(len(mean), len(mean))
+    for part in x.split(_AT_ONCE):
+        centred = part - mean
+        covariance += centred.T @ centred
+    covariance /= max(len(x) - 1, 1)
     variances, columns = torch.linalg.eigh(covariance)
     axes = columns.T.flip(0)
     largest = axes.gather(1, axes.abs().argmax(dim=1, keepdim=True))

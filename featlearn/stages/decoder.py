@@ -1,0 +1,49 @@
+"""The linear decoder of a stage."""
+
+import torch
+from torch import Tensor, nn
+
+from featlearn.stages.filters import Filter
+
+
+class Decoder(nn.Module):
+    """Rebuild a stage's input from its code: the adjoint of the filter, and a bias.
+
+    The weights are the filter's (tied), or its own of the same shape (untied), which start
+    as a copy of the filter's, so that both begin with the same reconstruction.
+
+    Args:
+        encoder: The filter whose code is decoded.
+        tied: Whether the filter's weights are used.
+
+    Attributes:
+        weight: Weights of its own, of the shape of the filter's; `None` if tied.
+        bias: `(channels, 1, 1)` if the filter is shared, and so moves over inputs of any
+            size, otherwise of the shape of the input; zero at first.
+    """
+
+    weight: nn.Parameter | None
+
+    def __init__(self, encoder: Filter, *, tied: bool) -> None:
+        """Start with the weights of `encoder`, and no bias."""
+        super().__init__()
+        self.weight = None if tied else nn.Parameter(encoder.weight.detach().clone())
+        shape = encoder.input_shape
+        self.bias = nn.Parameter(torch.zeros((shape.maps, 1, 1) if encoder.shared else shape))
+
+    def forward(self, h: Tensor, encoder: Filter, *, size: tuple[int, int] | None = None) -> Tensor:
+        """Rebuild the input.
+
+        Args:
+            h: Codes, `(batch, maps, height', width')`.
+            encoder: The filter that made them.
+            size: Height and width of the input; the stage's own if not given.
+
+        Returns:
+            `(batch, channels, *size)`.
+        """
+        return encoder.adjoint(h, size=size, weight=self.weight) + self.bias
+
+    def extra_repr(self) -> str:
+        """Say whose weights."""
+        return "tied" if self.weight is None else "untied"

@@ -1,0 +1,278 @@
+"""The filter of a stage: dense, convolutional or locally connected, with its adjoint."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar, assert_never
+
+import torch
+from torch import Tensor, nn
+
+from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec
+from featlearn.errors import ShapeError
+from featlearn.geometry import MapShape, Padding, window_output
+from featlearn.ops.conv import conv2d, conv_transpose2d
+from featlearn.ops.dense import dense, dense_transpose
+from featlearn.ops.local import local2d, local_transpose2d
+from featlearn.stages.initial import start_weights_
+
+
+class Filter(nn.Module, ABC):
+    """A linear map from input maps to responses, with its adjoint.
+
+    The last three axes of the weight are one filter, `(channels, height, width)`: the
+    weights of one response, and one column of the decoder that is its adjoint.
+    """
+
+    shared: ClassVar[bool]
+    """Whether all positions of a map use the same weights."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    input_shape: MapShape
+    output_shape: MapShape
+
+    def __init__(
+        self,
+        input_shape: MapShape,
+        output_shape: MapShape,
+        *,
+        weight_shape: tuple[int, ...],
+        bias_shape: tuple[int, ...] | None,
+        generator: torch.Generator,
+    ) -> None:
+        """Draw the weights; biases start at zero."""
+        super().__init__()
+        self.input_shape = input_shape
+        self.output_shape = output_shape
+        self.weight = nn.Parameter(torch.empty(weight_shape))
+        self.bias = None if bias_shape is None else nn.Parameter(torch.zeros(bias_shape))
+        start_weights_(self.weight, fan_in=math.prod(weight_shape[-3:]), generator=generator)
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the responses to `x`, `(batch, channels, height, width)`."""
+
+    @abstractmethod
+    def adjoint(
+        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Apply the transpose of the filter, without a bias.
+
+        Args:
+            h: Codes, `(batch, maps, height', width')`.
+            size: Height and width of the input whose responses have the shape of `h`;
+                that of the stage's own input if not given.
+            weight: Weights of the shape of the filter's, such as those of an untied
+                decoder; the filter's own if not given.
+
+        Returns:
+            `(batch, channels, *size)`.
+
+        Raises:
+            ShapeError: If `h` does not belong to an input of this size.
+        """
+
+    @staticmethod
+    @torch.no_grad()
+    def normalize_columns_(weight: Tensor) -> None:
+        """Scale every column of a decoder, in place, to unit length; leave zeros alone.
+
+        Args:
+            weight: Of the shape of the filter's weight; a column is its last three axes.
+        """
+        lengths = torch.linalg.vector_norm(weight, dim=(-3, -2, -1), keepdim=True)
+        weight.div_(torch.where(lengths > 0, lengths, 1.0))
+
+    def extra_repr(self) -> str:
+        """Say from which shape to which."""
+        bias = "" if self.bias is not None else ", no bias"
+        return f"{self.input_shape} -> {self.output_shape}{bias}"
+
+
+class DenseFilter(Filter):
+    """Every unit sees the whole input: weight `(maps, channels, height, width)`."""
+
+    shared = False
+
+    def __init__(
+        self, input_shape: MapShape, *, maps: int, bias: bool = True, generator: torch.Generator
+    ) -> None:
+        """Make `maps` units over an input of `input_shape`."""
+        super().__init__(
+            input_shape,
+            MapShape(maps, 1, 1),
+            weight_shape=(maps, *input_shape),
+            bias_shape=(maps,) if bias else None,
+            generator=generator,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the responses, `(batch, maps, 1, 1)`."""
+        return dense(x, self.weight, self.bias)
+
+    def adjoint(
+        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Sum the filters, each weighted by its code."""
+        own = (self.input_shape.height, self.input_shape.width)
+        if size not in (None, own):
+            raise ShapeError(
+                f"a dense filter over {self.input_shape} has no adjoint of another size; "
+                f"asked for {size[0]}x{size[1]}"
+            )
+        return dense_transpose(h, self.weight if weight is None else weight)
+
+
+class ConvFilter(Filter):
+    """The same filters at every position: weight `(maps, channels, size, size)`.
+
+    It takes inputs of any size that its window fits into, so that it can learn from
+    patches and be moved over whole images.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        input_shape: MapShape,
+        *,
+        maps: int,
+        size: int,
+        stride: int = 1,
+        padding: Padding = "valid",
+        bias: bool = True,
+        generator: torch.Generator,
+    ) -> None:
+        """Make `maps` filters of side `size`.
+
+        Raises:
+            ShapeError: If a valid window is larger than the input.
+        """
+        super().__init__(
+            input_shape,
+            window_output(input_shape, size=size, stride=stride, padding=padding, maps=maps),
+            weight_shape=(maps, input_shape.maps, size, size),
+            bias_shape=(maps,) if bias else None,
+            generator=generator,
+        )
+        self.size = size
+        self.stride = stride
+        self.padding: Padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the responses at every position."""
+        return conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+    def adjoint(
+        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Lay the filters down at every position, weighted by the codes, and add."""
+        return conv_transpose2d(
+            h,
+            self.weight if weight is None else weight,
+            size=self.input_shape[1:] if size is None else size,
+            stride=self.stride,
+            padding=self.padding,
+        )
+
+    def extra_repr(self) -> str:
+        """Say the window too."""
+        return f"{super().extra_repr()}, {_window_repr(self.size, self.stride, self.padding)}"
+
+
+class LocalFilter(Filter):
+    """Filters of its own at every position.
+
+    Weight `(rows, columns, maps, channels, size, size)`, bias `(rows, columns, maps)`.
+    """
+
+    shared = False
+
+    def __init__(
+        self,
+        input_shape: MapShape,
+        *,
+        maps: int,
+        size: int,
+        stride: int = 1,
+        padding: Padding = "valid",
+        bias: bool = True,
+        generator: torch.Generator,
+    ) -> None:
+        """Make `maps` filters of side `size` for every position.
+
+        Raises:
+            ShapeError: If a valid window is larger than the input.
+        """
+        output = window_output(input_shape, size=size, stride=stride, padding=padding, maps=maps)
+        super().__init__(
+            input_shape,
+            output,
+            weight_shape=(output.height, output.width, maps, input_shape.maps, size, size),
+            bias_shape=(output.height, output.width, maps) if bias else None,
+            generator=generator,
+        )
+        self.size = size
+        self.stride = stride
+        self.padding: Padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the responses at every position, by the position's own filters."""
+        return local2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+    def adjoint(
+        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Lay every position's own filters down, weighted by the codes, and add."""
+        return local_transpose2d(
+            h,
+            self.weight if weight is None else weight,
+            size=self.input_shape[1:] if size is None else size,
+            stride=self.stride,
+            padding=self.padding,
+        )
+
+    def extra_repr(self) -> str:
+        """Say the window too."""
+        return f"{super().extra_repr()}, {_window_repr(self.size, self.stride, self.padding)}"
+
+
+def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Generator) -> Filter:
+    """Build the filter of a recipe over an input of `input_shape`.
+
+    A dense filter with a size is one that is moved over the image: a convolution.
+
+    Raises:
+        ShapeError: If a valid window is larger than the input.
+    """
+    match spec:
+        case DenseSpec():
+            if spec.size is None:
+                return DenseFilter(input_shape, maps=spec.maps, bias=spec.bias, generator=generator)
+            return ConvFilter(
+                input_shape,
+                maps=spec.maps,
+                size=spec.size,
+                stride=spec.stride,
+                bias=spec.bias,
+                generator=generator,
+            )
+        case ConvSpec():
+            kind = ConvFilter
+        case LocalSpec():
+            kind = LocalFilter
+        case _:
+            assert_never(spec)
+    return kind(
+        input_shape,
+        maps=spec.maps,
+        size=spec.size,
+        stride=spec.stride,
+        padding=spec.padding,
+        bias=spec.bias,
+        generator=generator,
+    )
+
+
+def _window_repr(size: int, stride: int, padding: Padding) -> str:
+    return f"size={size}, stride={stride}, padding={padding!r}"

@@ -1,0 +1,104 @@
+"""Normalisation as modules."""
+
+from typing import Literal, assert_never
+
+from torch import Tensor, nn
+
+from featlearn.config.stages import BatchNormSpec, LCNSpec, NormSpec
+from featlearn.geometry import MapShape, Padding, window_output
+from featlearn.ops.lcn import Window, lcn
+
+
+class LCN2d(nn.Module):
+    """Local contrast normalisation; see `featlearn.ops.lcn.lcn`.
+
+    Args:
+        size: Side of the window, in positions.
+        padding: `"valid"` takes one window from the plane, `"same"` keeps its size.
+        window: `"box"` or `"gaussian"` weights.
+        across: Whether a window reaches across all maps.
+        constant: Least divisor, `"mean"` of the image's deviations or a number.
+        floor: Lower bound of the least divisor, in the unit of the input.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        padding: Padding = "valid",
+        window: Window = "box",
+        across: bool = False,
+        constant: Literal["mean"] | float = "mean",
+        floor: float = 1e-4,
+    ) -> None:
+        """Keep the window and the least divisor."""
+        super().__init__()
+        self.size = size
+        self.padding: Padding = padding
+        self.window: Window = window
+        self.across = across
+        self.constant: Literal["mean"] | float = constant
+        self.floor = floor
+
+    def output_shape(self, shape: MapShape) -> MapShape:
+        """Give the shape after normalising a sample of `shape`.
+
+        Raises:
+            ShapeError: If a valid window is larger than the sample.
+        """
+        return window_output(shape, size=self.size, stride=1, padding=self.padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `x`, `(batch, maps, height, width)`."""
+        return lcn(
+            x,
+            size=self.size,
+            padding=self.padding,
+            window=self.window,
+            across=self.across,
+            constant=self.constant,
+            floor=self.floor,
+        )
+
+    def extra_repr(self) -> str:
+        """Write the arguments back."""
+        return (
+            f"{self.size}, padding={self.padding!r}, window={self.window!r}, "
+            f"across={self.across}, constant={self.constant!r}, floor={self.floor}"
+        )
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation of each map, with trained scale and offset.
+
+    In training it uses the batch's statistics and keeps running ones; in evaluation it
+    uses those.
+
+    Source:
+        Ioffe & Szegedy, ICML 2015.
+    """
+
+    def output_shape(self, shape: MapShape) -> MapShape:
+        """Give the shape after normalising a sample of `shape`: the same."""
+        return shape
+
+
+Norm = LCN2d | BatchNorm
+
+
+def build_norm(spec: NormSpec, maps: int) -> Norm:
+    """Build the normalisation of a recipe for an input of `maps` maps."""
+    match spec:
+        case LCNSpec():
+            return LCN2d(
+                spec.size,
+                padding=spec.padding,
+                window=spec.window,
+                across=spec.across,
+                constant=spec.constant,
+                floor=spec.floor,
+            )
+        case BatchNormSpec():
+            return BatchNorm(maps, eps=spec.eps, momentum=spec.momentum)
+        case _:
+            assert_never(spec)

@@ -1,0 +1,182 @@
+"""A stage: filter, activation, pooling, normalisation, and how it rebuilds its input."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from featlearn.config.objectives import ObjectiveSpec
+from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.errors import RecipeError, ShapeError
+from featlearn.geometry import MapShape
+from featlearn.ops.activations import activate
+from featlearn.stages.decoder import Decoder
+from featlearn.stages.filters import Filter, build_filter
+from featlearn.stages.norm import Norm, build_norm
+from featlearn.stages.pool import Pool, build_pool
+from featlearn.stages.scaler import InputScaler
+
+
+class StageOutput(NamedTuple):
+    """What a stage computes, `(batch, maps, height, width)` each."""
+
+    code: Tensor
+    """After the activation."""
+
+    pooled: Tensor | None
+    """After pooling, where there is any."""
+
+    normalised: Tensor | None
+    """After normalisation, where there is any."""
+
+    @property
+    def output(self) -> Tensor:
+        """The last of them that exists: what the stage above is given."""
+        if self.normalised is not None:
+            return self.normalised
+        return self.code if self.pooled is None else self.pooled
+
+
+class Stage(nn.Module):
+    """One stage of a stack.
+
+    Attributes:
+        name: The stage's name in its recipe.
+        spec: What it was built from.
+        scaler: How the maps below become its input and target.
+        filter: Linear map from scaled input to responses.
+        decoder: Linear map from code to input; `None` without an objective.
+        pool: Pooling of the code, or `None`.
+        norm: Normalisation of what comes before it, or `None`.
+        input_shape: Shape of the maps below.
+        code_shape: Shape of the code.
+        pooled_shape: Shape after pooling, or `None`.
+        output_shape: Shape of what the stage above is given.
+    """
+
+    scaler: InputScaler
+    filter: Filter
+    decoder: Decoder | None
+    pool: Pool | None
+    norm: Norm | None
+
+    def __init__(
+        self, spec: StageSpec, input_shape: MapShape, *, generator: torch.Generator
+    ) -> None:
+        """Build the parts of `spec` over maps of `input_shape`.
+
+        Args:
+            spec: What to build.
+            input_shape: Shape of the maps below.
+            generator: Source of the first weights.
+
+        Raises:
+            RecipeError: If a part does not fit; the sentence names the stage and the key.
+        """
+        super().__init__()
+        self.name = spec.name
+        self.spec = spec
+        self.input_shape = input_shape
+        if spec.patches is not None and spec.patches.size > min(input_shape[1:]):
+            raise _misfit(spec.name, "patches", spec.patches.size, input_shape)
+        per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
+        self.scaler = InputScaler(input_shape, spec.input, per_unit=per_unit)
+        with _fitting(spec.name, "filter", spec.filter.size, input_shape):
+            self.filter = build_filter(spec.filter, input_shape, generator=generator)
+        self.decoder = _build_decoder(spec.objective, self.filter)
+        self.code_shape = shape = self.filter.output_shape
+        self.pool = None if spec.pool is None else build_pool(spec.pool)
+        self.pooled_shape: MapShape | None = None
+        if self.pool is not None:
+            with _fitting(spec.name, "pool", self.pool.size, shape):
+                self.pooled_shape = shape = self.pool.output_shape(shape)
+        self.norm = None if spec.norm is None else build_norm(spec.norm, shape.maps)
+        if self.norm is not None:
+            with _fitting(spec.name, "norm", getattr(spec.norm, "size", None), shape):
+                shape = self.norm.output_shape(shape)
+        self.output_shape = shape
+
+    def forward(self, x: Tensor) -> StageOutput:
+        """Compute code, pooled and normalised maps from the maps below.
+
+        Args:
+            x: Maps below, unscaled, `(batch, maps, height, width)`.
+        """
+        code = self.code(self.scaler(x))
+        pooled = None if self.pool is None else self.pool(code)
+        last = code if pooled is None else pooled
+        return StageOutput(code, pooled, None if self.norm is None else self.norm(last))
+
+    def code(self, x: Tensor) -> Tensor:
+        """Compute the code of scaled input: the activation of the filter's responses."""
+        return activate(self.filter(x), self.spec.activation)
+
+    def decode(self, h: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
+        """Rebuild scaled input from a code.
+
+        Args:
+            h: Codes, of the shape that `code` gives.
+            size: Height and width of the input; the stage's own if not given.
+
+        Returns:
+            Scaled input; under cross-entropy its logits. Without an objective, and so
+            without a decoder, the adjoint of the filter.
+        """
+        if self.decoder is None:
+            return self.filter.adjoint(h, size=size)
+        return self.decoder(h, self.filter, size=size)
+
+    def rebuild(self, x: Tensor) -> Tensor:
+        """Rebuild maps below from their own code, all in their unscaled unit.
+
+        A filter that learned from patches of its own size rebuilds such patches; over
+        larger maps its overlapping reconstructions add up.
+
+        Args:
+            x: Maps below, unscaled, `(batch, maps, height, width)`.
+
+        Returns:
+            A tensor of the shape of `x`.
+        """
+        rebuilt = self.decode(self.code(self.scaler(x)), size=(x.shape[2], x.shape[3]))
+        objective = self.spec.objective
+        if objective is not None and objective.reconstruction == "cross-entropy":
+            rebuilt = torch.sigmoid(rebuilt)
+        return self.scaler.invert(rebuilt)
+
+    def extra_repr(self) -> str:
+        """Say the name, and the activation, which is no module."""
+        return f"{self.name}: {self.input_shape} -> {self.output_shape}, {self.spec.activation}"
+
+
+def build_stage(spec: StageSpec, input_shape: MapShape, *, generator: torch.Generator) -> Stage:
+    """Build a stage of a recipe over maps of `input_shape`, with weights from `generator`.
+
+    Raises:
+        RecipeError: If a part does not fit; the sentence names the stage and the key.
+    """
+    return Stage(spec, input_shape, generator=generator)
+
+
+def _build_decoder(objective: ObjectiveSpec | None, encoder: Filter) -> Decoder | None:
+    if objective is None:
+        return None
+    return Decoder(encoder, tied=objective.decoder == "tied")
+
+
+@contextmanager
+def _fitting(name: str, part: str, size: int | None, shape: MapShape) -> Generator[None]:
+    """Turn a window that does not fit into an error of the recipe."""
+    try:
+        yield
+    except ShapeError as error:
+        assert size is not None
+        raise _misfit(name, part, size, shape) from error
+
+
+def _misfit(name: str, part: str, size: int, shape: MapShape) -> RecipeError:
+    return RecipeError(
+        f"stage {name!r}: {part}.size {size} does not fit into {shape.height}x{shape.width}"
+    )
