@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
-        **extra: Any,  # noqa: ANN401 - what click passes on
+        **extra: Any,
     ) -> NoReturn:
         """Run a command line and leave with its exit code; errors end here, once."""
         words = sys.argv[1:] if args is None else list(args)

@@ -203,8 +203,9 @@ class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
         from featlearn.config.load import KNOWN_SETS
         from featlearn.config.schema import suggestion
 
-        name = value.partition(":")[0]
-        if name in KNOWN_SETS or Path(value).expanduser().exists():
+        base, _, split = value.rpartition(":")
+        name = base if base and split in {"train", "test"} else value
+        if name in KNOWN_SETS or any(_exists(path) for path in (name, value)):
             return value
         hint = suggestion(name, KNOWN_SETS)
         raise click.BadParameter(
@@ -222,6 +223,14 @@ class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
 
         names = [name for name in KNOWN_SETS if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
+
+
+def _exists(path: str) -> bool:
+    """Say whether a path exists; any text may be asked for."""
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
+        return False
 
 
 class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]

@@ -1,6 +1,8 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere, on standard error."""
 
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -137,6 +139,46 @@ class Bar:
         if self.bar is not None:
             self.bar.stop()
         self.bar = None
+
+
+@contextmanager
+def downloads(verbosity: int) -> Generator[Callable[[str, int, int], None] | None]:
+    """Show downloads: as bars on a terminal, as a line for each file elsewhere.
+
+    Yields:
+        What is called with a file's name, its bytes so far, and all its bytes;
+        `None` if nothing is to be shown.
+    """
+    if verbosity < 0:
+        yield None
+        return
+    if not on_terminal():
+        yield _download_line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True, markup=False)) as bars:
+
+        def show(name: str, done: int, size: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=size)
+            bars.update(tasks[name], completed=done, total=size)
+
+        yield show
+
+
+def _download_line(name: str, done: int, size: int) -> None:
+    """Say that a file is there."""
+    if done >= size:
+        click.echo(f"{name}: {size:,} bytes", err=True)
 
 
 class Clock:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any, cast
 
+import click
 import msgspec
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -23,12 +24,15 @@ def as_json(result: object) -> str:
 def print_all(parts: Iterable[RenderableType]) -> None:
     """Print tables and lines to standard output, one below the other."""
     width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    console = Console(width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
     for part in parts:
         if isinstance(part, str):
-            console.print(part, soft_wrap=True)
-        else:
+            click.echo(part)
+            continue
+        with console.capture() as captured:
             console.print(part)
+        # Tables fill their last column with spaces, which nobody wants in a file.
+        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def table(
@@ -45,7 +49,9 @@ def table(
     made = Table(title=title, box=None, pad_edge=False, title_justify="left", title_style="bold")
     for index, header in enumerate(headers):
         column = [row[index] for row in cells]
-        numeric = bool(column) and all(isinstance(cell, int | float | None) for cell in column)
+        numeric = bool(column) and all(
+            isinstance(cell, int | float | None) and not isinstance(cell, bool) for cell in column
+        )
         made.add_column(Text(header), justify="right" if numeric else "left", header_style="dim")
     for row in cells:
         made.add_row(*(Text(_cell(value)) for value in row))
@@ -110,6 +116,11 @@ def _cell(value: object) -> str:
             return ", ".join(_cell(item) for item in cast("Sequence[object]", value))
         case _:
             return str(value)
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction in percent: `97.31 %`."""
+    return f"{100 * fraction:.2f} %"
 
 
 def size(count: int) -> str:

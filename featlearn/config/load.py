@@ -197,10 +197,13 @@ def _refusal(
 def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:
     """Make a source that is a path beside the recipe independent of where one stands."""
     source = recipe.data.source
-    if source.partition(":")[0] in KNOWN_SETS:
+    base, colon, split = source.rpartition(":")
+    if source in KNOWN_SETS or base in KNOWN_SETS:
         return recipe
-    path = _existing(folder, source)
+    path, ending = _existing(folder, source), ""
+    if path is None and split in {"train", "test"}:
+        path, ending = _existing(folder, base), colon + split
     if path is None:
         return recipe
-    data = msgspec.structs.replace(recipe.data, source=str(path.resolve()))
+    data = msgspec.structs.replace(recipe.data, source=f"{path.resolve()}{ending}")
     return msgspec.structs.replace(recipe, data=data)

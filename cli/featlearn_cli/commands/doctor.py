@@ -34,14 +34,17 @@ def _findings(result: "Diagnosis") -> "Iterable[RenderableType]":
         ]
     )
     yield ""
-    yield table(["package", "version", "needed for"], [tuple(row) for row in result.packages])
+    yield table(
+        ["package", "version", "needed for"],
+        [(row.name, row.version or "missing", row.needed_for) for row in result.packages],
+    )
     yield ""
     rows = [(device.name, device.kind, _size(device.memory)) for device in result.devices]
     yield table(["device", "", "memory"], rows)
     yield ""
     yield table(
         ["folder", "path", "writable", "free"],
-        [(row.name, row.path, row.writable, _size(row.free)) for row in result.folders],
+        [(row.name, row.path, row.writable, _size(row.free)) for row in result.places],
     )
     yield ""
     yield table(["data set", "here"], [(row.name, row.present) for row in result.datasets])

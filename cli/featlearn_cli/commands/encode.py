@@ -1,6 +1,7 @@
 """`featlearn encode`."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -37,7 +38,7 @@ def command(
     source: str,
     out: Path,
     stage: str | None,
-    what: str,
+    what: Literal["output", "code", "pooled"],
     head: str | None,
     options: Computing,
 ) -> None:

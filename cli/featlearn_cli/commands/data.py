@@ -1,0 +1,164 @@
+"""`featlearn data`: list, fetch, inspect."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from featlearn_cli.options import DataOptions, SourceParam, data_options, example
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.data import DataList, Inspected
+
+
+class SizeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """Height and width of an image."""
+
+    name = "size"
+
+    def convert(
+        self,
+        value: str | tuple[int, int],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[int, int]:
+        """Read `28x28`."""
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", value)
+        if found is None:
+            raise click.BadParameter(f"{value!r} is no size; write HxW, such as 28x28", ctx, param)
+        return int(found[1]), int(found[2])
+
+
+@click.group("data", epilog=example("featlearn data list", "featlearn data fetch mnist"))
+def command() -> None:
+    """List, download and inspect image sets."""
+
+
+@command.command("list", epilog=example("featlearn data list --json"))
+@data_options
+def list_command(options: DataOptions) -> None:
+    """List the known sets with size and licence, and say which are here."""
+    from featlearn.workflows.data import list_data
+
+    options.show(list_data(options.root), _listing)
+
+
+@command.command(
+    "fetch",
+    epilog=example(
+        "featlearn data fetch mnist",
+        "featlearn data fetch mnist --mirror http://intranet/mnist/",
+    ),
+)
+@click.argument("name")
+@click.option("--mirror", metavar="URL", help="Folder on the web that holds the files instead.")
+@data_options
+def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
+    """Download the known set NAME and check it; what is there already is kept."""
+    from featlearn.workflows.data import fetch_data
+    from featlearn_cli.progress import downloads
+
+    with downloads(options.verbosity) as progress:
+        result = fetch_data(name, root=options.root, mirror=mirror, progress=progress)
+    options.show(result)
+
+
+@command.command(
+    "inspect",
+    epilog=example(
+        "featlearn data inspect my-images/ --out sheet.png",
+        "featlearn data inspect photos.zip --size 64x64 --fit crop",
+    ),
+)
+@click.argument("source", type=SourceParam())
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="PNG file for a sheet of examples, a row for each class.",
+)
+@click.option("--size", type=SizeParam(), metavar="HxW", help="Size to give every image.")
+@click.option(
+    "--fit",
+    type=click.Choice(["exact", "crop", "pad", "resize"]),
+    default="exact",
+    show_default=True,
+    help="What becomes of an image of another size; needs --size.",
+)
+@click.option(
+    "--colour",
+    type=click.Choice(["keep", "grey", "rgb"]),
+    default="keep",
+    show_default=True,
+    help="Colours to give every image.",
+)
+@data_options
+def inspect_command(
+    source: str,
+    out: Path | None,
+    size: tuple[int, int] | None,
+    fit: Literal["exact", "crop", "pad", "resize"],
+    colour: Literal["keep", "grey", "rgb"],
+    options: DataOptions,
+) -> None:
+    """Count the images of SOURCE, and say what may stand in the way of learning.
+
+    SOURCE is a known set, a folder or zip of images (subfolders are classes), or an
+    IDX, NPY or NPZ file.
+    """
+    if fit != "exact" and size is None:
+        raise click.UsageError(f"--fit {fit} needs --size HxW")
+    from featlearn.config.data import DataSpec
+    from featlearn.workflows.data import inspect_data
+
+    spec = DataSpec(source=source, size=size, fit=fit, colour=colour)
+    options.show(inspect_data(source, root=options.root, spec=spec, out=out), _inspection)
+
+
+def _listing(result: "DataList") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import size, table
+
+    rows = [
+        (
+            row.name,
+            "x".join(map(str, row.shape)),
+            row.train,
+            row.test,
+            row.classes or None,
+            size(row.size) if row.size else "bundled",
+            row.present,
+            row.licence,
+        )
+        for row in result.sets
+    ]
+    headers = ["set", "shape", "train", "test", "classes", "download", "here", "licence"]
+    yield table(headers, rows)
+    yield ""
+    yield f"Data root: {result.root}"
+
+
+def _inspection(result: "Inspected") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import facts, table
+
+    yield facts(
+        [
+            ("source", result.source),
+            ("images", result.images),
+            ("shape", "x".join(map(str, result.shape))),
+            ("values", f"{result.minimum:.4g} to {result.maximum:.4g}, stored as {result.type}"),
+            ("mean", f"{result.mean:.4g}, standard deviation {result.deviation:.4g}"),
+            ("constant", result.constant),
+            ("duplicates", result.duplicates),
+            ("sheet", result.sheet),
+        ]
+    )
+    if result.classes:
+        yield ""
+        yield table(["class", "images"], list(result.classes.items()))
+    for warning in result.warnings:
+        yield f"! {warning}"

@@ -1,0 +1,171 @@
+"""`data`: known sets, and a look at any source before it is learned from."""
+
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+
+from featlearn.config.data import DataSpec
+from featlearn.datasets.catalogue import KNOWN, KnownSet, Progress, fetch
+from featlearn.datasets.inspection import Inspection, inspect_images, preview
+from featlearn.datasets.source import open_images
+from featlearn.files import write_bytes
+from featlearn.workflows.doctor import is_present
+
+_FEW_PER_CLASS = 10
+
+
+class KnownRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A known set in one line; `size` is its download in bytes, 0 if it is bundled.
+
+    `shape` is (maps, height, width) of one image; `present` says that nothing
+    need be downloaded.
+    """
+
+    name: str
+    title: str
+    shape: tuple[int, int, int]
+    train: int
+    test: int
+    classes: int
+    size: int
+    licence: str
+    citation: str
+    present: bool
+
+
+class DataList(msgspec.Struct, frozen=True, kw_only=True):
+    """The known sets, and the data root that was searched."""
+
+    root: str
+    sets: list[KnownRow]
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True):
+    """A set that is now there."""
+
+    name: str
+    path: str
+    size: int
+
+
+class Inspected(Inspection, frozen=True, kw_only=True):
+    """What a source holds, see `Inspection`.
+
+    `source` is as it was named, `warnings` are sentences about what may stand in the
+    way of learning, `sheet` is the picture that was written.
+    """
+
+    source: str
+    warnings: list[str]
+    sheet: str | None
+
+
+def list_data(root: Path) -> DataList:
+    """List the known sets with size and licence, and whether they are at hand.
+
+    Args:
+        root: Where data sets are.
+    """
+    return DataList(root=str(root), sets=[_row(known, root) for known in KNOWN.values()])
+
+
+def fetch_data(
+    name: str, *, root: Path, mirror: str | None = None, progress: Progress | None = None
+) -> Fetched:
+    """Download a known set, file by file, unless it is there and whole.
+
+    Args:
+        name: The set.
+        root: Where data sets are; made if missing.
+        mirror: Address of a folder with the same files, instead of the published ones.
+        progress: Told of the bytes of each file.
+
+    Raises:
+        UsageError: If there is no such set, or it needs no download.
+        DataError: If it cannot be had; the sentence says why.
+    """
+    folder = fetch(name, root=root, mirror=mirror, progress=progress)
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return Fetched(name=name, path=str(folder), size=size)
+
+
+def inspect_data(
+    source: str, *, root: Path, spec: DataSpec | None = None, out: Path | None = None
+) -> Inspected:
+    """Read a whole source and say what is in it.
+
+    Args:
+        source: A known set, a folder or zip of images, or an IDX, NPY or NPZ file.
+        root: Where data sets are.
+        spec: The size policy; images stay as they are, if absent.
+        out: PNG file for a sheet of examples: with labels a row for each class.
+
+    Raises:
+        UsageError: If there is no such source.
+        DataError: If it cannot be read, or its images are not of one shape.
+    """
+    images = open_images(source, spec or DataSpec(source=source), root=root)
+    found = inspect_images(images)
+    if out is not None:
+        picture = BytesIO()
+        preview(images).save(picture, format="PNG")
+        write_bytes(out, picture.getvalue())
+    return Inspected(
+        source=source,
+        warnings=_warnings(found),
+        sheet=None if out is None else str(out),
+        **msgspec.structs.asdict(found),
+    )
+
+
+def _row(known: KnownSet, root: Path) -> KnownRow:
+    return KnownRow(
+        name=known.name,
+        title=known.title,
+        shape=(known.shape.maps, known.shape.height, known.shape.width),
+        train=known.train,
+        test=known.test,
+        classes=known.classes,
+        size=known.size,
+        licence=known.licence,
+        citation=known.citation,
+        present=is_present(known.name, root),
+    )
+
+
+def _warnings(found: Inspection) -> list[str]:
+    """Say what may stand in the way of learning."""
+    warnings: list[str] = []
+    if found.constant:
+        warnings.append(
+            f"{found.constant} of {found.images} images have one value everywhere "
+            f"({_examples(found, 'constant')})"
+        )
+    if found.duplicates:
+        warnings.append(
+            f"{found.duplicates} of {found.images} images repeat another "
+            f"({_examples(found, 'duplicates')}): one may be learned from, and its twin tested on"
+        )
+    if found.minimum < 0 or found.maximum > 1:
+        warnings.append(
+            f"values reach from {found.minimum:.3g} to {found.maximum:.3g}; floating-point "
+            "images are taken as they are, and [0, 1] is expected"
+        )
+    if found.classes is None:
+        return warnings
+    if len(found.classes) == 1:
+        warnings.append(f"all images are of one class, {next(iter(found.classes))!r}")
+    few = {name: count for name, count in found.classes.items() if count < _FEW_PER_CLASS}
+    if few:
+        name, count = next(iter(few.items()))
+        warnings.append(
+            f"{len(few)} of {len(found.classes)} classes have fewer than {_FEW_PER_CLASS} "
+            f"images, such as {name!r} with {count}"
+        )
+    return warnings
+
+
+def _examples(found: Inspection, what: str) -> str:
+    """Name the first images of a kind."""
+    return ", ".join(found.examples[what])

@@ -1,0 +1,94 @@
+"""`describe`: the layers of a recipe or a run, with their sizes and costs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from featlearn.config.data import DataSpec
+from featlearn.config.layers import Plan
+from featlearn.config.load import load_recipe
+from featlearn.config.plan import plan
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.catalogue import KNOWN, KnownSet
+from featlearn.geometry import MapShape
+
+
+class Description(Plan, frozen=True, kw_only=True):
+    """The layers of a recipe in order, their sums, and what the recipe is called."""
+
+    title: str
+
+
+def describe(recipe: Recipe, input_shape: MapShape, classes: int | None = None) -> Description:
+    """Count the layers of a recipe for images of `input_shape`.
+
+    Raises:
+        RecipeError: If the stages do not fit the image.
+    """
+    counted = plan(recipe, input_shape, classes)
+    return Description(
+        title=recipe.title, input=counted.input, layers=counted.layers, totals=counted.totals
+    )
+
+
+def describe_source(
+    source: str | Path,
+    *,
+    root: Path,
+    input_shape: MapShape | None = None,
+    overrides: Sequence[str] = (),
+) -> Description:
+    """Describe a shipped recipe, a recipe file or a run.
+
+    Args:
+        source: The recipe's name, its path, or the folder of a run.
+        root: Where data sets are. They are opened only where neither the recipe
+            nor the catalogue tells the shape of an image.
+        input_shape: Shape of one image, instead of the data's.
+        overrides: `key=value` texts that change the recipe.
+
+    Raises:
+        FeatlearnError: If the recipe, the data or the run stand in the way.
+    """
+    recipe = load_recipe(source, overrides=overrides)
+    model = Path(source) / "model.safetensors"
+    trained = model.is_file() and not overrides
+    if trained:
+        recipe, own_shape = _as_trained(model)
+        return describe(recipe, input_shape or own_shape, _catalogued_classes(recipe.data))
+    if input_shape is not None:
+        return describe(recipe, input_shape, _catalogued_classes(recipe.data))
+    shape, classes = _image_of(recipe, root)
+    return describe(recipe, shape, classes)
+
+
+def _as_trained(model: Path) -> tuple[Recipe, MapShape]:
+    """Read what a model file knows beyond the recipe: counts that came from the data."""
+    from featlearn.networks.store import load_tensors, read_header
+
+    _, metadata = load_tensors(model)
+    return read_header(model, metadata)
+
+
+def _image_of(recipe: Recipe, root: Path) -> tuple[MapShape, int | None]:
+    """Find the shape of an image and the number of classes, if need be by reading the data."""
+    spec = recipe.data
+    known = _catalogued(spec)
+    maps = {"grey": 1, "rgb": 3, "keep": known.shape.maps if known else None}[spec.colour]
+    size = spec.size or ((known.shape.height, known.shape.width) if known else None)
+    if maps is not None and size is not None:
+        return MapShape(maps, *size), _catalogued_classes(spec)
+    from featlearn.datasets.source import open_splits
+
+    train = open_splits(spec, root=root, seed=recipe.seed).train
+    return train.shape, len(train.classes) or None
+
+
+def _catalogued(spec: DataSpec) -> KnownSet | None:
+    """Find the known set that a recipe learns from, if it is one."""
+    return KNOWN.get(spec.source.partition(":")[0])
+
+
+def _catalogued_classes(spec: DataSpec) -> int | None:
+    """Count the classes of a known set, if it is one and has labels."""
+    known = _catalogued(spec)
+    return None if known is None else known.classes or None
