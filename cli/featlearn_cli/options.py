@@ -108,6 +108,28 @@ class Computing(DataOptions):
         return self.sets if self.seed is None else (*self.sets, f"seed={self.seed}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Training(Computing):
+    """The same, for work that takes long and can be stopped.
+
+    Attributes:
+        resume: Go on from the newest checkpoint.
+        overwrite: Replace what is there.
+        track: Write TensorBoard's files.
+        save_seconds: Time between checkpoints.
+    """
+
+    resume: bool
+    overwrite: bool
+    track: bool
+    save_seconds: float
+
+    def __post_init__(self) -> None:
+        """Refuse flags that contradict each other."""
+        if self.resume and self.overwrite:
+            raise click.UsageError("--resume and --overwrite contradict each other; give one")
+
+
 _SHOWING = [
     click.option("--json", "json", is_flag=True, help="Print one JSON object."),
     click.option("-q", "--quiet", is_flag=True, help="Show no progress and no notes."),
@@ -133,7 +155,7 @@ _COMPUTING = [
         "--threads", type=click.IntRange(min=1), help="Threads on the CPU. [default: all]"
     ),
     click.option(
-        "--seed", type=click.IntRange(0, 2**63 - 1), help="Of random draws. [default: the recipe's]"
+        "--seed", type=click.IntRange(min=0), help="Of random draws. [default: the recipe's]"
     ),
     click.option(
         "--set",
@@ -141,6 +163,18 @@ _COMPUTING = [
         multiple=True,
         metavar="KEY=VALUE",
         help="Change the recipe, as in stages.strokes.pool.size=2; may be repeated.",
+    ),
+]
+_TRAINING = [
+    click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
+    click.option("--overwrite", is_flag=True, help="Replace what was trained there before."),
+    click.option("--track", is_flag=True, help="Write TensorBoard's files (extra `track`)."),
+    click.option(
+        "--save-seconds",
+        type=click.FloatRange(min=0),
+        default=60.0,
+        show_default=True,
+        help="Time between two checkpoints.",
     ),
 ]
 
@@ -158,6 +192,11 @@ def data_options(function: Command) -> Command:
 def computing_options(function: Command) -> Command:
     """Add --device, --threads, --seed and --set too; `options` is a `Computing`."""
     return _with_options(function, Computing, _COMPUTING + _DATA + _SHOWING)
+
+
+def training_options(function: Command) -> Command:
+    """Add --resume, --overwrite, --track and --save-seconds too; `options` is a `Training`."""
+    return _with_options(function, Training, _TRAINING + _COMPUTING + _DATA + _SHOWING)
 
 
 def _with_options(
@@ -258,17 +297,6 @@ class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     ) -> list[CompletionItem]:
         """Offer folders."""
         return [CompletionItem(incomplete, type="dir")]
-
-
-def exclusive(**given: bool) -> None:
-    """Refuse two flags that contradict each other.
-
-    Raises:
-        click.UsageError: If more than one is set.
-    """
-    flags = [f"--{name.replace('_', '-')}" for name, is_set in given.items() if is_set]
-    if len(flags) > 1:
-        raise click.UsageError(f"{' and '.join(flags)} contradict each other; give one of them")
 
 
 def example(*lines: str) -> str:

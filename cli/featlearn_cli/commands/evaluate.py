@@ -1,42 +1,119 @@
 """`featlearn evaluate`."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.evaluate import EvaluateResult
+    from featlearn.workflows.probe import ProbeResult
+
 
 @click.command(
     "evaluate",
     epilog=example(
-        "featlearn evaluate runs/local",
-        "featlearn evaluate runs/local --probe --json",
+        "featlearn evaluate runs/local --json",
         "featlearn evaluate runs/local my-images/",
+        "featlearn evaluate runs/local --probe --labels 1000",
     ),
 )
 @click.argument("run", type=RunParam())
 @click.argument("source", type=SourceParam(), required=False)
 @click.option("--head", help="Name of the head. [default: the only one]")
-@click.option("--probe", is_flag=True, help="Fit a linear classifier on the frozen features.")
+@click.option(
+    "--probe", is_flag=True, help="Fit linear classifiers on pixels and on every stage instead."
+)
+@click.option(
+    "--labels", type=click.IntRange(min=1), help="How many labels the probes get. [default: all]"
+)
+@click.option(
+    "--label-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the draw of the probes' labels.",
+)
 @computing_options
 def command(
-    run: Path, source: str | None, head: str | None, probe: bool, options: Computing
+    *,
+    run: Path,
+    source: str | None,
+    head: str | None,
+    probe: bool,
+    labels: int | None,
+    label_seed: int,
+    options: Computing,
 ) -> None:
     """Measure a head of RUN on the test images, or on labelled images of SOURCE.
 
-    Prints accuracy and error (fractions in [0, 1]), and those of each class.
+    Accuracy and error are fractions in [0, 1] with --json. With --probe the heads are
+    left aside: the frozen features of every stage, and the plain pixels beside them,
+    are judged by a linear classifier.
     """
     options.refuse_sets("the recipe of a finished run is fixed")
-    from featlearn.workflows.evaluate import evaluate
+    if not probe:
+        if labels is not None:
+            raise click.UsageError("--labels belongs to --probe; a head has learned already")
+        from featlearn.workflows.evaluate import evaluate
 
-    result = evaluate(
+        result = evaluate(
+            run,
+            root=options.root,
+            source=source,
+            head=head,
+            device=options.device,
+            threads=options.threads,
+        )
+        options.show(result, _figures)
+        return
+    if source is not None or head is not None:
+        raise click.UsageError("--probe takes neither SOURCE nor --head: it needs the run's data")
+    from featlearn.workflows.probe import probe as probe_stages
+
+    probes = probe_stages(
         run,
         root=options.root,
-        source=source,
-        head=head,
-        probe=probe,
+        labels=labels,
+        label_seed=label_seed,
         device=options.device,
         threads=options.threads,
     )
-    options.show(result)
+    options.show(probes, _probes)
+
+
+def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import facts, percent, table
+
+    split = "test images" if result.split == "test" else "images"
+    yield facts(
+        [
+            ("head", f"{result.head} of {result.run}"),
+            ("judged on", f"{result.images} {split} of {result.source}"),
+            ("accuracy", percent(result.accuracy)),
+            ("error", percent(result.error)),
+        ]
+    )
+    yield ""
+    rows = [
+        (row.name, row.images, None if row.accuracy is None else percent(row.accuracy))
+        for row in result.per_class
+    ]
+    yield table(["class", "images", "accuracy"], rows)
+
+
+def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import percent, table
+
+    yield (
+        f"Linear classifiers on {result.labelled} labelled images of {result.source}, "
+        f"judged on {result.images} test images"
+    )
+    yield ""
+    rows = [(row.stage, row.features, percent(row.accuracy)) for row in result.probes]
+    yield table(["stage", "features", "accuracy"], rows)

@@ -1,21 +1,29 @@
 """`featlearn finetune`."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import Computing, RunParam, computing_options, example, exclusive
+from featlearn_cli.options import RunParam, Training, example, training_options
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.finetune import FinetuneResult
 
 
 @click.command(
     "finetune",
     epilog=example(
         "featlearn finetune runs/local --labels 1000",
-        "featlearn finetune runs/local --name control --labels 1000 --from-scratch",
+        "featlearn finetune runs/local --labels 1000 --from-scratch",
+        "featlearn finetune runs/local --name slow --set finetune.optimizer.lr=1e-4",
     ),
 )
 @click.argument("run", type=RunParam())
-@click.option("--name", default="default", show_default=True, help="Of the head.")
+@click.option("--name", help="Of the head. [default: default, or scratch with --from-scratch]")
 @click.option("--labels", type=click.IntRange(min=1), help="How many labels. [default: all]")
 @click.option(
     "--label-seed",
@@ -28,27 +36,22 @@ from featlearn_cli.options import Computing, RunParam, computing_options, exampl
     "--freeze", type=click.IntRange(min=0), help="Keep so many stages as they were learned."
 )
 @click.option("--from-scratch", is_flag=True, help="Begin with random weights: the control.")
-@click.option("--resume", is_flag=True, help="Go on from the head's checkpoint.")
-@click.option("--overwrite", is_flag=True, help="Replace the head of this name.")
-@computing_options
+@training_options
 def command(
     *,
     run: Path,
-    name: str,
+    name: str | None,
     labels: int | None,
     label_seed: int,
     freeze: int | None,
     from_scratch: bool,
-    resume: bool,
-    overwrite: bool,
-    options: Computing,
+    options: Training,
 ) -> None:
     """Train a classifier on the features of RUN, in RUN/heads/NAME.
 
     The labelled images are drawn class by class, the same for every head that has
     the same --label-seed. The pre-trained model itself is never changed.
     """
-    exclusive(resume=resume, overwrite=overwrite)
     from featlearn.workflows.finetune import finetune
 
     result = finetune(
@@ -61,11 +64,34 @@ def command(
         from_scratch=from_scratch,
         seed=options.seed,
         overrides=options.sets,
-        resume=resume,
-        overwrite=overwrite,
+        resume=options.resume,
+        overwrite=options.overwrite,
         device=options.device,
         threads=options.threads,
         progress=options.progress(),
+        save_seconds=options.save_seconds,
+        track=options.track,
     )
-    options.show(result)
-    options.next_step(f"`featlearn evaluate {run} --head {name}`, then `featlearn report {run}`")
+    options.show(result, _summary)
+    options.next_step(
+        f"`featlearn evaluate {run} --head {result.head}`, then `featlearn report {run}`"
+    )
+
+
+def _summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
+    from featlearn_cli.progress import duration
+    from featlearn_cli.text import facts, percent
+
+    yield facts(
+        [
+            ("run", result.run),
+            ("head", result.head),
+            ("begun from", "random weights" if result.from_scratch else "the pre-trained stages"),
+            ("labels", f"{result.labelled}, drawn by seed {result.label_seed}"),
+            ("validation labels", result.validation or None),
+            ("frozen stages", result.freeze),
+            ("classes", len(result.classes)),
+            ("error on the labelled images", percent(result.train_error)),
+            ("time", duration(result.seconds)),
+        ]
+    )

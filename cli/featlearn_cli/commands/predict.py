@@ -1,10 +1,17 @@
 """`featlearn predict`."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.predict import PredictResult
 
 
 @click.command(
@@ -19,13 +26,14 @@ from featlearn_cli.options import Computing, RunParam, SourceParam, computing_op
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV file to write, with the probability of every class.",
+    help="CSV file to write. [default: to standard output]",
 )
 @click.option("--head", help="Name of the head. [default: the only one]")
 @computing_options
 def command(run: Path, source: str, out: Path | None, head: str | None, options: Computing) -> None:
     """Name the class of every image of SOURCE, by a head of RUN.
 
+    The result is a CSV table: image, class, and the probability of every class.
     SOURCE is a known set, a folder or zip of images, or an IDX, NPY or NPZ file.
     """
     options.refuse_sets("the recipe of a finished run is fixed")
@@ -40,4 +48,15 @@ def command(run: Path, source: str, out: Path | None, head: str | None, options:
         device=options.device,
         threads=options.threads,
     )
-    options.show(result)
+    options.show(result, _predictions)
+
+
+def _predictions(result: "PredictResult") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import facts, table
+
+    if result.csv is not None:
+        yield result.csv.rstrip("\n")
+        return
+    yield facts([("images", result.images), ("head", result.head), ("written", result.out)])
+    yield ""
+    yield table(["class", "images"], list(result.counts.items()))

@@ -1,10 +1,17 @@
 """`featlearn pretrain`."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import Computing, RecipeParam, computing_options, example, exclusive
+from featlearn_cli.options import RecipeParam, Training, example, training_options
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.pretrain import PretrainResult
 
 
 @click.command(
@@ -22,32 +29,13 @@ from featlearn_cli.options import Computing, RecipeParam, computing_options, exa
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; it is made, and must be new.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out from its checkpoint.")
-@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-@click.option("--track", is_flag=True, help="Write TensorBoard's files too (extra `track`).")
-@click.option(
-    "--save-seconds",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Time between two checkpoints.",
-)
-@computing_options
-def command(
-    recipe: str,
-    out: Path,
-    resume: bool,
-    overwrite: bool,
-    track: bool,
-    save_seconds: float,
-    options: Computing,
-) -> None:
+@training_options
+def command(recipe: str, out: Path, options: Training) -> None:
     """Learn features from images without labels, by RECIPE.
 
     RECIPE is the name of a shipped recipe (see `featlearn recipes`) or the path of
     a recipe file.
     """
-    exclusive(resume=resume, overwrite=overwrite)
     from featlearn.config.load import load_recipe
 
     loaded = load_recipe(recipe, overrides=options.overrides)  # a mistake shows before torch loads
@@ -59,11 +47,39 @@ def command(
         root=options.root,
         device=options.device,
         threads=options.threads,
-        resume=resume,
-        overwrite=overwrite,
+        resume=options.resume,
+        overwrite=options.overwrite,
         progress=options.progress(),
-        save_seconds=save_seconds,
-        track=track,
+        save_seconds=options.save_seconds,
+        track=options.track,
     )
-    options.show(result)
+    options.show(result, _summary)
     options.next_step(f"`featlearn report {out}`, or `featlearn finetune {out}` with labels")
+
+
+def _summary(result: "PretrainResult") -> "Iterable[RenderableType]":
+    from featlearn_cli.progress import duration
+    from featlearn_cli.text import facts, table
+
+    yield facts(
+        [
+            ("run", result.run),
+            ("learned", result.title),
+            ("from", f"{result.data.train} images of {result.data.source}"),
+            ("parameters", result.parameters),
+            ("time", duration(result.seconds)),
+        ]
+    )
+    rows = [
+        (
+            phase.name,
+            phase.epochs,
+            phase.steps,
+            duration(phase.seconds),
+            phase.loss,
+            None if phase.held_out is None else phase.held_out.get("loss"),
+        )
+        for phase in result.phases
+    ]
+    yield ""
+    yield table(["phase", "epochs", "steps", "time", "loss", "held out"], rows)
