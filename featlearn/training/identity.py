@@ -26,7 +26,7 @@ class Environment(msgspec.Struct, frozen=True):
         """Describe this process."""
         return Environment(
             featlearn=__version__,
-            torch=torch.__version__,
+            torch=str(torch.__version__),
             python=platform.python_version(),
             threads=torch.get_num_threads(),
             device=device.type,
