@@ -46,7 +46,9 @@ class Filter(nn.Module, ABC):
         self.output_shape = output_shape
         self.weight = nn.Parameter(torch.empty(weight_shape))
         self.bias = None if bias_shape is None else nn.Parameter(torch.zeros(bias_shape))
-        start_weights_(self.weight, fan_in=math.prod(weight_shape[-3:]), generator=generator)
+        fan_in = math.prod(weight_shape[-3:])
+        seen_by = fan_in * output_shape.units / input_shape.units  # on average over the input
+        start_weights_(self.weight, fan_in=fan_in, fan_out=seen_by, generator=generator)
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

@@ -5,16 +5,27 @@ from torch import Tensor, nn
 
 
 def start_weights_(
-    weight: Tensor, *, fan_in: float, generator: torch.Generator | None = None
+    weight: Tensor,
+    *,
+    fan_in: float,
+    fan_out: float | None = None,
+    generator: torch.Generator | None = None,
 ) -> None:
-    """Draw `weight` in place from a normal distribution of standard deviation 1/√fan_in.
+    """Draw `weight` in place from a normal distribution of variance 1/√(fan_in · fan_out).
 
-    A response to an input of unit variance then has unit variance. The draws follow the
-    canonical order of the weight, whatever a kernel stores.
+    A tied auto-encoder multiplies by the weights twice, once summing `fan_in` and once
+    `fan_out` products; with this variance both passes together keep the variance of the
+    input, so that the first reconstruction is of its size. Where the fans are equal it is
+    the rule of Glorot & Bengio (AISTATS 2010), who take the arithmetic mean instead.
+
+    The draws follow the canonical order of the weight, whatever a kernel stores.
 
     Args:
         weight: What to fill, any shape.
         fan_in: How many inputs one response sums.
+        fan_out: How many responses see one input; as many as `fan_in` if not given,
+            so that a response to an input of unit variance has unit variance.
         generator: Source of the draws; torch's global one if there is none.
     """
-    nn.init.normal_(weight, std=fan_in**-0.5, generator=generator)
+    std = (fan_in * (fan_in if fan_out is None else fan_out)) ** -0.25
+    nn.init.normal_(weight, std=std, generator=generator)
