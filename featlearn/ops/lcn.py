@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.geometry import Padding, pads
-from featlearn.ops.planes import check_planes, pad_planes
+from featlearn.ops.planes import batch_innermost, check_planes, on_planes, pad_planes
 
 Window = Literal["box", "gaussian"]
 
@@ -63,12 +63,14 @@ def lcn(
         raise ValueError(f"lcn needs a floor above 0; got {floor}")
     # A shift of the whole plane changes nothing below, but keeps rounding errors of a
     # large mean out of the small differences; so it needs no gradient either.
+    x = batch_innermost(x)
     x = x - x.mean(dim=(1, 2, 3) if across else (2, 3), keepdim=True).detach()
     v = x - _local_mean(x, size=size, padding="same", window=window, across=across)
     s = _root(_local_mean(v.square(), size=size, padding=padding, window=window, across=across))
     if constant == "mean":
         least = s.mean(dim=(1, 2, 3), keepdim=True).clamp_min(floor)
-        return _centres(v, size=size, padding=padding) / torch.maximum(s, least)
+        # max(c, s) as c + relu(s - c), whose derivative is cheaper.
+        return _centres(v, size=size, padding=padding) / (least + torch.relu(s - least))
     return _centres(v, size=size, padding=padding) / s.clamp_min(max(constant, floor))
 
 
@@ -85,13 +87,17 @@ def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, acros
 
 def _weigh(x: Tensor, *, size: int, padding: Padding, window: Window) -> Tensor:
     """Sum over the window with its weights; a border of zeros has no weight."""
-    x = pad_planes(x, window=(size, size), stride=1, padding=padding)
-    if window == "box":
-        return F.avg_pool2d(x, size, 1)
-    weights = _gaussian(size, like=x)
-    planes = x.flatten(0, 1).unsqueeze(1)
-    planes = F.conv2d(F.conv2d(planes, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
-    return planes.squeeze(1).unflatten(0, x.shape[:2])
+
+    def slide(planes: Tensor) -> Tensor:
+        padded = pad_planes(planes, window=(size, size), stride=1, padding=padding)
+        if window == "box":
+            return F.avg_pool2d(padded, size, 1)
+        count = padded.shape[1]
+        weights = _gaussian(size, like=padded).expand(count, 1, 1, size)
+        rows = F.conv2d(padded, weights, groups=count)
+        return F.conv2d(rows, weights.transpose(2, 3), groups=count)
+
+    return on_planes(slide, x)
 
 
 def _gaussian(size: int, *, like: Tensor) -> Tensor:
@@ -111,6 +117,5 @@ def _centres(v: Tensor, *, size: int, padding: Padding) -> Tensor:
 
 
 def _root(energy: Tensor) -> Tensor:
-    """Take the square root, with gradient 0 instead of infinity at 0."""
-    positive = energy > 0
-    return torch.where(positive, torch.where(positive, energy, 1.0).sqrt(), 0.0)
+    """Take the square root, at least 1e-19 in single precision, where its gradient is 0."""
+    return energy.clamp_min(torch.finfo(energy.dtype).tiny).sqrt()

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
-from featlearn.ops.planes import borders, check_codes, check_planes, grid, pad_planes
+from featlearn.ops.planes import (
+    batch_innermost,
+    borders,
+    check_codes,
+    check_planes,
+    grid,
+    pad_planes,
+)
 from featlearn.ops.windows import overlap_add, windows
 
 
@@ -56,7 +63,7 @@ def local2d(
             f"local2d needs a bias {tuple(weight.shape[:3])}, one number per unit; "
             f"got {tuple(bias.shape)}"
         )
-    padded = pad_planes(x, window=window, stride=stride, padding=padding)
+    padded = batch_innermost(pad_planes(x, window=window, stride=stride, padding=padding))
     cols = windows(padded.permute(2, 3, 1, 0), size=window, stride=stride)
     y = torch.bmm(_matrices(weight), cols.flatten(2, 4).flatten(0, 1))
     if bias is not None:

@@ -1,4 +1,6 @@
-"""What the windowed operations share: checks of shape, and borders."""
+"""What the windowed operations share: checks of shape, borders, and a layout in memory."""
+
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -74,3 +76,31 @@ def pad_planes(
     size = (x.shape[2], x.shape[3])
     amounts = borders(size, window=window, stride=stride, padding=padding)
     return F.pad(x, amounts, value=value) if any(amounts) else x
+
+
+def batch_innermost(x: Tensor) -> Tensor:
+    """Lay `x`, `(batch, maps, height, width)`, out in memory with the batch innermost.
+
+    What already is costs nothing. Windows then slide over whole rows of numbers that are
+    treated alike, which a processor does several at a time.
+    """
+    return x.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
+
+
+def on_planes(operation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply an operation that treats every plane alike, on planes laid side by side.
+
+    Args:
+        operation: From `(1, planes, height, width)` to `(1, planes, height', width')`, each
+            plane by itself; it finds the planes innermost in memory, "channels last".
+        x: Maps, `(batch, maps, height, width)`; best with the batch innermost.
+
+    Returns:
+        `(batch, maps, height', width')`, with the batch innermost in memory.
+    """
+    batch, maps = x.shape[:2]
+    if batch == 0:
+        return operation(x)
+    planes = x.permute(2, 3, 1, 0).flatten(2).unsqueeze(0)
+    y = operation(planes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    return y.squeeze(0).unflatten(2, (maps, batch)).permute(3, 2, 0, 1)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.geometry import Padding
-from featlearn.ops.planes import check_planes, pad_planes
+from featlearn.ops.planes import check_planes, on_planes, pad_planes
 
 
 def l2_pool(
@@ -31,8 +31,12 @@ def l2_pool(
     """
     window = (size, size)
     check_planes(x, operation="l2_pool", window=window, stride=stride, padding=padding)
-    energy = pad_planes(x.square(), window=window, stride=stride, padding=padding)
-    return (F.avg_pool2d(energy, size, stride) * size**2 + eps).sqrt()
+
+    def sums(planes: Tensor) -> Tensor:
+        padded = pad_planes(planes, window=window, stride=stride, padding=padding)
+        return F.avg_pool2d(padded, size, stride) * size**2
+
+    return (on_planes(sums, x.square()) + eps).sqrt()
 
 
 def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
@@ -52,9 +56,15 @@ def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid
     """
     window = (size, size)
     check_planes(x, operation="max_pool", window=window, stride=stride, padding=padding)
-    # Every window of a "same" border holds an input, so -inf never comes out.
-    padded = pad_planes(x, window=window, stride=stride, padding=padding, value=float("-inf"))
-    return F.max_pool2d(padded, size, stride)
+
+    def largest(planes: Tensor) -> Tensor:
+        # Every window of a "same" border holds an input, so -inf never comes out.
+        padded = pad_planes(
+            planes, window=window, stride=stride, padding=padding, value=float("-inf")
+        )
+        return F.max_pool2d(padded, size, stride)
+
+    return on_planes(largest, x)
 
 
 def avg_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
@@ -75,11 +85,11 @@ def avg_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid
     """
     window = (size, size)
     check_planes(x, operation="avg_pool", window=window, stride=stride, padding=padding)
-    padded = pad_planes(x, window=window, stride=stride, padding=padding)
-    means = F.avg_pool2d(padded, size, stride)
-    if padded is x:
-        return means
-    inside = pad_planes(
-        x.new_ones(1, 1, *x.shape[2:]), window=window, stride=stride, padding=padding
-    )
-    return means / F.avg_pool2d(inside, size, stride)
+
+    def means(planes: Tensor) -> Tensor:
+        padded = pad_planes(planes, window=window, stride=stride, padding=padding)
+        return F.avg_pool2d(padded, size, stride)
+
+    if padding == "valid":
+        return on_planes(means, x)
+    return on_planes(means, x) / means(x.new_ones(1, 1, *x.shape[2:]))
