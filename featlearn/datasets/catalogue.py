@@ -1,6 +1,5 @@
 """Fetching the known data sets: checked by SHA-256, from one mirror or the next."""
 
-import difflib
 import logging
 import time
 from collections.abc import Callable, Generator
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast, final
 from urllib.parse import urlsplit
 
-from featlearn.datasets.entries import KNOWN, KnownSet, RemoteFile
+from featlearn.datasets.entries import KNOWN, KnownSet, RemoteFile, suggest
 from featlearn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -63,9 +62,7 @@ def fetch(
 def _known(name: str) -> KnownSet:
     """Find a set that can be fetched."""
     if name not in KNOWN:
-        close = difflib.get_close_matches(name, KNOWN, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known sets are {', '.join(KNOWN)}"
-        raise UsageError(f"there is no known data set {name!r}; {hint}")
+        raise UsageError(f"there is no known data set {name!r}; {suggest(name)}")
     if KNOWN[name].embedded:
         raise UsageError(f"{name} comes with scikit-learn and needs no download")
     return KNOWN[name]

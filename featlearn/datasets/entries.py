@@ -1,5 +1,6 @@
 """The data sets that featlearn knows by name."""
 
+import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -163,3 +164,9 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     {known.name: known for known in (_DIGITS, _PHOTOGRAPHS, _MNIST, _FASHION)}
 )
 """Every known set, by its name."""
+
+
+def suggest(name: str) -> str:
+    """Say which known set may have been meant, to end a message."""
+    close = difflib.get_close_matches(name, KNOWN, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known sets are {', '.join(KNOWN)}"

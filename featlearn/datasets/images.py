@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from featlearn.config.data import Colour
 from featlearn.datasets.limits import MAX_IMAGE_PIXELS
@@ -21,6 +21,16 @@ SUFFIXES = frozenset(
 
 # Raster formats only: Pillow's others may start programs or wrap further files.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
 
 
@@ -52,7 +62,7 @@ def decode_image(file: BinaryIO, *, name: str, colour: Colour) -> NDArray[Any]:
             with Image.open(file, formats=_FORMATS) as picture:
                 _check_size(picture, name)
                 picture.load()
-                upright = ImageOps.exif_transpose(picture)
+                upright = _upright(picture)
         except UnidentifiedImageError as error:
             raise DataError(f"{name} is not an image that can be read, or it is empty") from error
         except Image.DecompressionBombError as error:
@@ -89,6 +99,15 @@ def convert_maps(images: NDArray[Any], *, colour: Colour, name: str) -> NDArray[
     if colour == "rgb":
         return np.repeat(images, 3, axis=-3) if images.shape[-3] == 1 else images
     return images if images.shape[-3] == 1 else _luma(images)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; broken EXIF says nothing."""
+    try:
+        turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    except (*_BROKEN, KeyError, TypeError):
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _check_size(picture: Image.Image, name: str) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from featlearn.datasets.catalogue import KNOWN, KnownSet
 from featlearn.datasets.embedded import open_digits, open_photographs
+from featlearn.datasets.entries import KNOWN, KnownSet
 from featlearn.datasets.idx import read_idx
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError

@@ -1,25 +1,23 @@
 """From a source, as a recipe or a command names it, to sets of images in memory."""
 
-import difflib
 import os
 import sys
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from featlearn.config.data import DataSpec
 from featlearn.datasets.arrays import open_npy, open_npz
-from featlearn.datasets.catalogue import KNOWN
-from featlearn.datasets.images import SUFFIXES, convert_maps
-from featlearn.datasets.imageset import Images, ImageSet, Indices, Splits
+from featlearn.datasets.entries import KNOWN, suggest
+from featlearn.datasets.images import SUFFIXES
+from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.known import is_idx_folder, open_idx, open_idx_folder, open_known
-from featlearn.datasets.labels import limited, set_apart
-from featlearn.datasets.limits import check_set_bytes
+from featlearn.datasets.labels import set_apart
 from featlearn.datasets.pictures import open_folder, open_picture, open_zip
-from featlearn.datasets.raw import EncodedImages, RawSet, RawSplits
-from featlearn.datasets.sizing import fit_images, random_crops
+from featlearn.datasets.raw import RawSplits
+from featlearn.datasets.reading import Part, read
 from featlearn.errors import DataError, UsageError
 from featlearn.seeds import derive
 
@@ -41,7 +39,7 @@ def find_root(option: Path | None = None) -> Path:
     if option is not None:
         return option
     if named := os.environ.get("FEATLEARN_DATA"):
-        return Path(named)
+        return Path(named).expanduser()
     return _user_cache() / "featlearn" / "data"
 
 
@@ -66,10 +64,10 @@ def open_splits(spec: DataSpec, *, root: Path, seed: int) -> Splits:
     train, test = _divided(raw, spec.test)
     if spec.limit is not None:
         train = train.limited(spec.limit, seed=seed)
-    images = _read(train, spec, seed=derive(seed, "crops", "train"))
+    images = read(train, spec, seed=derive(seed, "crops", "train"))
     if test is None:
         return Splits(images, None)
-    judged = _read(test, spec, seed=derive(seed, "crops", "test"))
+    judged = read(test, spec, seed=derive(seed, "crops", "test"))
     if judged.shape != images.shape:
         raise DataError(
             f"{images.name} has {images.shape}, but {judged.name} {judged.shape}; "
@@ -100,136 +98,25 @@ def open_images(source: str, spec: DataSpec, *, root: Path, split: Split = "all"
     one = msgspec.structs.replace(spec, crops=None)
     parts = [raw.train] if split != "test" or raw.test is None else []
     parts += [raw.test] if split != "train" and raw.test is not None else []
-    sets = [_read(_Part(part, np.arange(part.count), part.name), one, seed=0) for part in parts]
+    sets = [read(Part(part, np.arange(part.count), part.name), one, seed=0) for part in parts]
     return sets[0] if len(sets) == 1 else _joined(sets[0], sets[1], name=source)
 
 
-class _Part(NamedTuple):
-    """Some images of an opened source."""
-
-    raw: RawSet
-    places: Indices
-    name: str
-
-    def labels(self) -> Indices | None:
-        """Take the labels of these images."""
-        return None if self.raw.labels is None else self.raw.labels[self.places]
-
-    def limited(self, limit: int, *, seed: int) -> "_Part":
-        """Draw up to `limit` of these images."""
-        chosen = limited(self.labels(), len(self.places), limit, seed=seed)
-        return self._replace(places=self.places[chosen])
-
-
-def _divided(raw: RawSplits, fraction: float) -> tuple[_Part, _Part | None]:
+def _divided(raw: RawSplits, fraction: float) -> tuple[Part, Part | None]:
     """Take the splits that a source has, or set some of its images apart."""
     everything = np.arange(raw.train.count)
     if raw.test is not None:
         return (
-            _Part(raw.train, everything, raw.train.name),
-            _Part(raw.test, np.arange(raw.test.count), raw.test.name),
+            Part(raw.train, everything, raw.train.name),
+            Part(raw.test, np.arange(raw.test.count), raw.test.name),
         )
     if not raw.divisible:
-        return _Part(raw.train, everything, raw.train.name), None
+        return Part(raw.train, everything, raw.train.name), None
     train, test = set_apart(raw.train.labels, raw.train.count, fraction, seed=_SPLIT_SEED)
     name = raw.train.name
     if not len(test):
-        return _Part(raw.train, train, name), None
-    return _Part(raw.train, train, f"{name}: train"), _Part(raw.train, test, f"{name}: test")
-
-
-def _read(part: _Part, spec: DataSpec, *, seed: int) -> ImageSet:
-    """Decode, convert, size and crop the images of a part."""
-    raw, places = part.raw, part.places
-    if isinstance(raw.images, EncodedImages):
-        images = _decoded(raw.images, places, spec, seed=seed, name=part.name)
-    else:
-        chosen = raw.images if len(places) == raw.count else raw.images[places]
-        chosen = convert_maps(chosen, colour=spec.colour, name=part.name)
-        images = _sized(chosen, places, spec, seed=seed, name=f"{part.name}: each image")
-    repeats = spec.crops or 1
-    ids = None if raw.ids is None else [raw.ids[int(place)] for place in places]
-    if ids is not None and spec.crops is not None:
-        ids = [f"{name}#{crop}" for name in ids for crop in range(repeats)]
-    labels = part.labels()
-    return ImageSet(
-        images=np.ascontiguousarray(images),
-        labels=None if labels is None else np.repeat(labels, repeats),
-        classes=raw.classes,
-        ids=None if ids is None else tuple(ids),
-        name=part.name,
-    )
-
-
-def _decoded(
-    encoded: EncodedImages, places: Indices, spec: DataSpec, *, seed: int, name: str
-) -> Images:
-    """Decode pictures one by one into one array, which the first one shapes."""
-    repeats = spec.crops or 1
-    result: Images | None = None
-    first = ""
-    pictures = encoded.decode(places, colour=spec.colour)
-    for row, (picture_name, picture) in enumerate(pictures):
-        sized = _sized(picture[None], places[row : row + 1], spec, seed=seed, name=picture_name)
-        if result is None:
-            check_set_bytes(len(places) * sized.nbytes, name=name)
-            result = np.empty((len(places) * repeats, *sized.shape[1:]), sized.dtype)
-            first = picture_name
-        if sized.shape[1:] != result.shape[1:] or sized.dtype != result.dtype:
-            raise DataError(_mixed(first, result, picture_name, sized))
-        result[row * repeats : (row + 1) * repeats] = sized
-    if result is None:
-        raise DataError(f"{name} holds no images")
-    return result
-
-
-def _sized(images: Images, places: Indices, spec: DataSpec, *, seed: int, name: str) -> Images:
-    """Apply the size policy to images of one shape."""
-    if spec.crops is None or spec.size is None:
-        return fit_images(images, size=spec.size, fit=spec.fit, name=name)
-    check_set_bytes(
-        len(images) * spec.crops * images.shape[1] * spec.size[0] * spec.size[1] * images.itemsize,
-        name=name,
-    )
-    crops: list[Images] = []
-    for image, place in zip(images, places, strict=True):
-        # By the image's place, so that its crops do not depend on its company.
-        rng = np.random.Generator(np.random.PCG64(derive(seed, int(place))))
-        crops.append(
-            random_crops(image[None], size=spec.size, count=spec.crops, rng=rng, name=name)
-        )
-    return np.concatenate(crops)
-
-
-def _mixed(first: str, result: Images, second: str, sized: Images) -> str:
-    """Say what differs between two pictures of a set."""
-    if sized.dtype != result.dtype:
-        return (
-            f"{first} has {_depth(result)} pixels, but {second} {_depth(sized)} ones; "
-            "convert them to one depth"
-        )
-    if sized.shape[1] != result.shape[1]:
-        return (
-            f"{first} has {_maps(result)}, but {second} {_maps(sized)}; "
-            'set `data.colour` to "grey" or "rgb"'
-        )
-    sizes = [" x ".join(map(str, images.shape[-2:])) for images in (result, sized)]
-    return (
-        f"{first} is {sizes[0]} (height x width), but {second} is {sizes[1]}; "
-        'set `data.size`, and `data.fit` to "crop", "pad" or "resize"'
-    )
-
-
-def _depth(images: Images) -> str:
-    """Name the depth of pixels."""
-    return "8-bit" if images.dtype == np.uint8 else "16-bit or floating-point"
-
-
-def _maps(images: Images) -> str:
-    """Name the maps of a picture."""
-    known = {1: "grey", 2: "grey with alpha", 3: "colour", 4: "colour with alpha"}
-    count = images.shape[1]
-    return f"{count} map{'s' * (count != 1)} ({known.get(count, 'other')})"
+        return Part(raw.train, train, name), None
+    return Part(raw.train, train, f"{name}: train"), Part(raw.train, test, f"{name}: test")
 
 
 def _joined(first: ImageSet, second: ImageSet, *, name: str) -> ImageSet:
@@ -272,7 +159,7 @@ def _open_whole(source: str, *, root: Path) -> RawSplits:
         return open_known(source, root=root)
     path = Path(source).expanduser()
     if not path.exists():
-        raise UsageError(_unknown(source))
+        raise UsageError(f"there is no data set and no path {source!r}; {suggest(source)}")
     try:
         return _open_path(path)
     except OSError as error:
@@ -299,13 +186,6 @@ def _open_path(path: Path) -> RawSplits:
     if start.startswith(b"PK"):
         return open_zip(path)
     raise DataError(f"{path} is of no format that is read here; {_FORMATS} was expected")
-
-
-def _unknown(source: str) -> str:
-    """Say that there is no such set, and what may have been meant."""
-    close = difflib.get_close_matches(source, KNOWN, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known sets are {', '.join(KNOWN)}"
-    return f"there is no data set and no path {source!r}; {hint}"
 
 
 def _user_cache() -> Path:

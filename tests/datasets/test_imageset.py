@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from featlearn.datasets.imageset import ImageSet
+from featlearn.errors import ShapeError
+from featlearn.geometry import MapShape
+
+
+def small(**changes: object) -> ImageSet:
+    parts: dict[str, object] = {
+        "images": np.arange(24, dtype=np.uint8).reshape(4, 1, 2, 3),
+        "labels": np.array([0, 1, 1, 0]),
+        "classes": ("cat", "dog"),
+        "ids": ("a", "b", "c", "d"),
+        "name": "pets",
+    }
+    return ImageSet(**(parts | changes))  # pyright: ignore[reportArgumentType]
+
+
+def test_shape_is_that_of_one_image() -> None:
+    assert small().shape == MapShape(1, 2, 3)
+    assert len(small()) == 4
+
+
+def test_a_subset_keeps_images_labels_and_ids_together_and_in_order() -> None:
+    part = small().subset(np.array([3, 1]))
+    assert part.images[:, 0, 0, 0].tolist() == [18, 6]
+    assert part.labels is not None
+    assert part.labels.tolist() == [0, 1]
+    assert part.ids == ("d", "b")
+    assert part.classes == ("cat", "dog")
+
+
+def test_a_subset_without_labels_and_ids() -> None:
+    part = small(labels=None, classes=(), ids=None).subset(np.array([2]))
+    assert (part.labels, part.ids, len(part)) == (None, None, 1)
+
+
+def test_an_image_without_an_id_is_called_by_its_place() -> None:
+    assert small().id(2) == "c"
+    assert small(ids=None).id(2) == "image 2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": np.zeros((4, 2, 3), np.uint8)}, r"\(4, 2, 3\) in uint8"),
+        ({"images": np.zeros((4, 1, 2, 3))}, "float64"),
+        ({"labels": np.array([0, 1])}, r"\(4,\) in int64; got \(2,\)"),
+        ({"labels": np.array([0, 1, 1, 0], np.int32)}, "int32"),
+        ({"labels": np.array([0, 1, 2, 0])}, r"0\.\.1; got 0\.\.2"),
+        ({"labels": np.array([0, -1, 1, 0])}, r"0\.\.1; got -1\.\.1"),
+        ({"ids": ("a",)}, "4 images, but 1 ids"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ShapeError, match=message):
+        small(**changes)
