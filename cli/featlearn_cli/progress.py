@@ -53,7 +53,8 @@ class Lines:
         """Say a step's figures if the last line is old enough, or an epoch ended."""
         self.clock.tick(report.step)
         now = time.monotonic()
-        if report.held_out is None and now - self.last < self.every:
+        last = report.step == report.steps
+        if report.held_out is None and not last and now - self.last < self.every:
             return
         self.last = now
         parts = [
