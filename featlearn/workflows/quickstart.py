@@ -1,0 +1,179 @@
+"""`quickstart`: both embedded data sets, from images without labels to a page."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+
+import msgspec
+
+from featlearn.config.load import load_recipe
+from featlearn.errors import CheckpointError
+from featlearn.files import write_json
+from featlearn.networks.store import FORMAT
+from featlearn.training.device import use_threads
+from featlearn.training.progress import Progress, Silent
+from featlearn.workflows.evaluate import evaluate
+from featlearn.workflows.few_labels import (
+    ARMS,
+    PRETRAINED,
+    SCRATCH,
+    SETTINGS,
+    Comparison,
+    FewLabels,
+    Point,
+    Setting,
+)
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.report import COMPARISON, report
+
+RECIPES = ("photographs", "digits")
+_COUNTS = (50, 100, 200)
+_HEADLINE = 100
+_DRAWS = 10
+
+
+class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+    """How the settings of the two arms were chosen.
+
+    Attributes:
+        settings: What each arm was given.
+        tried: What each could choose from, by its own mean accuracy.
+        tuning_labels: Labels of the draws that they were chosen on.
+        tuning_draws: How many such draws, none of them among those reported.
+        validation: Labelled training images, not drawn, that they were judged on.
+    """
+
+    settings: dict[str, Setting]
+    tried: list[Setting]
+    tuning_labels: int
+    tuning_draws: int
+    validation: int
+
+
+class QuickstartResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What the quickstart came to, as `quickstart.json` holds it.
+
+    Attributes:
+        report: The page.
+        seconds: Time that everything took.
+        labels: Labels of the headline figures.
+        draws: Paired draws of labels.
+        accuracy: Mean accuracy on the test split with and without pre-training.
+        difference_interval: 95 % interval of the mean paired difference.
+        test_images: Images of the test split, the same for every draw.
+        curve: The same for several numbers of labels, draw by draw.
+        protocol: How the comparison was made.
+        runs: The run directories.
+    """
+
+    format: int = FORMAT
+    report: str
+    seconds: float
+    labels: int
+    draws: int
+    accuracy: dict[str, float]
+    difference_interval: tuple[float, float]
+    test_images: int
+    curve: list[Point]
+    protocol: Protocol
+    runs: dict[str, str]
+
+
+def quickstart(
+    *,
+    root: Path,
+    out: Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> QuickstartResult:
+    """Learn edges from photographs and strokes from digits, and show what they are worth.
+
+    Args:
+        root: Where data sets are; both used here come with scikit-learn.
+        out: Folder to make; a new one in the current folder if absent.
+        seed: Seed of the two runs.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told of every step.
+
+    Raises:
+        CheckpointError: If `out` exists and is not empty.
+    """
+    progress = progress or Silent()
+    begun = time.monotonic()
+    use_threads(threads)
+    folder = _new_folder(out)
+    runs = {name: folder / name for name in RECIPES}
+    for name, path in runs.items():
+        recipe = msgspec.structs.replace(load_recipe(name), seed=seed)
+        progress.note(f"{recipe.title}: {recipe.shows}")
+        pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
+    digits = runs["digits"]
+    compared = Comparison(digits, root=root, device=device).run(
+        _COUNTS, draws=_DRAWS, tuning_labels=_HEADLINE, told=progress.note
+    )
+    for arm in ARMS:
+        finetune(
+            digits,
+            name=arm,
+            labels=_HEADLINE,
+            from_scratch=arm == SCRATCH,
+            overrides=compared.settings[arm].overrides(),
+            root=root,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
+        evaluate(digits, head=arm, root=root, device=device, threads=threads)
+    return _conclude(folder, compared, runs, root=root, begun=begun)
+
+
+def _conclude(
+    folder: Path, compared: FewLabels, runs: dict[str, Path], *, root: Path, begun: float
+) -> QuickstartResult:
+    """Write the figures, then the page about them."""
+    point = next(point for point in compared.curve if point.labels == _HEADLINE)
+    result = QuickstartResult(
+        report=str(folder / "report" / "index.html"),
+        seconds=round(time.monotonic() - begun, 1),
+        labels=point.labels,
+        draws=len(point.pretrained),
+        accuracy={PRETRAINED: fmean(point.pretrained), SCRATCH: fmean(point.scratch)},
+        difference_interval=point.difference_interval,
+        test_images=compared.test,
+        curve=compared.curve,
+        protocol=Protocol(
+            settings=compared.settings,
+            tried=list(SETTINGS),
+            tuning_labels=compared.tuning_labels,
+            tuning_draws=compared.tuning_draws,
+            validation=compared.validation,
+        ),
+        runs={name: path.name for name, path in runs.items()},
+    )
+    write_json(folder / COMPARISON, msgspec.to_builtins(result))
+    page = report([folder], out=folder / "report", root=root).report
+    return msgspec.structs.replace(result, report=page, seconds=round(time.monotonic() - begun, 1))
+
+
+def _new_folder(out: Path | None) -> Path:
+    """Make the folder to write into: the one that was named, or the next free name."""
+    if out is None:
+        names = (f"featlearn-quickstart{suffix}" for suffix in _suffixes())
+        out = next(path for path in map(Path, names) if not path.exists())
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CheckpointError(f"{out} exists already; name a new or an empty folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def _suffixes() -> Iterator[str]:
+    """Give the endings of the folder's name: none, then -2, -3 and so on."""
+    yield ""
+    for number in itertools.count(2):
+        yield f"-{number}"
