@@ -65,9 +65,16 @@ class Augment:
                 "augmentation needs floating-point (batch, maps, height, width); "
                 f"got {tuple(x.shape)} in {x.dtype}"
             )
-        amounts = self.amounts
         if x.numel() == 0:
             return x
+        # Places within an image need more digits than half precision has.
+        exact = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
+        changed = self._changed(exact, generator)
+        return x if changed is exact else changed.to(x.dtype)
+
+    def _changed(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw and apply in the precision of `x`."""
+        amounts = self.amounts
         if amounts.flip:
             x = _flip(x, rate=amounts.flip, generator=generator)
         offset = x.new_zeros(len(x), 2)

@@ -87,7 +87,7 @@ def preview(images: ImageSet, rows: int = 8, columns: int = 12) -> Image.Image:
     factor = max(1, _CELL // max(height, width))
     shrink = max(1.0, max(height, width) / (2 * _CELL))
     cell = (round(width * factor / shrink), round(height * factor / shrink))
-    margin = max((round(_FONT.getlength(name)) + _GAP for name in names), default=0)
+    margin = max(round(_FONT.getlength(name)) + _GAP if name else 0 for name in names)
     sheet = Image.new(
         "RGB",
         (

@@ -88,7 +88,7 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("dtype", ["i8", "u2", "?", "c8", "U3"])
 def test_other_types_are_refused(dtype: str) -> None:
-    with pytest.raises(DataError, match="uint8 in 0..255 or floats"):
+    with pytest.raises(DataError, match=r"uint8 in 0\.\.255 or floats"):
         as_image_array(np.zeros((2, 6, 5), dtype), name="it")
 
 
@@ -130,7 +130,8 @@ def test_a_pickle_is_never_read(npy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "extra"), [((10**6, 10**6), b""), ((4, 6, 6), b""), ((4, 6, 4), b""), ((-2, -60), b"")]
+    ("shape", "extra"),
+    [((10**6, 10**6), b""), ((4, 6, 6), b""), ((4, 6, 4), b""), ((-2, -60), b"")],
 )
 def test_a_header_that_lies_is_refused_before_memory_is_taken(
     npy: Path,

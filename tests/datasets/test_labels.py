@@ -156,7 +156,7 @@ def test_a_class_that_no_image_has_need_not_be_known() -> None:
 
 
 def test_an_unknown_class_is_named() -> None:
-    with pytest.raises(DataError, match="pets has the class 'gnu'.*cat, dog"):
+    with pytest.raises(DataError, match=r"pets has the class 'gnu'.*cat, dog"):
         match_classes(named(("cat", "gnu"), [0, 1]), ("cat", "dog"))
 
 
