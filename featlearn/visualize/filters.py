@@ -21,6 +21,7 @@ LIMIT = 256
 """Most tiles in a mosaic; the first ones are shown, which is no choice among them."""
 
 _STRIP_CHANNELS = 16
+_STRIP_TILES = 96
 _GRID_SIDE = 8
 _GRID_MAPS = 4
 _SCALE = "Mid-grey is zero; each filter has a scale of its own."
@@ -86,9 +87,9 @@ def _bank(stage: Stage, bank: Floats, what: str, *, colour: bool) -> Picture:
         return _matrix(stage, bank.reshape(maps, channels))
     title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
     if 1 < channels <= _STRIP_CHANNELS and not colour:
-        tiles = strips(bank[: max(LIMIT // channels, 1)])
+        tiles = strips(bank[: _STRIP_TILES // channels])
         note = f"Each strip is a filter, with a tile for each of its {channels} input maps. {_SCALE}"
-        gap = 3
+        gap = max(2, height // 3)
     else:
         tiles, note = tiles_of(bank[:LIMIT], colour=colour)
         gap = 1 if height > 1 else 0

@@ -1,0 +1,119 @@
+"""What a unit stands for, in the image: its code taken down through the decoders."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from featlearn.config.stages import BatchNormSpec, LCNSpec
+from featlearn.errors import ShapeError
+from featlearn.networks.stack import Stack
+from featlearn.ops.planes import borders
+from featlearn.ops.pool import avg_pool
+from featlearn.stages.stage import Stage
+
+Unit = tuple[int, int, int]
+"""A unit of a stage's code: map, row, column."""
+
+
+def central_units(stage: Stage) -> list[Unit]:
+    """List, for each map, the unit in the middle of its plane."""
+    shape = stage.code_shape
+    return [(place, shape.height // 2, shape.width // 2) for place in range(shape.maps)]
+
+
+@torch.no_grad()
+def project_units(
+    stack: Stack, index: int, units: Sequence[Unit], *, batch: int = 64
+) -> Tensor:
+    """Take units of a stage down to the image.
+
+    A code with a single 1 goes down by the decoder of its stage, and by those of
+    the stages below: their adjoint filters (tied) or own weights (untied), without
+    biases. In between, the input scaling is undone by its scale alone, local
+    contrast normalisation is passed over (what it cut off at the border is zero),
+    batch normalisation is undone by its scale, and pooling of every kind passes
+    each value down by uniform weights over its window (the adjoint of `avg`). Last,
+    whitening is undone (`invert_linear`). Activations are passed over, so this is a
+    linear picture: what the unit adds to the image as far as the decoders tell.
+
+    Args:
+        stack: The network.
+        index: Place of the stage.
+        units: Units of the stage's code, `(map, row, column)` each.
+        batch: How many to take down at a time.
+
+    Returns:
+        `(len(units), maps, height, width)` in the shape of an image.
+
+    Raises:
+        ShapeError: If there is no such unit.
+
+    Source:
+        Le et al., ICML 2012, and Lee et al., ICML 2009, who show higher units as
+        weighted sums of what lower units stand for.
+    """
+    shape = stack.stage(index).code_shape
+    for unit in units:
+        if not all(0 <= place < size for place, size in zip(unit, shape, strict=True)):
+            raise ShapeError(f"stage {stack.stage(index).name!r} has {shape}; no unit {unit}")
+    parts = [
+        _project(stack, index, units[start : start + batch])
+        for start in range(0, len(units), batch)
+    ]
+    empty = stack.stage(index).filter.weight.new_zeros(0, *stack.input_shape)
+    return torch.cat(parts) if parts else empty
+
+
+def _project(stack: Stack, index: int, units: Sequence[Unit]) -> Tensor:
+    """Take a few units down."""
+    stage = stack.stage(index)
+    maps = stage.filter.weight.new_zeros(len(units), *stage.code_shape)
+    for place, unit in enumerate(units):
+        maps[(place, *unit)] = 1
+    for place in reversed(range(index + 1)):
+        maps = _through_filter(stack.stage(place), maps)
+        if place > 0:
+            maps = _through_output(stack.stage(place - 1), maps)
+    for step in reversed(list(stack.preprocess)):
+        maps = step.invert_linear(maps)
+    return maps
+
+
+def _through_filter(stage: Stage, code: Tensor) -> Tensor:
+    """Take codes to the maps below the stage, by the linear part of its decoder."""
+    own = None if stage.decoder is None else stage.decoder.weight
+    return stage.filter.adjoint(code, weight=own) * stage.scaler.scale
+
+
+def _through_output(stage: Stage, maps: Tensor) -> Tensor:
+    """Take a stage's output maps to its code: through normalisation, then pooling."""
+    before_norm = stage.pooled_shape or stage.code_shape
+    match stage.spec.norm:
+        case LCNSpec(size=size, padding="valid"):
+            window = (size, size)
+            edges = borders(before_norm[1:], window=window, stride=1, padding="same")
+            maps = F.pad(maps, edges)
+        case BatchNormSpec():
+            maps = _undo_scale(stage, maps)
+        case _:
+            pass
+    pool = stage.spec.pool
+    if pool is None:
+        return maps
+    size, stride, padding = pool.size, pool.stride, pool.padding
+    with torch.enable_grad():
+        code = maps.new_zeros(len(maps), *stage.code_shape).requires_grad_()
+        pooled = avg_pool(code, size=size, stride=stride, padding=padding)
+        (down,) = torch.autograd.grad(pooled, code, maps)
+    return down
+
+
+def _undo_scale(stage: Stage, maps: Tensor) -> Tensor:
+    """Multiply by what frozen batch normalisation divides by."""
+    norm = stage.norm
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+    assert norm.running_var is not None
+    scale = (norm.running_var + norm.eps).sqrt() / norm.weight
+    return maps * torch.where(norm.weight == 0, 0.0, scale).view(-1, 1, 1)

@@ -1,0 +1,32 @@
+"""What a stage is fair to be asked to rebuild."""
+
+from torch import Tensor
+
+from featlearn.config.stages import DenseSpec
+from featlearn.stages.stage import Stage
+
+
+def rebuildable(stage: Stage, maps: Tensor) -> Tensor:
+    """Give inputs of the kind that a stage learned to rebuild.
+
+    A dense filter with a size learned single patches; moved over an image, its
+    reconstructions overlap and add up to another picture. It is asked for patches
+    side by side, from the middle of the maps. Every other stage takes the maps whole.
+
+    Args:
+        stage: The stage.
+        maps: Its input, `(batch, maps, height, width)`, unscaled.
+
+    Returns:
+        `maps`, or patches `(batch · rows · columns, maps, size, size)`, those of an
+        image together, row after row.
+    """
+    spec = stage.spec.filter
+    size = spec.size if isinstance(spec, DenseSpec) else None
+    if size is None or tuple(maps.shape[-2:]) == (size, size):
+        return maps
+    rows, columns = maps.shape[-2] // size, maps.shape[-1] // size
+    top, left = (maps.shape[-2] - rows * size) // 2, (maps.shape[-1] - columns * size) // 2
+    inside = maps[..., top : top + rows * size, left : left + columns * size]
+    patches = inside.unflatten(2, (rows, size)).unflatten(4, (columns, size))
+    return patches.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)

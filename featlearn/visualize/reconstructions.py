@@ -1,0 +1,115 @@
+"""Pictures of what stages rebuild, beside what they were given."""
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from featlearn.config.data import ContrastSpec, PreprocessSpec
+from featlearn.evaluate.rebuilding import rebuildable
+from featlearn.networks.stack import Stack
+from featlearn.visualize.picture import Picture, pictures_figure
+from featlearn.visualize.tiles import Floats, Pixels, image_tiles, mosaic
+
+_COLUMNS = 12
+_MAP_IMAGES = 2
+
+
+def reconstructions_figure(
+    stack: Stack, images: Tensor, *, preprocess: tuple[PreprocessSpec, ...] = ()
+) -> Figure:
+    """Draw the reconstructions of every stage that has any; see the two functions below."""
+    return pictures_figure(reconstruction_pictures(stack, images, preprocess=preprocess))
+
+
+@torch.no_grad()
+def reconstruction_pictures(
+    stack: Stack, images: Tensor, *, preprocess: tuple[PreprocessSpec, ...] = ()
+) -> list[Picture]:
+    """Show inputs and their reconstructions, one picture for each stage.
+
+    The first stage's are images: as given, as prepared where that changes their look,
+    and rebuilt, the last two on one scale per image. A higher stage's are the maps
+    below it, for two images, each map above its reconstruction. Nothing is corrupted.
+
+    Args:
+        stack: The network, in evaluation mode.
+        images: `(n, maps, height, width)` in [0, 1]; the first twelve are shown.
+        preprocess: The recipe's preparation of images.
+    """
+    pictures: list[Picture] = []
+    maps = stack.prepare(images[:_COLUMNS])
+    for index in range(len(stack)):
+        stage = stack.stage(index)
+        if stage.decoder is not None:
+            given = rebuildable(stage, maps)
+            rebuilt = stage.rebuild(given)
+            if index == 0:
+                look = any(not isinstance(spec, ContrastSpec) for spec in preprocess)
+                pictures.append(_first(stack, images, given, rebuilt, prepared_too=look))
+            elif given.shape[-1] > 1:
+                pictures.append(_higher(stage.name, given, rebuilt))
+        maps = stage(maps).output
+    return pictures
+
+
+def _first(
+    stack: Stack, images: Tensor, given: Tensor, rebuilt: Tensor, *, prepared_too: bool
+) -> Picture:
+    """Show rows of images: given, prepared if asked for, rebuilt."""
+    name = stack.stage(0).name
+    if given.shape[2:] == (1, 1) and given.shape[1:] != images.shape[1:]:
+        given, rebuilt = _undone(stack, given), _undone(stack, rebuilt)
+    prepared, rebuilt_, shown = _array(given), _array(rebuilt), min(_COLUMNS, len(given))
+    low, high = _range(prepared)
+    rows: list[tuple[str, Pixels]] = []
+    whole = given.shape[1:] == images.shape[1:]
+    if whole:
+        rows.append(("as given", image_tiles(_array(images)[:shown])))
+    if prepared_too or not whole:
+        rows.append(("as prepared", _scaled(prepared, low, high)[:shown]))
+    rows.append(("rebuilt from the code", _scaled(rebuilt_, low, high)[:shown]))
+    what = "images" if whole else "patches"
+    words = ", ".join(word for word, _ in rows)
+    pixels = mosaic(np.concatenate([tiles for _, tiles in rows]), columns=shown)
+    note = f"From the top: {words}; of one image, the same scale throughout."
+    return Picture(f"{name}-reconstructions", f"{name}: {what} and what the code keeps", note, pixels)
+
+
+def _higher(name: str, given: Tensor, rebuilt: Tensor) -> Picture:
+    """Show maps of two samples in rows, each row above its reconstruction."""
+    samples, shown = min(_MAP_IMAGES, len(given)), min(_COLUMNS, given.shape[1])
+    rows: list[Pixels] = []
+    for place in range(samples):
+        maps, back = (_array(t[place, :shown])[:, np.newaxis] for t in (given, rebuilt))
+        low, high = _range(maps)
+        rows += [_scaled(maps, low, high), _scaled(back, low, high)]
+    pixels = mosaic(np.concatenate(rows), columns=shown)
+    note = (
+        f"The first {shown} of {given.shape[1]} maps below the stage for {samples} images; under each "
+        "map its reconstruction, on the same scale."
+    )
+    return Picture(f"{name}-reconstructions", f"{name}: maps and what the code keeps", note, pixels)
+
+
+def _undone(stack: Stack, components: Tensor) -> Tensor:
+    """Take principal components back to the image, without its mean."""
+    for step in reversed(list(stack.preprocess)):
+        components = step.invert_linear(components)
+    return components
+
+
+def _scaled(tiles: Floats, low: Floats, high: Floats) -> Pixels:
+    """Show each image between its own ends."""
+    return image_tiles(tiles, low=low, high=high)
+
+
+def _range(images: Floats) -> tuple[Floats, Floats]:
+    """Find the least and the greatest value of each image."""
+    flat = images.reshape(len(images), -1)
+    return flat.min(axis=1), flat.max(axis=1)
+
+
+def _array(tensor: Tensor) -> Floats:
+    """Give a tensor as an array for drawing."""
+    return tensor.detach().float().cpu().numpy()

@@ -1,0 +1,121 @@
+"""Figures of a stage's health on networks whose answers are known."""
+
+import pytest
+import torch
+
+from featlearn.config.data import DataSpec
+from featlearn.config.objectives import PlainSpec
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import DenseSpec, PatchSpec, StageSpec
+from featlearn.evaluate.health import hoyer_sparsity, stack_health
+from featlearn.evaluate.rebuilding import rebuildable
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+
+IMAGE = MapShape(1, 4, 4)
+
+
+def images(count: int = 50) -> torch.Tensor:
+    return torch.rand(count, *IMAGE, generator=torch.Generator().manual_seed(0))
+
+
+def dense(maps: int, *, activation: str = "identity", objective: bool = True) -> Stack:
+    spec = StageSpec(
+        name="only",
+        filter=DenseSpec(maps=maps),
+        activation=activation,  # pyright: ignore[reportArgumentType]
+        input="none",
+        objective=PlainSpec() if objective else None,
+    )
+    recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=(spec,))
+    return build_stack(recipe, IMAGE, seed=0).eval()
+
+
+@torch.no_grad()
+def set_weights(stack: Stack, weight: torch.Tensor) -> None:
+    stack.stage(0).filter.weight.copy_(weight.reshape(-1, *IMAGE))
+
+
+def test_an_orthonormal_code_of_every_direction_explains_all() -> None:
+    stack = dense(16)
+    set_weights(stack, torch.linalg.qr(torch.randn(16, 16)).Q)
+    (health,) = stack_health(stack, images().split(20))
+    assert health.explained_variance == pytest.approx(1, abs=1e-5)
+    assert (health.units, health.images, health.stage) == (16, 50, "only")
+
+
+def test_explains_what_its_directions_hold() -> None:
+    stack, x = dense(16), images()
+    set_weights(stack, torch.eye(16) * (torch.arange(16) < 5).float())
+    flat = x.flatten(1)
+    total = (flat - flat.mean(0)).square().sum()
+    expected = 1 - flat[:, 5:].square().sum() / total
+    (health,) = stack_health(stack, x.split(7))
+    assert health.explained_variance == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_dead_and_active_units_are_counted() -> None:
+    stack = dense(16, activation="relu")
+    weight = torch.eye(16)
+    weight[:4] = 0.0
+    weight[4:8] *= -1
+    set_weights(stack, weight)
+    (health,) = stack_health(stack, [images() + 0.1])
+    assert health.dead == 0.5
+    assert health.active == 0.5
+
+
+def test_a_unit_stuck_above_zero_is_dead_too() -> None:
+    stack = dense(2)
+    set_weights(stack, torch.eye(16)[:2])
+    x = images()
+    x[:, :, 0, 0] = 0.7
+    (health,) = stack_health(stack, [x])
+    assert health.dead == 0.5
+
+
+def test_a_stage_without_a_decoder_explains_nothing() -> None:
+    (health,) = stack_health(dense(3, objective=False), [images()])
+    assert health.explained_variance is None
+
+
+def test_constant_images_leave_nothing_to_explain() -> None:
+    (health,) = stack_health(dense(3), [torch.ones(4, *IMAGE)])
+    assert health.explained_variance is None
+    assert health.dead == 1.0
+
+
+def test_no_images_no_figures() -> None:
+    assert stack_health(dense(3), []) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [([1.0, 1, 1, 1], 0.0), ([0.0, -3, 0, 0], 1.0), ([0.0, 0, 0, 0], 1.0), ([2.0], 1.0)],
+)
+def test_hoyer_at_its_ends(code: list[float], expected: float) -> None:
+    assert hoyer_sparsity(torch.tensor([code])).tolist() == pytest.approx([expected])
+
+
+def test_hoyer_is_its_formula() -> None:
+    code = torch.randn(6, 9, dtype=torch.float64)
+    ratio = code.norm(p=1, dim=1) / code.norm(p=2, dim=1)
+    torch.testing.assert_close(hoyer_sparsity(code), (3 - ratio) / 2)
+
+
+def test_a_patch_filter_is_asked_for_patches_side_by_side() -> None:
+    spec = StageSpec(
+        name="patches", filter=DenseSpec(maps=3, size=2), patches=PatchSpec(size=2), input="none"
+    )
+    recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=(spec,))
+    stage = build_stack(recipe, MapShape(1, 5, 4), seed=0).stage(0)
+    x = torch.arange(40.0).reshape(2, 1, 5, 4)
+    patches = rebuildable(stage, x)
+    assert patches.shape == (8, 1, 2, 2)
+    assert patches[1, 0].tolist() == [[2.0, 3.0], [6.0, 7.0]]
+    assert patches[4, 0].tolist() == [[20.0, 21.0], [24.0, 25.0]]
+
+
+def test_other_stages_take_maps_whole() -> None:
+    x = images(2)
+    assert rebuildable(dense(3).stage(0), x) is x

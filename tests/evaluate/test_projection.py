@@ -1,0 +1,161 @@
+"""Projections against Jacobians of linear networks, transposed."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import torch
+from torch import Tensor, nn
+
+from featlearn.config.data import DataSpec, PreprocessSpec, ZCASpec
+from featlearn.config.objectives import PlainSpec
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import (
+    AvgPoolSpec,
+    BatchNormSpec,
+    ConvSpec,
+    DenseSpec,
+    L2PoolSpec,
+    LCNSpec,
+    LocalSpec,
+    MaxPoolSpec,
+    StageSpec,
+)
+from featlearn.errors import ShapeError
+from featlearn.evaluate.projection import central_units, project_units
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+
+IMAGE = MapShape(2, 9, 8)
+FIRST = StageSpec(
+    name="first",
+    filter=LocalSpec(size=3, maps=3, stride=1),
+    activation="identity",
+    pool=AvgPoolSpec(size=3, stride=2, padding="same"),
+    objective=PlainSpec(),
+)
+SECOND = StageSpec(
+    name="second",
+    filter=ConvSpec(size=2, maps=4, padding="same"),
+    activation="identity",
+    objective=PlainSpec(),
+)
+THIRD = StageSpec(
+    name="third", filter=DenseSpec(maps=5), activation="identity", objective=PlainSpec()
+)
+
+
+def build(*stages: StageSpec, preprocess: tuple[PreprocessSpec, ...] = ()) -> Stack:
+    recipe = Recipe(
+        title="t", data=DataSpec(source="digits"), stages=stages, preprocess=preprocess
+    )
+    images = torch.rand(400, *IMAGE, generator=torch.Generator().manual_seed(1))
+    return build_stack(recipe, IMAGE, seed=0, images=images).double().eval()
+
+
+def transposed_jacobian(stack: Stack, index: int) -> Tensor:
+    """One image for each unit of a stage's code: the gradient of that unit."""
+
+    def code(image: Tensor) -> Tensor:
+        return stack.stage(index)(stack.maps_below(image[None], index)).code[0].flatten()
+
+    return torch.autograd.functional.jacobian(code, torch.rand(IMAGE).double())
+
+
+def all_units(stack: Stack, index: int) -> list[tuple[int, int, int]]:
+    maps, height, width = stack.stage(index).code_shape
+    return [(f, y, x) for f in range(maps) for y in range(height) for x in range(width)]
+
+
+def project_all(stack: Stack, index: int) -> Tensor:
+    return project_units(stack, index, all_units(stack, index), batch=7)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_is_the_jacobian_transposed_of_a_linear_network(index: int) -> None:
+    stack = build(FIRST, SECOND, THIRD)
+    torch.testing.assert_close(project_all(stack, index), transposed_jacobian(stack, index))
+
+
+@pytest.mark.parametrize("pool", [L2PoolSpec, MaxPoolSpec])
+def test_every_pooling_goes_down_by_uniform_windows(
+    pool: Callable[..., L2PoolSpec | MaxPoolSpec],
+) -> None:
+    other = msgspec.structs.replace(FIRST, pool=pool(size=3, stride=2, padding="same"))
+    expected = transposed_jacobian(build(FIRST, SECOND), 1)
+    torch.testing.assert_close(project_all(build(other, SECOND), 1), expected)
+
+
+def test_scales_of_the_input_multiply() -> None:
+    stack, inverse = build(FIRST, SECOND), build(FIRST, SECOND)
+    for place in range(2):
+        scale = torch.rand_like(stack.stage(place).scaler.scale) + 0.5
+        stack.stage(place).scaler.scale.copy_(scale)
+        stack.stage(place).scaler.centre.fill_(3.0)
+        inverse.stage(place).scaler.scale.copy_(1 / scale)
+    torch.testing.assert_close(project_all(stack, 1), transposed_jacobian(inverse, 1))
+
+
+def test_an_untied_decoder_goes_by_its_own_weights() -> None:
+    untied = msgspec.structs.replace(FIRST, objective=PlainSpec(decoder="untied"))
+    stack, twin = build(untied, SECOND), build(FIRST, SECOND)
+    decoder = stack.stage(0).decoder
+    assert decoder is not None
+    assert decoder.weight is not None
+    with torch.no_grad():
+        decoder.weight.normal_()
+        twin.stage(0).filter.weight.copy_(decoder.weight)
+    torch.testing.assert_close(project_all(stack, 1), transposed_jacobian(twin, 1))
+
+
+def test_whitening_is_undone() -> None:
+    stack = build(THIRD, preprocess=(ZCASpec(eps=1e-3),))
+    patterns = project_all(stack, 0)
+    zero = stack.prepare(torch.zeros(1, *IMAGE).double())
+    weight = stack.stage(0).filter.weight
+    torch.testing.assert_close(stack.prepare(patterns) - zero, weight, atol=1e-5, rtol=1e-4)
+
+
+class Crop(nn.Module):
+    """What LCN leaves of the plane, without its arithmetic."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, 1:-2, 1:-2]
+
+
+def test_contrast_normalisation_is_passed_over() -> None:
+    plain = msgspec.structs.replace(FIRST, pool=None, norm=LCNSpec(size=4))
+    stack, cropped = build(plain, SECOND), build(plain, SECOND)
+    cropped.stage(0).norm = Crop()  # pyright: ignore[reportAttributeAccessIssue]
+    torch.testing.assert_close(project_all(stack, 1), transposed_jacobian(cropped, 1))
+
+
+def test_batch_normalisation_is_undone_by_its_scale() -> None:
+    normed = msgspec.structs.replace(FIRST, norm=BatchNormSpec())
+    stack, inverse = build(normed, SECOND), build(normed, SECOND)
+    norm, twin = stack.stage(0).norm, inverse.stage(0).norm
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert isinstance(twin, nn.BatchNorm2d)
+    assert norm.running_var is not None
+    with torch.no_grad():
+        norm.running_var.copy_(torch.tensor([4.0, 0.25, 9.0]))
+        norm.weight.copy_(torch.tensor([2.0, -0.5, 1.0]))
+        assert twin.running_var is not None
+        twin.running_var.fill_(1.0 - twin.eps)
+        twin.weight.copy_((norm.running_var + norm.eps).sqrt() / norm.weight)
+    torch.testing.assert_close(project_all(stack, 1), transposed_jacobian(inverse, 1))
+
+
+def test_central_units_are_one_for_each_map() -> None:
+    stack = build(FIRST)
+    assert central_units(stack.stage(0)) == [(0, 3, 3), (1, 3, 3), (2, 3, 3)]
+
+
+def test_no_unit_gives_no_image() -> None:
+    assert project_units(build(FIRST), 0, []).shape == (0, *IMAGE)
+
+
+@pytest.mark.parametrize("unit", [(3, 0, 0), (0, 7, 0), (0, 0, -1)])
+def test_a_unit_that_is_not_there(unit: tuple[int, int, int]) -> None:
+    with pytest.raises(ShapeError, match=r"'first' has 3 maps of 7x6; no unit"):
+        project_units(build(FIRST), 0, [unit])
