@@ -1,0 +1,219 @@
+"""A stage as a whole: its parts in order, its reconstruction, what does not fit."""
+
+from typing import Any, Literal
+
+import pytest
+import torch
+
+from featlearn.config.base import KindSpec
+from featlearn.config.objectives import AutoEncoderSpec, PlainSpec
+from featlearn.config.stages import (
+    AvgPoolSpec,
+    BatchNormSpec,
+    ConvSpec,
+    DenseSpec,
+    FilterSpec,
+    L2PoolSpec,
+    LCNSpec,
+    LocalSpec,
+    PatchSpec,
+    StageSpec,
+)
+from featlearn.errors import RecipeError
+from featlearn.geometry import MapShape
+from featlearn.ops.activations import activate
+from featlearn.ops.random import generator
+from featlearn.stages.stage import Stage, StageOutput, build_stage
+
+SHAPE = MapShape(2, 12, 10)
+FILTERS = [DenseSpec(maps=5), ConvSpec(maps=5, size=3), LocalSpec(maps=5, size=3, stride=2)]
+
+
+def stage_of(shape: MapShape = SHAPE, /, **parts: Any) -> Stage:
+    parts.setdefault("filter", ConvSpec(maps=4, size=3))
+    return build_stage(StageSpec(name="parts", **parts), shape, generator=generator(0))
+
+
+def test_its_parts_follow_one_another() -> None:
+    stage = stage_of(
+        pool=L2PoolSpec(size=3, stride=2), norm=LCNSpec(size=3), activation="tanh", input="unit"
+    )
+    x = torch.rand(4, *SHAPE)
+    stage.scaler.fit([x])
+    assert stage.pool is not None
+    assert stage.norm is not None
+    output = stage(x)
+    torch.testing.assert_close(output.code, activate(stage.filter(stage.scaler(x)), "tanh"))
+    torch.testing.assert_close(output.pooled, stage.pool(output.code))
+    torch.testing.assert_close(output.normalised, stage.norm(output.pooled))
+    assert output.output is output.normalised
+    assert output.code.shape[1:] == stage.code_shape == (4, 10, 8)
+    assert output.pooled.shape[1:] == stage.pooled_shape == (4, 4, 3)
+    assert output.normalised.shape[1:] == stage.output_shape == (4, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "last"),
+    [
+        ({}, "code"),
+        ({"pool": AvgPoolSpec(size=2)}, "pooled"),
+        ({"norm": BatchNormSpec()}, "normalised"),
+        ({"pool": AvgPoolSpec(size=2), "norm": BatchNormSpec()}, "normalised"),
+    ],
+)
+def test_the_output_is_the_last_that_exists(parts: dict[str, KindSpec], last: str) -> None:
+    stage = stage_of(**parts)
+    output = stage(torch.randn(3, *SHAPE))
+    assert isinstance(output, StageOutput)
+    assert output.output is getattr(output, last)
+    assert output.output.shape[1:] == stage.output_shape
+    assert (output.pooled is None) == ("pool" not in parts)
+    assert (output.normalised is None) == ("norm" not in parts)
+
+
+def test_the_network_of_2012_keeps_its_sizes() -> None:
+    # One map and stride 1 as published; the shapes alone, so no weights are filled.
+    shape, sizes = MapShape(3, 200, 200), [200]
+    with torch.device("meta"):
+        for name in ("one", "two", "three"):
+            spec = StageSpec(
+                name=name,
+                filter=LocalSpec(size=18, maps=8, bias=False),
+                pool=L2PoolSpec(size=5),
+                norm=LCNSpec(size=5),
+            )
+            stage = build_stage(spec, shape, generator=generator(0))
+            assert stage.pooled_shape is not None
+            sizes += [stage.code_shape.width, stage.pooled_shape.width, stage.output_shape.width]
+            shape = stage.output_shape
+            assert (
+                stage.filter.weight.numel()
+                == {
+                    "one": 260_410_464,
+                    "two": 517_653_504,
+                    "three": 366_799_104,
+                }[name]
+            )
+    assert sizes == [200, 183, 179, 175, 158, 154, 150, 133, 129, 125]
+
+
+@pytest.mark.parametrize("spec", FILTERS)
+@pytest.mark.parametrize("decoder", ["tied", "untied"])
+def test_decoding_gives_back_the_shape_of_the_input(
+    spec: FilterSpec, decoder: Literal["tied", "untied"]
+) -> None:
+    stage = stage_of(filter=spec, objective=PlainSpec(decoder=decoder))
+    x = torch.randn(3, *SHAPE)
+    assert stage.decode(stage.code(x)).shape == x.shape
+    assert stage.rebuild(x).shape == x.shape
+
+
+def test_rebuilding_returns_to_the_unit_of_the_input() -> None:
+    stage = stage_of(filter=DenseSpec(maps=240), activation="identity", objective=PlainSpec())
+    torch.nn.init.orthogonal_(stage.filter.weight.data.view(240, 240))
+    x = torch.randn(30, *SHAPE) * 5 + 3
+    stage.scaler.fit([x])
+    torch.testing.assert_close(stage.rebuild(x), x, atol=1e-3, rtol=1e-3)
+
+
+def test_rebuilding_under_cross_entropy_stays_in_the_range_seen() -> None:
+    objective = PlainSpec(reconstruction="cross-entropy")
+    stage = stage_of(input="unit", objective=objective)
+    x = torch.randn(30, *SHAPE)
+    stage.scaler.fit([x])
+    logits = stage.decode(stage.code(stage.scaler(x)))
+    torch.testing.assert_close(stage.rebuild(x), stage.scaler.invert(logits.sigmoid()))
+    assert float(stage.rebuild(x).detach().max()) <= float(x.max())
+
+
+def test_without_an_objective_there_is_no_decoder_but_the_adjoint() -> None:
+    stage = stage_of()
+    h = torch.randn(2, *stage.code_shape)
+    assert stage.decoder is None
+    torch.testing.assert_close(stage.decode(h), stage.filter.adjoint(h))
+
+
+def test_it_learns_from_patches_and_is_moved_over_the_image() -> None:
+    stage = stage_of(
+        filter=DenseSpec(maps=5, size=4, stride=2),
+        patches=PatchSpec(size=4),
+        objective=PlainSpec(),
+    )
+    code = stage.code(torch.randn(7, 2, 4, 4))
+    assert code.shape == (7, 5, 1, 1)
+    assert stage.decode(code, size=(4, 4)).shape == (7, 2, 4, 4)
+    assert stage(torch.randn(7, *SHAPE)).output.shape == (7, 5, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("spec", "per_unit"), list(zip(FILTERS, [True, False, False], strict=True))
+)
+def test_only_a_dense_filter_is_scaled_by_unit(spec: FilterSpec, per_unit: bool) -> None:
+    assert stage_of(filter=spec).scaler.per_unit is per_unit
+    assert not stage_of(filter=DenseSpec(maps=2, size=3)).scaler.per_unit
+
+
+@pytest.mark.parametrize("spec", FILTERS)
+@pytest.mark.parametrize("objective", [PlainSpec(), PlainSpec(decoder="untied")])
+def test_the_state_of_one_is_the_state_of_another(
+    spec: FilterSpec, objective: AutoEncoderSpec
+) -> None:
+    parts: dict[str, Any] = {"filter": spec, "objective": objective, "norm": BatchNormSpec()}
+    first = stage_of(**parts)
+    second = build_stage(StageSpec(name="x", **parts), SHAPE, generator=generator(9))
+    x = torch.randn(3, *SHAPE)
+    first.scaler.fit([x])
+    second.load_state_dict(first.state_dict())
+    torch.testing.assert_close(second.eval()(x).output, first.eval()(x).output)
+    torch.testing.assert_close(second.rebuild(x), first.rebuild(x))
+
+
+@pytest.mark.parametrize("spec", FILTERS)
+@pytest.mark.parametrize("value", [0.0, 0.7])
+def test_finite_in_value_and_gradient_at_a_constant_image(spec: FilterSpec, value: float) -> None:
+    stage = stage_of(
+        filter=spec,
+        pool=L2PoolSpec(size=3, padding="same"),
+        norm=LCNSpec(size=3, padding="same"),
+    )
+    x = torch.full((3, *SHAPE), value)
+    stage.scaler.fit([x])
+    x.requires_grad_()
+    output = stage(x).output
+    output.sum().backward()
+    for tensor in (output, x.grad, *(p.grad for p in stage.parameters())):
+        assert tensor is not None
+        assert tensor.isfinite().all()
+
+
+@pytest.mark.parametrize("spec", FILTERS)
+def test_an_empty_batch_passes(spec: FilterSpec) -> None:
+    stage = stage_of(filter=spec, pool=L2PoolSpec(size=2, padding="same"), objective=PlainSpec())
+    x = torch.zeros(0, *SHAPE)
+    assert stage(x).output.shape == (0, *stage.output_shape)
+    assert stage.rebuild(x).shape == x.shape
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"filter": LocalSpec(maps=1, size=11)}, "filter.size 11 does not fit into 12x10"),
+        ({"filter": DenseSpec(maps=1, size=13)}, "filter.size 13 does not fit into 12x10"),
+        ({"pool": L2PoolSpec(size=9)}, "pool.size 9 does not fit into 10x8"),
+        ({"norm": LCNSpec(size=9)}, "norm.size 9 does not fit into 10x8"),
+        (
+            {"pool": L2PoolSpec(size=2, stride=2), "norm": LCNSpec(size=5)},
+            "norm.size 5 does not fit into 5x4",
+        ),
+        ({"patches": PatchSpec(size=11)}, "patches.size 11 does not fit into 12x10"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_stage(
+    parts: dict[str, KindSpec], message: str
+) -> None:
+    with pytest.raises(RecipeError, match=f"^stage 'parts': {message}$"):
+        stage_of(**parts)
+
+
+def test_it_says_what_it_is() -> None:
+    assert "parts: 2 maps of 12x10 -> 4 maps of 10x8, relu" in repr(stage_of())
