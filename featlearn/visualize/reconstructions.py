@@ -86,8 +86,8 @@ def _higher(name: str, given: Tensor, rebuilt: Tensor) -> Picture:
         rows += [_scaled(maps, low, high), _scaled(back, low, high)]
     pixels = mosaic(np.concatenate(rows), columns=shown)
     note = (
-        f"The first {shown} of {given.shape[1]} maps below the stage for {samples} images; under each "
-        "map its reconstruction, on the same scale."
+        f"The first {shown} of {given.shape[1]} maps below the stage, for {samples} of the images; under "
+        "each map its reconstruction, on the same scale."
     )
     return Picture(f"{name}-reconstructions", f"{name}: maps and what the code keeps", note, pixels)
 

@@ -51,7 +51,7 @@ def principal_pattern(bank: Floats) -> tuple[Floats, Floats]:
 
     A filter over C maps is a matrix `(C, height·width)`. Its first right singular
     vector is the spatial pattern that the maps share, up to a factor for each map.
-    Its sign is that of the map with the largest factor.
+    It has the sign that it has in the map with the largest factor.
 
     Args:
         bank: `(n, C, height, width)`.

@@ -1,0 +1,81 @@
+"""The comparison in the page: what pre-training was worth when labels were few."""
+
+from statistics import fmean
+
+from featlearn.report.embed import embed_chart
+from featlearn.report.records import Comparison, CurvePoint
+from featlearn.report.views import Chart, ComparisonView, CurveRow
+from featlearn.report.words import count, duration, percent, points
+from featlearn.visualize.few_labels import few_labels_figure
+from featlearn.visualize.style import svg_text
+
+
+def comparison_view(comparison: Comparison) -> ComparisonView:
+    """Arrange a comparison: its headline, its chart, its table."""
+    pretrained, scratch = comparison.accuracy["pretrained"], comparison.accuracy["scratch"]
+    low, high = comparison.difference_interval
+    curve = sorted(comparison.curve, key=lambda point: point.labels)
+    draws = next((len(p.pretrained) for p in curve if p.labels == comparison.labels), 0)
+    return ComparisonView(
+        labels=count(comparison.labels),
+        pretrained=percent(pretrained),
+        scratch=percent(scratch),
+        difference=points(pretrained - scratch),
+        interval=f"{points(low)} to {points(high)}",
+        verdict=_verdict(low, high),
+        note=_note(comparison, draws),
+        chart=_chart(curve) if curve else None,
+        rows=[_row(point) for point in curve],
+    )
+
+
+def _verdict(low: float, high: float) -> str:
+    """Say what the interval lets one conclude."""
+    if low > 0:
+        return "Learning from unlabelled images first was worth it."
+    if high < 0:
+        return "Learning from unlabelled images first did harm here."
+    return "These draws do not settle whether learning from unlabelled images helped."
+
+
+def _note(comparison: Comparison, draws: int) -> str:
+    """Say how the figures came about."""
+    parts = ["Same network, same training, same labels"]
+    if draws:
+        parts.append(f"{draws} draws of labels, each used by both")
+    if comparison.test_images is not None:
+        parts.append(f"accuracy on {count(comparison.test_images)} test images")
+    parts.append("interval: Student, of the paired difference, 95 %")
+    if comparison.seconds is not None:
+        parts.append(f"everything took {duration(comparison.seconds)}")
+    return "; ".join(parts) + "."
+
+
+def _chart(curve: list[CurvePoint]) -> Chart:
+    """Draw accuracy over the number of labels."""
+    figure = few_labels_figure(
+        [point.labels for point in curve],
+        [point.pretrained for point in curve],
+        [point.scratch for point in curve],
+    )
+    alt = "Accuracy over the number of labels, pre-trained and from scratch, and their difference"
+    svg = embed_chart(svg_text(figure), key="few-labels", alt=alt)
+    note = (
+        "Dots are draws of labels, lines their means. Below, the mean paired difference with its "
+        "95 % interval."
+    )
+    return Chart(svg, "Accuracy by number of labels", note)
+
+
+def _row(point: CurvePoint) -> CurveRow:
+    """Arrange one number of labels."""
+    pretrained, scratch = fmean(point.pretrained), fmean(point.scratch)
+    low, high = point.difference_interval
+    return CurveRow(
+        labels=count(point.labels),
+        pretrained=percent(pretrained),
+        scratch=percent(scratch),
+        difference=points(pretrained - scratch),
+        interval=f"{points(low)} to {points(high)}",
+        draws=len(point.pretrained),
+    )

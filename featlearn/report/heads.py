@@ -1,0 +1,141 @@
+"""Heads in the page: how each was trained, and its figures."""
+
+import itertools
+
+from scipy import stats
+
+from featlearn.report.embed import EmbeddedImage, embed_chart, embed_png
+from featlearn.report.records import EvaluationRecord, HeadRecord, read_record
+from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
+from featlearn.report.words import count, duration, percent, plural
+from featlearn.training.rundir import HeadFolder
+from featlearn.visualize.confusion import confusion_figure
+from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
+from featlearn.visualize.style import png_bytes, svg_text
+
+_TABLE = 20
+"""Up to this many classes the confusion matrix is a table."""
+
+
+def head_view(key: str, folder: HeadFolder) -> HeadView:
+    """Gather a head.
+
+    Args:
+        key: Unique in the page.
+        folder: The trained head.
+
+    Raises:
+        CheckpointError: If a file of it is damaged.
+    """
+    record = read_record(folder.results_file, HeadRecord)
+    evaluation = None
+    if folder.evaluation_file.exists():
+        evaluation = read_record(folder.evaluation_file, EvaluationRecord)
+    return HeadView(
+        key=key,
+        name=record.head,
+        words=head_words(record),
+        error=percent(evaluation.error, of=evaluation.images) if evaluation else "–",
+        interval=_interval(evaluation) if evaluation else "",
+        images=count(evaluation.images) if evaluation else "",
+        scratch=record.from_scratch,
+        facts=_facts(record),
+        evaluation=evaluation_view(evaluation) if evaluation else None,
+        charts=_charts(key, folder),
+    )
+
+
+def head_words(record: HeadRecord) -> str:
+    """Say what a head was trained on, and from where."""
+    if record.labels == "all":
+        labels = "all labels"
+    else:
+        labels = f"{plural(record.labels, 'label')}, draw {record.label_seed}"
+    start = "from random weights" if record.from_scratch else "on the pre-trained stages"
+    frozen = f", {plural(record.freeze, 'stage')} frozen" if record.freeze else ""
+    return f"{labels}, {start}{frozen}"
+
+
+def evaluation_view(record: EvaluationRecord) -> EvaluationView:
+    """Arrange figures on images that training never saw."""
+    wide = len(record.classes) > _TABLE
+    facts = [
+        Fact("error", percent(record.error, of=record.images), f"95\u00a0% interval {_interval(record)}"),
+        Fact("accuracy", percent(record.accuracy, of=record.images)),
+        Fact("images", count(record.images), f"{record.split} split of {record.source}"),
+    ]
+    return EvaluationView(
+        facts=facts,
+        rows=[_row(record, place, cells=not wide) for place in range(len(record.classes))],
+        matrix=_matrix(record) if wide else None,
+        confused=_confused(record),
+        words=f"Rows are the true classes, {count(record.images)} {record.split} images in all.",
+    )
+
+
+def _facts(record: HeadRecord) -> list[Fact]:
+    """Write what training a head took."""
+    used = count(record.labelled) if record.labelled is not None else str(record.labels)
+    note = f"and {count(record.validation)} for validation" if record.validation else ""
+    facts = [Fact("labelled images", used, note), Fact("training took", duration(record.seconds))]
+    if record.train_error is not None:
+        facts.append(Fact("training error", percent(record.train_error), "on those images"))
+    return facts
+
+
+def _charts(key: str, folder: HeadFolder) -> list[Chart]:
+    """Draw the losses of a head's training."""
+    metrics = read_metrics(folder.metrics_file)
+    if not phases_of(metrics):
+        return []
+    svg = svg_text(curves_figure(metrics))
+    return [Chart(embed_chart(svg, key=f"{key}-curve", alt="Loss over training steps"), "Loss")]
+
+
+def _row(record: EvaluationRecord, place: int, *, cells: bool) -> ClassRow:
+    """Arrange one class."""
+    score, row = record.per_class[place], record.confusion[place]
+    total = max(sum(row), 1)
+    return ClassRow(
+        name=score.name,
+        images=count(score.images),
+        accuracy="–" if score.accuracy is None else percent(score.accuracy),
+        share=score.accuracy or 0.0,
+        cells=[
+            Cell(
+                number,
+                number / total,
+                f"{plural(number, 'image')} of {score.name} taken for {other}",
+            )
+            for number, other in zip(row, record.classes, strict=True)
+        ]
+        if cells
+        else [],
+    )
+
+
+def _confused(record: EvaluationRecord, most: int = 5) -> list[str]:
+    """Name the pairs of classes that are confused most often."""
+    size = range(len(record.classes))
+    pairs = [
+        (record.confusion[a][b], record.classes[a], record.classes[b])
+        for a, b in itertools.permutations(size, 2)
+        if record.confusion[a][b]
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    return [f"{true} for {taken} ({number})" for number, true, taken in pairs[:most]]
+
+
+def _matrix(record: EvaluationRecord) -> EmbeddedImage:
+    """Draw a confusion matrix of many classes."""
+    figure = confusion_figure(record.confusion, record.classes)
+    width = round(100 * float(figure.get_size_inches()[0]))
+    return embed_png(png_bytes(figure), alt="Confusion matrix, true by predicted.", most=width)
+
+
+def _interval(record: EvaluationRecord) -> str:
+    """Write the Wilson interval of an error: what another test set of this size could say."""
+    wrong = round(record.error * record.images)
+    ends = stats.binomtest(wrong, record.images).proportion_ci(0.95, method="wilson")
+    low = percent(ends.low, of=record.images).removesuffix("\u00a0%")
+    return f"{low}–{percent(ends.high, of=record.images)}"

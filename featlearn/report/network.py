@@ -1,0 +1,71 @@
+"""The network in the page: a drawing of its layers, and a table."""
+
+from featlearn.config.layers import Layer, Plan
+from featlearn.config.plan import plan
+from featlearn.config.recipe import Recipe
+from featlearn.geometry import MapShape
+from featlearn.report.views import LayerRow, Plane
+from featlearn.report.words import count, preprocess_words, shape
+
+_KINDS = {"l2 pooling": "L2 pooling", "avg pooling": "average pooling", "lcn": "contrast norm."}
+_LARGEST = 58.0
+_SHEETS = 5
+
+
+def plan_of(recipe: Recipe, input_shape: MapShape, classes: int | None) -> Plan:
+    """Count the layers of a network, its head included where the classes are known."""
+    return plan(recipe, input_shape, classes)
+
+
+def planes_of(recipe: Recipe, layers: Plan) -> list[Plane]:
+    """Lay the network out as sheets of planes, bottom first, sizes to scale."""
+    maps, height, width = layers.input
+    steps = ", ".join(preprocess_words(spec) for spec in recipe.preprocess)
+    tallest = max([height, width, *(max(layer.output[1:]) for layer in layers.layers)])
+    planes = [_plane("image", steps, (maps, height, width), tallest)]
+    planes += [
+        _plane(layer.name, _kind(layer), layer.output, tallest) for layer in layers.layers
+    ]
+    return planes
+
+
+def rows_of(layers: Plan) -> tuple[list[LayerRow], LayerRow]:
+    """Give the table of layers, and its last row, the sums."""
+    rows = [
+        LayerRow(
+            name=layer.name,
+            kind=_kind(layer),
+            shape=shape(*layer.output),
+            weights=_number(layer.weights),
+            biases=_number(layer.biases),
+            sees="{} × {}".format(*layer.receptive_field),
+        )
+        for layer in layers.layers
+    ]
+    totals = layers.totals
+    total = LayerRow("altogether", "", "", count(totals.weights), count(totals.biases), "")
+    return rows, total
+
+
+def _plane(name: str, words: str, output: tuple[int, int, int], tallest: int) -> Plane:
+    """Draw one layer; sides grow with the root of the plane's, so that small ones are seen."""
+    maps, height, width = output
+    flat = height == width == 1
+    return Plane(
+        name=name,
+        words=words,
+        shape=shape(*output),
+        width=0 if flat else round(_LARGEST * (width / tallest) ** 0.6, 1),
+        height=0 if flat else round(_LARGEST * (height / tallest) ** 0.6, 1),
+        sheets=min(maps, _SHEETS),
+    )
+
+
+def _kind(layer: Layer) -> str:
+    """Write a layer's kind."""
+    return _KINDS.get(layer.kind, layer.kind)
+
+
+def _number(value: int) -> str:
+    """Write a count, and nothing for none."""
+    return count(value) if value else "–"

@@ -1,0 +1,129 @@
+"""One page about one run or several: a file that needs nothing else to be read."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from featlearn._version import __version__
+from featlearn.datasets.source import find_root
+from featlearn.errors import UsageError
+from featlearn.files import write_bytes
+from featlearn.report.comparison import comparison_view
+from featlearn.report.records import read_comparison
+from featlearn.report.run import run_view
+from featlearn.report.views import PageView, RunView
+from featlearn.training.rundir import RunDirectory
+
+_TEMPLATES = "featlearn.report"
+
+
+def build_report(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    comparison: object | None = None,
+    root: Path | None = None,
+) -> Path:
+    """Write the page about finished runs.
+
+    The page holds its pictures, style and script in itself, loads nothing, and forbids
+    the browser to.
+
+    Args:
+        runs: Folders of finished runs, in the order of the page.
+        out: Folder that the page goes to; it is made if missing.
+        comparison: What `quickstart.json` holds, to be shown at the top.
+        root: Where data sets are, for reconstructions; found as usual if absent.
+
+    Returns:
+        The file, `out/index.html`.
+
+    Raises:
+        UsageError: If no run is named, or one does not exist.
+        CheckpointError: If a run is unfinished or damaged.
+        DataError: If the comparison lacks something.
+    """
+    if not runs:
+        raise UsageError("name at least one run to report on")
+    root = find_root(root)
+    opened = [RunDirectory.open(path) for path in runs]
+    views = [
+        run_view(f"run{number}", run, root=root) for number, run in enumerate(opened, start=1)
+    ]
+    page = PageView(
+        title=_title(views, compared=comparison is not None),
+        version=__version__,
+        runs=views,
+        comparison=None if comparison is None else comparison_view(read_comparison(comparison)),
+        data=[_figures(run) for run in opened],
+    )
+    path = out / "index.html"
+    write_bytes(path, render(page).encode())
+    return path
+
+
+def render(page: PageView) -> str:
+    """Write a page as HTML."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.PackageLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = _packaged("page.js")
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        style=Markup(_packaged("page.css")),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - a file of this package
+        script_hash=_source_hash(script),
+        data=_script_json(page.data),
+    )
+
+
+def _title(runs: Sequence[RunView], *, compared: bool) -> str:
+    """Name the page."""
+    if compared:
+        return "What was learned without labels, and what it was worth"
+    if len(runs) == 1:
+        return runs[0].title
+    return f"{len(runs)} runs, side by side"
+
+
+def _figures(run: RunDirectory) -> dict[str, object]:
+    """Collect a run's figures as they were written, for programs that read the page."""
+    heads: dict[str, object] = {}
+    for name in run.heads():
+        folder = run.head(name)
+        files = {"results": folder.results_file, "evaluation": folder.evaluation_file}
+        heads[name] = {
+            key: msgspec.json.decode(file.read_bytes())
+            for key, file in files.items()
+            if file.exists()
+        }
+    return {"results": msgspec.json.decode(run.results_file.read_bytes()), "heads": heads}
+
+
+def _script_json(value: object) -> Markup:
+    """Write JSON that cannot end the script element that it stands in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704 - no sign is left that HTML could read
+
+
+def _packaged(name: str) -> str:
+    """Read a file that lies beside the templates."""
+    return resources.files(_TEMPLATES).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _source_hash(script: str) -> str:
+    """Name a script by its hash, so that the browser runs this one and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

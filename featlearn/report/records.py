@@ -1,0 +1,131 @@
+"""The figures that commands wrote, as the page needs them."""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from featlearn.errors import CheckpointError, DataError
+from featlearn.evaluate.metrics import ClassScore
+
+T = TypeVar("T")
+
+
+class PhaseRecord(msgspec.Struct, frozen=True):
+    """One phase of training."""
+
+    name: str
+    epochs: int
+    steps: int
+    seconds: float
+
+
+class DataRecord(msgspec.Struct, frozen=True):
+    """Which images a run learned from."""
+
+    source: str
+    train: int
+    held_out: int
+
+
+class RunRecord(msgspec.Struct, frozen=True):
+    """`results.json` of a run, as far as the page shows it."""
+
+    title: str
+    seconds: float
+    parameters: int
+    phases: list[PhaseRecord]
+    input_shape: tuple[int, int, int]
+    data: DataRecord
+    environment: dict[str, Any]
+    files: dict[str, str]
+
+
+class HeadRecord(msgspec.Struct, frozen=True):
+    """`results.json` of a head, as far as the page shows it."""
+
+    head: str
+    labels: int | Literal["all"]
+    label_seed: int
+    freeze: int
+    from_scratch: bool
+    seconds: float
+    classes: list[str]
+    files: dict[str, str]
+    train_error: float | None = None
+    labelled: int | None = None
+    validation: int = 0
+
+
+class EvaluationRecord(msgspec.Struct, frozen=True):
+    """`evaluation.json` of a head."""
+
+    source: str
+    split: str
+    images: int
+    accuracy: float
+    error: float
+    classes: list[str]
+    per_class: list[ClassScore]
+    confusion: list[list[int]]
+
+
+class CurvePoint(msgspec.Struct, frozen=True):
+    """Accuracies at one number of labels, one for each draw; pairs share their draw."""
+
+    labels: int
+    pretrained: list[float]
+    scratch: list[float]
+    difference_interval: tuple[float, float]
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What pre-training was worth, as `quickstart.json` holds it.
+
+    Attributes:
+        labels: The number of labels that the headline is about.
+        accuracy: Mean accuracies in [0, 1], under `pretrained` and `scratch`.
+        difference_interval: 95 % interval of the paired difference at that number.
+        seconds: How long all of it took.
+        curve: The accuracies of every draw, at several numbers of labels.
+        test_images: How many images the accuracies were measured on.
+    """
+
+    labels: int
+    accuracy: dict[str, float]
+    difference_interval: tuple[float, float]
+    curve: list[CurvePoint]
+    seconds: float | None = None
+    test_images: int | None = None
+
+
+def read_record(path: Path, kind: type[T]) -> T:
+    """Read a file of figures.
+
+    Raises:
+        CheckpointError: If it is missing or not what a command writes.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing; run the command that writes it again") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); run the command that writes it again"
+        ) from None
+
+
+def read_comparison(value: object) -> Comparison:
+    """Read a comparison from JSON's types.
+
+    Raises:
+        DataError: If something is missing or of another type.
+    """
+    try:
+        comparison = msgspec.convert(value, Comparison)
+    except msgspec.ValidationError as error:
+        raise DataError(f"the comparison for the report is not complete ({error})") from None
+    missing = {"pretrained", "scratch"} - comparison.accuracy.keys()
+    if missing:
+        raise DataError(f"the comparison for the report lacks accuracy.{min(missing)}")
+    return comparison

@@ -1,0 +1,146 @@
+"""A run in the page, gathered from its folder."""
+
+from pathlib import Path
+
+from featlearn.errors import FeatlearnError
+from featlearn.networks.store import LoadedStack, load_stack
+from featlearn.report.embed import embed_chart, embed_strip
+from featlearn.report.heads import head_view
+from featlearn.report.network import plan_of, planes_of, rows_of
+from featlearn.report.records import HeadRecord, RunRecord, read_record
+from featlearn.report.samples import Sample, sample_images
+from featlearn.report.stages import stage_views
+from featlearn.report.views import Chart, Fact, HeadView, RunView
+from featlearn.report.words import count, duration, plural
+from featlearn.training.rundir import RunDirectory
+from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
+from featlearn.visualize.projections import first_filters
+from featlearn.visualize.style import svg_text
+
+
+def run_view(key: str, run: RunDirectory, *, root: Path) -> RunView:
+    """Gather everything about a run.
+
+    Args:
+        key: Unique in the page.
+        run: The finished run.
+        root: Where data sets are, for reconstructions; the page says so where the
+            data cannot be read.
+
+    Raises:
+        CheckpointError: If a file of the run is damaged.
+    """
+    record = read_record(run.results_file, RunRecord)
+    loaded = load_stack(run.model_file)
+    heads = [head_view(f"{key}-{name}", run.head(name)) for name in run.heads()]
+    records = [read_record(run.head(name).results_file, HeadRecord) for name in run.heads()]
+    classes = len(records[0].classes) if records else None
+    layers = plan_of(loaded.recipe, loaded.stack.input_shape, classes)
+    rows, total = rows_of(layers)
+    sample, words = _sample(loaded, root)
+    images = None if sample is None else sample.images
+    return RunView(
+        key=key,
+        title=record.title,
+        shows=loaded.recipe.shows,
+        expect=loaded.recipe.expect,
+        folder=run.path.name,
+        facts=_facts(record, heads),
+        planes=planes_of(loaded.recipe, layers),
+        layers=rows,
+        total=total,
+        stages=stage_views(key, loaded.recipe, loaded.stack, images),
+        charts=_charts(key, run),
+        heads=heads,
+        protocol=_protocol(record, records),
+        recipe=run.recipe_file.read_text(encoding="utf-8"),
+        environment=[Fact(name, str(value)) for name, value in record.environment.items()],
+        files=_files(run, record, records),
+        sample=words,
+        strip=embed_strip(first_filters(loaded.stack)),
+    )
+
+
+def _sample(loaded: LoadedStack, root: Path) -> tuple[Sample | None, str]:
+    """Take images to look at the network with, or say why there are none."""
+    try:
+        sample = sample_images(loaded.recipe, loaded.stack.input_shape, root=root)
+    except FeatlearnError as error:
+        return None, f"No reconstructions: {error}."
+    if sample is None:
+        return None, "No reconstructions: the data have another shape than the network takes."
+    return sample, f"Reconstructions and figures below are of {sample.words}, nothing corrupted."
+
+
+def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:
+    """Choose the figures for the top."""
+    facts: list[Fact] = []
+    best = next((head for head in heads if head.evaluation and not head.scratch), None)
+    if best is not None:
+        note = f"{best.images} images, 95\u00a0% interval {best.interval}; {best.words}"
+        facts.append(Fact("test error", best.error, note))
+    data, computer = record.data, record.environment
+    held_out = f", {count(data.held_out)} more held out" if data.held_out else ""
+    threads = computer.get("threads")
+    where = f"on {computer.get('device', 'this machine')}"
+    where += f", {plural(threads, 'thread')}" if isinstance(threads, int) else ""
+    source = Path(data.source).name
+    return [
+        *facts,
+        Fact("unlabelled images", count(data.train), f"{source}{held_out}"),
+        Fact("parameters", count(record.parameters), "in the stages, decoders included"),
+        Fact("pre-training took", duration(record.seconds), where),
+    ]
+
+
+def _charts(key: str, run: RunDirectory) -> list[Chart]:
+    """Draw the losses, a chart for each phase."""
+    metrics = read_metrics(run.metrics_file)
+    charts: list[Chart] = []
+    for number, phase in enumerate(phases_of(metrics)):
+        figure = curves_figure([line for line in metrics if line["phase"] == phase.name])
+        alt = f"Loss of {phase.name} over training steps"
+        svg = embed_chart(svg_text(figure), key=f"{key}-curve{number}", alt=alt)
+        charts.append(Chart(svg, phase.name))
+    return charts
+
+
+def _protocol(record: RunRecord, heads: list[HeadRecord]) -> list[str]:
+    """Say which images were used for what."""
+    data = record.data
+    lines = [
+        f"Pre-training saw {plural(data.train, 'image')} of {Path(data.source).name}, and no label. "
+        "Preparation and scaling were fitted on those images too, on no others."
+    ]
+    if data.held_out:
+        lines.append(
+            f"{plural(data.held_out, 'further training image')} were held out: the held-out curves "
+            "and early stopping use them, learning does not."
+        )
+    if any(head.labels != "all" for head in heads):
+        lines.append(
+            "Labelled images are drawn class by class, as many of each, by a seed of their own; "
+            "heads with the same draw used the same labels."
+        )
+    validated = [head for head in heads if head.validation]
+    lines += [
+        f"Head {head.head} kept {plural(head.validation, 'labelled image')} apart for early stopping."
+        for head in validated
+    ]
+    if heads:
+        lines.append(
+            "Test figures are on the test split, which no training step, fit or choice of this "
+            "run has seen. Their intervals (Wilson, 95 %) speak of the test images' number alone, "
+            "not of other draws of labels or seeds."
+        )
+    return lines
+
+
+def _files(run: RunDirectory, record: RunRecord, heads: list[HeadRecord]) -> list[Fact]:
+    """List files with their SHA-256."""
+    own = [Fact(name, digest) for name, digest in record.files.items()]
+    return own + [
+        Fact(f"heads/{head.head}/{name}", digest)
+        for head in heads
+        for name, digest in head.files.items()
+    ]

@@ -1,0 +1,94 @@
+"""Stages in the page: what each learned, and whether it is well."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from featlearn.config.recipe import Recipe
+from featlearn.evaluate.health import StageHealth, stack_health
+from featlearn.networks.stack import Stack
+from featlearn.report.embed import EmbeddedImage, embed_picture
+from featlearn.report.views import Fact, StageView
+from featlearn.report.words import count, percent, stage_words
+from featlearn.visualize.filters import filter_pictures
+from featlearn.visualize.picture import Picture
+from featlearn.visualize.projections import projection_picture, projection_tells_more
+from featlearn.visualize.reconstructions import reconstruction_pictures
+
+
+def stage_views(key: str, recipe: Recipe, stack: Stack, images: Tensor | None) -> list[StageView]:
+    """Look at every stage.
+
+    Args:
+        key: Unique in the page.
+        recipe: What the stack was built from.
+        stack: The network.
+        images: Images to rebuild and to measure on, in [0, 1], if there are any.
+    """
+    rebuilt: dict[str, Picture] = {}
+    health: dict[str, StageHealth] = {}
+    if images is not None:
+        pictures = reconstruction_pictures(stack, images, preprocess=recipe.preprocess)
+        rebuilt = {picture.name: picture for picture in pictures}
+        health = {entry.stage: entry for entry in stack_health(stack, _batches(images))}
+    views: list[StageView] = []
+    for index, name in enumerate(stack.names):
+        pictures = list(_pictures(recipe, stack, index))
+        if back := rebuilt.get(f"{name}-reconstructions"):
+            pictures.append(back)
+        views.append(
+            StageView(
+                key=f"{key}-{name}",
+                name=name,
+                words=stage_words(stack.stage(index).spec),
+                pictures=[_embedded(picture) for picture in pictures],
+                health=_health(health[name]) if name in health else [],
+            )
+        )
+    return views
+
+
+def _pictures(recipe: Recipe, stack: Stack, index: int) -> Iterator[Picture]:
+    """Draw a stage's filters, and its projections where they say more.
+
+    A person sees more in the projections of a higher stage than in its filters.
+    """
+    on_image = index == 0 and stack.stage(0).input_shape == stack.input_shape
+    filters = filter_pictures(stack.stage(index), on_image=on_image)
+    if index == 0 and any(spec.__struct_config__.tag == "zca" for spec in recipe.preprocess):
+        filters = [
+            picture._replace(note=f"As the filters meet whitened images. {picture.note}")
+            for picture in filters
+        ]
+    projected = projection_tells_more(stack, index, recipe.preprocess)
+    if projected and index > 0:
+        yield projection_picture(stack, index)
+    yield from filters
+    if projected and index == 0:
+        yield projection_picture(stack, index)
+
+
+def _embedded(picture: Picture) -> EmbeddedImage:
+    """Embed a picture without the stage's name, which stands above it."""
+    title = picture.title.partition(": ")[2]
+    return embed_picture(picture._replace(title=title[:1].upper() + title[1:]))
+
+
+def _health(health: StageHealth) -> list[Fact]:
+    """Write the figures of a stage's health."""
+    facts = [Fact("units", count(health.units), "numbers in the code")]
+    if health.explained_variance is not None:
+        kept = percent(health.explained_variance)
+        facts.append(Fact("explained", kept, "of its input's variance, rebuilt from the code"))
+    return [
+        *facts,
+        Fact("active", percent(health.active), "of the code is not zero, on average"),
+        Fact("sparsity", f"{health.sparsity:.2f}", "0 all alike, 1 a single unit (Hoyer)"),
+        Fact("dead", percent(health.dead), "of the units never change"),
+    ]
+
+
+def _batches(images: Tensor) -> Iterable[Tensor]:
+    """Cut images into batches."""
+    return torch.split(images, 64)

@@ -1,0 +1,173 @@
+"""What the page shows, as the template takes it."""
+
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from featlearn.report.embed import EmbeddedImage
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure with its name, and what it takes to read it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its words."""
+
+    svg: Markup
+    title: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A layer in the drawing of the network: sides of its planes in pixels, and how many.
+
+    `side` is 0 for units without a plane.
+    """
+
+    name: str
+    words: str
+    shape: str
+    width: float
+    height: float
+    sheets: int
+    seam: str = ""
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A row of the table of layers."""
+
+    name: str
+    kind: str
+    shape: str
+    weights: str
+    biases: str
+    sees: str
+
+
+@dataclass(frozen=True)
+class StageView:
+    """One stage: what it is, what it learned, how it fares."""
+
+    key: str
+    name: str
+    words: list[str]
+    pictures: list[EmbeddedImage]
+    health: list[Fact]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the confusion matrix: its count, its share of the row, what it says."""
+
+    count: int
+    share: float
+    words: str
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """A class: its row of the confusion matrix, and how many of its images were right."""
+
+    name: str
+    images: str
+    accuracy: str
+    share: float
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class EvaluationView:
+    """Figures on images that training never saw."""
+
+    facts: list[Fact]
+    rows: list[ClassRow]
+    matrix: EmbeddedImage | None
+    confused: list[str]
+    words: str
+
+
+@dataclass(frozen=True)
+class HeadView:
+    """A head: how it was trained, its figures."""
+
+    key: str
+    name: str
+    words: str
+    error: str
+    interval: str
+    images: str
+    scratch: bool
+    facts: list[Fact]
+    evaluation: EvaluationView | None
+    charts: list[Chart]
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything about one run."""
+
+    key: str
+    title: str
+    shows: str
+    expect: str
+    folder: str
+    facts: list[Fact]
+    planes: list[Plane]
+    layers: list[LayerRow]
+    total: LayerRow | None
+    stages: list[StageView]
+    charts: list[Chart]
+    heads: list[HeadView]
+    protocol: list[str]
+    recipe: str
+    environment: list[Fact]
+    files: list[Fact]
+    sample: str
+    strip: EmbeddedImage
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """One number of labels in the comparison."""
+
+    labels: str
+    pretrained: str
+    scratch: str
+    difference: str
+    interval: str
+    draws: int
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """What pre-training was worth."""
+
+    labels: str
+    pretrained: str
+    scratch: str
+    difference: str
+    interval: str
+    verdict: str
+    note: str
+    chart: Chart | None
+    rows: list[CurveRow]
+
+
+@dataclass(frozen=True)
+class PageView:
+    """The page."""
+
+    title: str
+    version: str
+    runs: list[RunView]
+    comparison: ComparisonView | None
+    data: list[dict[str, object]] = field(default_factory=list[dict[str, object]])

@@ -1,0 +1,176 @@
+"""Numbers and specs as a person reads them."""
+
+from typing import assert_never
+
+from featlearn.config.data import (
+    ContrastSpec,
+    PCASpec,
+    PreprocessSpec,
+    StandardizeSpec,
+    ZCASpec,
+)
+from featlearn.config.objectives import (
+    CorruptionSpec,
+    DenoisingSpec,
+    GaussianNoiseSpec,
+    L1Spec,
+    MaskNoiseSpec,
+    ObjectiveSpec,
+    PenaltySpec,
+    PlainSpec,
+    SaltPepperSpec,
+    SparseSpec,
+)
+from featlearn.config.stages import (
+    AnyPoolSpec,
+    BatchNormSpec,
+    ConvSpec,
+    DenseSpec,
+    FilterSpec,
+    LCNSpec,
+    LocalSpec,
+    NormSpec,
+    StageSpec,
+)
+
+_POOLS = {"l2": "L2", "max": "max", "avg": "average"}
+
+
+def percent(share: float, *, of: int | None = None) -> str:
+    """Write a share as a percentage, to the digits that `of` cases can bear."""
+    places = 2 if of is not None and of >= 5000 else 1
+    return f"{100 * share:.{places}f}\u00a0%"
+
+
+def points(difference: float) -> str:
+    """Write a difference of shares in percentage points, with its sign."""
+    value = round(100 * difference, 1) + 0.0
+    return f"{value:+.1f}".replace("-", "−") if value else "0.0"
+
+
+def count(number: int) -> str:
+    """Write a whole number with its thousands apart."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the two units that matter."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def shape(maps: int, height: int, width: int) -> str:
+    """Write the shape of maps: `16 × 11 × 11`, or `500` where there is no plane."""
+    return count(maps) if height == width == 1 else f"{maps}\u00a0×\u00a0{height}\u00a0×\u00a0{width}"
+
+
+def filter_words(spec: FilterSpec) -> str:
+    """Say what a filter bank is."""
+    match spec:
+        case DenseSpec(size=None):
+            return f"{spec.maps} dense units"
+        case DenseSpec():
+            return f"{spec.maps} dense filters on {spec.size}\u00a0×\u00a0{spec.size} patches"
+        case ConvSpec():
+            return f"{spec.maps} shared filters, {_window(spec.size, spec.stride, spec.padding)}"
+        case LocalSpec():
+            return f"{spec.maps} untied local filters, {_window(spec.size, spec.stride, spec.padding)}"
+        case _:
+            assert_never(spec)
+
+
+def pool_words(spec: AnyPoolSpec) -> str:
+    """Say what a pooling is."""
+    kind = _POOLS[str(spec.__struct_config__.tag)]
+    return f"{kind} pooling, {_window(spec.size, spec.stride, spec.padding)}"
+
+
+def norm_words(spec: NormSpec) -> str:
+    """Say what a normalisation is."""
+    match spec:
+        case LCNSpec():
+            across = " across maps" if spec.across else ""
+            return f"local contrast normalisation{across}, {spec.size}\u00a0×\u00a0{spec.size}"
+        case BatchNormSpec():
+            return "batch normalisation"
+        case _:
+            assert_never(spec)
+
+
+def objective_words(spec: ObjectiveSpec | None) -> str:
+    """Say how a stage learned without labels."""
+    if spec is None:
+        return "no unsupervised objective"
+    decoder = f"{spec.decoder} decoder"
+    match spec:
+        case PlainSpec():
+            return f"plain auto-encoder, {decoder}"
+        case SparseSpec(penalty=penalty):
+            return f"sparse auto-encoder ({_penalty(penalty)}), {decoder}"
+        case DenoisingSpec(corruption=corruption, penalty=penalty):
+            more = f", {_penalty(penalty)}" if penalty else ""
+            return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
+        case _:
+            assert_never(spec)
+
+
+def preprocess_words(spec: PreprocessSpec) -> str:
+    """Say how images are prepared."""
+    match spec:
+        case ContrastSpec():
+            return "per-image contrast"
+        case StandardizeSpec():
+            return "per-pixel standardisation"
+        case ZCASpec():
+            return f"ZCA whitening, ε = {spec.eps:g}"
+        case PCASpec():
+            return f"PCA whitening to {spec.keep} components"
+        case _:
+            assert_never(spec)
+
+
+def stage_words(spec: StageSpec) -> list[str]:
+    """Say what a stage is made of, part by part."""
+    parts = [filter_words(spec.filter), spec.activation]
+    parts += [pool_words(spec.pool)] if spec.pool else []
+    parts += [norm_words(spec.norm)] if spec.norm else []
+    return [*parts, objective_words(spec.objective)]
+
+
+def _window(size: int, stride: int, padding: str) -> str:
+    """Write a window."""
+    step = f", stride {stride}" if stride > 1 else ""
+    return f"{size}\u00a0×\u00a0{size}{step}{', same size' if padding == 'same' and stride == 1 else ''}"
+
+
+def _penalty(spec: PenaltySpec) -> str:
+    """Write a penalty."""
+    if isinstance(spec, L1Spec):
+        return f"L1, λ = {spec.weight:g}"
+    return f"KL to activity {spec.target:g}, β = {spec.weight:g}"
+
+
+def _corruption(spec: CorruptionSpec) -> str:
+    """Write a corruption."""
+    match spec:
+        case GaussianNoiseSpec():
+            return f"Gaussian noise, σ = {spec.std:g}"
+        case MaskNoiseSpec():
+            return f"{spec.rate:.0%} masked"
+        case SaltPepperSpec():
+            return f"{spec.rate:.0%} salt and pepper"
+        case _:
+            assert_never(spec)

@@ -1,0 +1,160 @@
+"""Small finished runs, written without training."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from featlearn.config.data import DataSpec, PreprocessSpec
+from featlearn.config.load import dump_recipe
+from featlearn.config.objectives import PlainSpec
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import AvgPoolSpec, DenseSpec, LCNSpec, LocalSpec, StageSpec
+from featlearn.datasets.source import open_splits
+from featlearn.datasets.tensors import as_images
+from featlearn.files import write_json
+from featlearn.networks.stack import build_stack
+from featlearn.networks.store import save_stack
+from featlearn.training.rundir import RunDirectory
+
+RECIPE = Recipe(
+    title="Strokes <b>of</b> digits",
+    shows="What & how it learned",
+    data=DataSpec(source="digits", limit=120, hold_out=0.2),
+    stages=(
+        StageSpec(
+            name="strokes",
+            filter=LocalSpec(size=3, maps=4),
+            pool=AvgPoolSpec(size=2, stride=2),
+            norm=LCNSpec(size=3, padding="same"),
+            objective=PlainSpec(),
+        ),
+        StageSpec(name="parts", filter=DenseSpec(maps=7), objective=PlainSpec()),
+    ),
+)
+
+
+class MakeRun(Protocol):
+    """Writes a run."""
+
+    def __call__(
+        self,
+        name: str = "run",
+        *,
+        classes: list[str] | None = None,
+        preprocess: tuple[PreprocessSpec, ...] = (),
+        title: str | None = None,
+    ) -> Path:
+        """Write a run, with a head if there are classes."""
+        ...
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Give a function that writes finished runs."""
+
+    def make(
+        name: str = "run",
+        *,
+        classes: list[str] | None = None,
+        preprocess: tuple[PreprocessSpec, ...] = (),
+        title: str | None = None,
+    ) -> Path:
+        recipe = msgspec.structs.replace(
+            RECIPE, preprocess=preprocess, title=title or RECIPE.title
+        )
+        run = RunDirectory(tmp_path / name)
+        train = open_splits(recipe.data, root=tmp_path, seed=0).train
+        stack = build_stack(recipe, train.shape, seed=0, images=as_images(train.images))
+        run.path.mkdir()
+        run.recipe_file.write_text(dump_recipe(recipe))
+        save_stack(run.model_file, stack, recipe)
+        run.metrics_file.write_text(metrics("strokes") + metrics("parts"))
+        if classes is not None:
+            write_head(run, "default", classes)
+        write_json(run.results_file, results(recipe.title))
+        return run.path
+
+    return make
+
+
+def metrics(phase: str) -> str:
+    """Log three steps and an epoch's end."""
+    lines: list[dict[str, Any]] = [
+        {"phase": phase, "epoch": 0, "step": step, "lr": 0.1, "loss": 9.0 / step,
+         "terms": {"reconstruction": 9.0 / step}}
+        for step in (1, 20, 40)
+    ]  # fmt: skip
+    lines.append({"phase": phase, "epoch": 0, "step": 40, "held_out": {"loss": 0.3}})
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def results(title: str) -> dict[str, Any]:
+    """What `pretrain` writes."""
+    phases = [
+        {"name": name, "epochs": 1, "steps": 40, "seconds": 3.5, "loss": 0.2, "held_out": None}
+        for name in ("strokes", "parts")
+    ]
+    return {
+        "format": 1,
+        "command": "pretrain",
+        "run": "run",
+        "title": title,
+        "seconds": 75.0,
+        "parameters": 12345,
+        "phases": phases,
+        "input_shape": [1, 8, 8],
+        "data": {"source": "digits", "train": 96, "held_out": 24},
+        "environment": {"featlearn": "1.2.3", "torch": "2.0", "threads": 2, "device": "cpu"},
+        "files": {"model.safetensors": "ab" * 32},
+    }
+
+
+def write_head(run: RunDirectory, name: str, classes: list[str]) -> None:
+    """Write a head's figures: of each class, three images right and one taken for the next."""
+    folder, count = run.head(name), len(classes)
+    folder.path.mkdir(parents=True)
+    confusion = [[0] * count for _ in classes]
+    for place in range(count):
+        confusion[place][place] = 3
+        confusion[place][(place + 1) % count] += 1
+    write_json(
+        folder.results_file,
+        {
+            "format": 1, "command": "finetune", "run": "run", "head": name, "labels": 100,
+            "label_seed": 0, "labelled": 90, "validation": 10, "freeze": 1, "from_scratch": False,
+            "seed": 0, "epochs": 4, "seconds": 2.0, "train_error": 0.0, "classes": classes,
+            "files": {"model.safetensors": "cd" * 32},
+        },
+    )  # fmt: skip
+    write_json(
+        folder.evaluation_file,
+        {
+            "format": 1, "run": "run", "head": name, "source": "digits", "split": "test",
+            "images": 4 * count, "accuracy": 0.75, "error": 0.25, "classes": classes,
+            "per_class": [{"name": c, "images": 4, "accuracy": 0.75} for c in classes],
+            "confusion": confusion,
+        },
+    )  # fmt: skip
+    folder.metrics_file.write_text(metrics("finetune"))
+
+
+@pytest.fixture
+def comparison() -> dict[str, Any]:
+    """What `quickstart` finds."""
+    curve = [
+        {"labels": 50, "pretrained": [0.9, 0.92], "scratch": [0.85, 0.88],
+         "difference_interval": [0.02, 0.07]},
+        {"labels": 100, "pretrained": [0.94, 0.95], "scratch": [0.92, 0.92],
+         "difference_interval": [0.01, 0.04]},
+    ]  # fmt: skip
+    return {
+        "labels": 100,
+        "accuracy": {"pretrained": 0.945, "scratch": 0.92},
+        "difference_interval": [0.01, 0.04],
+        "seconds": 61.0,
+        "curve": curve,
+        "runs": {"digits": "digits"},
+    }
