@@ -88,7 +88,7 @@ def test_a_reconstruction_starts_with_the_variance_of_the_input(spec: FilterSpec
     x = torch.randn(100, *shape, generator=generator(2))
     # Weights of another draw: with its own, the input's share of itself comes on top.
     rebuilt = back.adjoint(there(x)).detach()
-    assert float(rebuilt.square().mean()) == pytest.approx(1, rel=0.1)
+    assert float(rebuilt.square().mean()) == pytest.approx(1, rel=0.25)
     assert there.bias is not None
     assert not there.bias.any()
 
