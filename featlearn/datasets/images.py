@@ -128,7 +128,8 @@ def _to_maps(picture: Image.Image, *, name: str, colour: Colour) -> NDArray[Any]
     if mode.startswith("I") or mode == "F":
         maps = _deep_grey(picture, name)
     else:
-        maps = np.asarray(picture.convert(_plain_mode(picture)))
+        plain = _plain_mode(picture)
+        maps = np.asarray(picture if plain == mode else picture.convert(plain))
         maps = maps[None] if maps.ndim == 2 else maps.transpose(2, 0, 1)
     return np.ascontiguousarray(convert_maps(maps, colour=colour, name=name))
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -86,14 +85,14 @@ def natural_key(path: str) -> tuple[object, ...]:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """Split a path at its slashes."""
-    return PurePosixPath(path).parts
+    """Split a path at its slashes (pathlib takes a second for 20,000 of them)."""
+    return tuple(part for part in path.split("/") if part not in {"", "."})
 
 
 def _is_image(path: str) -> bool:
     """Tell images by their suffix, and leave hidden files out."""
     hidden = any(part.startswith(".") for part in _parts(path))
-    return not hidden and PurePosixPath(path).suffix.lower() in SUFFIXES
+    return not hidden and f".{path.rpartition('.')[2]}".lower() in SUFFIXES
 
 
 def _wrapping(paths: list[str]) -> int:

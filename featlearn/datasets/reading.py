@@ -60,7 +60,7 @@ def _decoded(
 ) -> Images:
     """Decode pictures one by one into one array, which the first one shapes."""
     repeats = spec.crops or 1
-    result: Images | None = None
+    result: Images | None = None  # shaped when the first picture is known
     first = ""
     pictures = encoded.decode(places, colour=spec.colour)
     for row, (picture_name, picture) in enumerate(pictures):

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featlearn.datasets.batches import batches_of, epoch_order
 from featlearn.errors import ShapeError
 
 
+@settings(deadline=None)
 @given(n=st.integers(0, 200), seed=st.integers(0, 2**63), epoch=st.integers(0, 100))
 def test_an_order_is_a_permutation_and_the_same_each_time(n: int, seed: int, epoch: int) -> None:
     order = epoch_order(n, seed=seed, epoch=epoch)
@@ -24,6 +25,7 @@ def test_every_seed_and_epoch_has_an_order_of_its_own() -> None:
     assert len(orders) == 25
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 60), batch=st.integers(1, 20))
 def test_batches_are_the_order_in_pieces(n: int, batch: int) -> None:
     cuts = batches_of(n, batch=batch, seed=3, epoch=4)

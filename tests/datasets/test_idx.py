@@ -47,6 +47,12 @@ def test_a_file_cut_anywhere_is_refused_by_name(
             read_idx(path, dimensions=3)
 
 
+def test_a_whole_gzip_file_of_too_few_bytes_is_refused(path: Path, idx_bytes: IdxBytes) -> None:
+    path.write_bytes(gzip.compress(idx_bytes(IMAGES)[:-4]))
+    with pytest.raises(DataError, match=r"2 x 3 x 4 bytes \(24 bytes\), but 20 bytes follow"):
+        read_idx(path, dimensions=3)
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 @pytest.mark.parametrize("extra", [b"\0", b"more than that"])
 def test_what_follows_the_images_is_refused(

@@ -115,8 +115,9 @@ def test_orientation_turns_the_picture_upright(orientation: int) -> None:
     np.testing.assert_array_equal(decode(saved(picture, exif=exif)), GREY[None])
 
 
-def test_broken_metadata_do_not_matter() -> None:
-    data = saved(Image.fromarray(GREY), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+@pytest.mark.parametrize("exif", [b"MM\0*\xff\xff\xff\xff", b"no TIFF header"])
+def test_broken_metadata_do_not_matter(exif: bytes) -> None:
+    data = saved(Image.fromarray(GREY), exif=b"Exif\0\0" + exif)
     np.testing.assert_array_equal(decode(data), GREY[None])
 
 

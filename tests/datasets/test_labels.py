@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featlearn.datasets.imageset import ImageSet, Indices
@@ -96,6 +96,7 @@ def test_a_limit_is_as_even_as_the_classes_allow() -> None:
     assert sorted(counts(labels, limited(labels, 57, 7, seed=1))) == [2, 2, 3]
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 100), fraction=st.floats(0, 0.99), seed=st.integers(0, 5))
 def test_holding_out_divides_all_images(n: int, fraction: float, seed: int) -> None:
     train, held = hold_out(n, fraction, seed=seed)
@@ -113,6 +114,7 @@ def test_holding_out_depends_on_the_seed() -> None:
     assert hold_out(50, 0.2, seed=0)[1].tolist() != hold_out(50, 0.2, seed=1)[1].tolist()
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=1, max_size=6),
     fraction=st.floats(0, 0.9),

@@ -26,6 +26,10 @@ def test_numbers_and_letters_at_one_place_can_be_ordered() -> None:
     assert sorted(paths, key=natural_key) == ["٣.png", "7/a.png", "7.png", "x.png", "²3.png"]
 
 
+def test_dots_and_doubled_slashes_in_an_archive_say_nothing() -> None:
+    assert only("./cat//1.png", "./dog/2.png").classes == ("cat", "dog")
+
+
 def test_a_flat_folder_has_no_labels() -> None:
     group = only("10.png", "9.JPG", "notes.txt", ".hidden.png", ".git/logo.png", "__MACOSX/._9.JPG")
     assert group == Group(("9.JPG", "10.png"), None, ())

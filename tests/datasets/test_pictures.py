@@ -90,6 +90,14 @@ def test_a_picture_that_went_away_is_named(write_tree: Write) -> None:
         decoded(raw)
 
 
+def test_an_archive_that_went_away_is_named(write_zip: Write) -> None:
+    path = write_zip({"1.png": grey(1)})
+    raw = open_zip(path).train
+    path.unlink()
+    with pytest.raises(DataError, match=r"pictures\.zip can no longer be read"):
+        decoded(raw)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_forbidden_folder_is_named(write_tree: Write) -> None:
     folder = write_tree({"cat/1.png": grey(1)})
