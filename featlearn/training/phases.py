@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from featlearn.config.recipe import Recipe
+from featlearn.config.recipe import JOINT, Recipe
 from featlearn.config.training import LoopSpec
 
 
@@ -28,10 +28,6 @@ class Phase(NamedTuple):
     def joint(self) -> bool:
         """Whether stages are trained together."""
         return self.name == JOINT
-
-
-JOINT = "joint"
-"""Name of the phase that trains all stages; refused as the name of a stage."""
 
 
 def plan_phases(recipe: Recipe, taught: Collection[int]) -> list[Phase]:
