@@ -13,7 +13,6 @@ from featlearn.heads.classifier import Classifier
 from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.ops.random import generator
-from featlearn.stages.preprocess import Preprocess
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.settling import settle
@@ -32,8 +31,7 @@ def untrained_stack(recipe: Recipe, trained: Stack, sample: Pictures, *, seed: i
     It gets everything but the learned filters: the same preprocessing, and
     scaling and batch statistics fitted on the same unlabelled images.
     """
-    parts = [copy.deepcopy(part) for part in trained.preprocess]
-    assert all(isinstance(part, Preprocess) for part in parts)
+    parts = [copy.deepcopy(step) for step in trained.preparation]
     stack = build_stack(recipe, trained.input_shape, seed=seed, preprocess=parts)
     stack = stack.to(sample.device)
     settle(stack, sample)

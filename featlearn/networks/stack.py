@@ -72,6 +72,11 @@ class Stack(nn.Module):
         """Shape of what the last stage gives for one image."""
         return self.stage(len(self) - 1).output_shape
 
+    @property
+    def preparation(self) -> list[Preprocess]:
+        """The steps of the preprocessing, in order."""
+        return [step for step in self.preprocess if isinstance(step, Preprocess)]
+
     def prepare(self, images: Tensor) -> Tensor:
         """Apply the preprocessing.
 

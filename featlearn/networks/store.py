@@ -72,8 +72,7 @@ def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
         version = metadata["format"]
     except (KeyError, TypeError, json.JSONDecodeError):
         raise CheckpointError(
-            f"{path} was not written by featlearn: its metadata has no readable "
-            f"entry {_ENTRY!r}"
+            f"{path} was not written by featlearn: its metadata has no readable entry {_ENTRY!r}"
         ) from None
     if version != FORMAT:
         raise CheckpointError(
@@ -108,7 +107,7 @@ def recipe_as_built(recipe: Recipe, stack: Stack) -> Recipe:
         msgspec.structs.replace(spec, keep=part.output_shape.maps)
         if isinstance(spec, PCASpec)
         else spec
-        for spec, part in zip(recipe.preprocess, stack.preprocess, strict=True)
+        for spec, part in zip(recipe.preprocess, stack.preparation, strict=True)
     )
     return msgspec.structs.replace(recipe, preprocess=steps)
 

@@ -45,19 +45,19 @@ def _decays(name: str, parameter: Tensor) -> bool:
 
 def build_optimizer(spec: OptimizerSpec, groups: Iterable[Group]) -> Optimizer:
     """Build the optimiser that a recipe asks for."""
-    common = {"lr": spec.lr, "weight_decay": spec.weight_decay}
+    lr, decay = spec.lr, spec.weight_decay
     params = list(groups)
     match spec:
         case SGDSpec(momentum=momentum, nesterov=nesterov):
-            return SGD(params, momentum=momentum, nesterov=nesterov, **common)
+            return SGD(params, lr, momentum, weight_decay=decay, nesterov=nesterov)
         case AdaGradSpec(eps=eps):
-            return Adagrad(params, eps=eps, **common)
+            return Adagrad(params, lr, weight_decay=decay, eps=eps)
         case RMSpropSpec(alpha=alpha, momentum=momentum, eps=eps):
-            return RMSprop(params, alpha=alpha, momentum=momentum, eps=eps, **common)
+            return RMSprop(params, lr, alpha, eps, weight_decay=decay, momentum=momentum)
         case AdamSpec(betas=betas, eps=eps):
-            return Adam(params, betas=betas, eps=eps, **common)
+            return Adam(params, lr, betas, eps, weight_decay=decay)
         case AdamWSpec(betas=betas, eps=eps):
-            return AdamW(params, betas=betas, eps=eps, **common)
+            return AdamW(params, lr, betas, eps, weight_decay=decay)
         case _:
             assert_never(spec)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -32,7 +33,7 @@ class Pictures:
         """Shape of one image."""
         return self.set.shape
 
-    def at(self, rows: Tensor | NDArray[object] | Sequence[int]) -> Tensor:
+    def at(self, rows: Tensor | NDArray[np.integer] | Sequence[int]) -> Tensor:
         """Give images as floats in [0, 1], `(n, maps, height, width)`, on the device."""
         chosen = torch.as_tensor(rows).cpu().numpy()
         return as_images(self.set.images[chosen]).to(self.device)

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -20,7 +20,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_signals() -> Iterator[StopRequest]:
+def stop_signals() -> Generator[StopRequest]:
     """Note SIGINT and SIGTERM instead of dying of them; the second one kills.
 
     Outside the main thread, where handlers cannot be set, nothing is noted.
