@@ -102,16 +102,13 @@ def encode(
 def _write(stack: Stack, images: Pictures, out: Path, *, stage: str, what: What) -> int:
     """Write features batch by batch, so that only a batch of them is in memory."""
     features = stack.encode(images.at([0]), stage=stage, what=what).shape[1]
-    with replacing(out) as temporary:
-        target = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype=np.float32, shape=(len(images), features)
-        )
-        start = 0
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(images), features)}
+    # Not a memory map, which on a full disk would end the process without a word.
+    with replacing(out) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
         for batch in images.batches(_AT_ONCE):
             codes = stack.encode(batch, stage=stage, what=what).cpu().numpy()
-            target[start : start + len(codes)] = codes
-            start += len(codes)
-        target.flush()
+            file.write(codes.astype("<f4", order="C", copy=False).tobytes())
     return features
 
 

@@ -3,11 +3,8 @@
 from pathlib import Path
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from featlearn.datasets.imageset import ImageSet
-from featlearn.errors import DataError
+from featlearn.datasets.labels import match_classes
 from featlearn.evaluate.metrics import ClassScore, classification_report
 from featlearn.files import write_json
 from featlearn.heads.problem import logits_of
@@ -77,7 +74,7 @@ def evaluate(
         images = open_test(trained.recipe, root=root, shape=shape, device=chosen)
     else:
         images = open_pictures(trained.recipe, source, root=root, shape=shape, device=chosen)
-    labels = labels_as_trained(images.set, trained.classes)
+    labels = match_classes(images.set, trained.classes)
     predictions = logits_of(trained.classifier, images).argmax(1).cpu().numpy()
     report = classification_report(labels, predictions, trained.classes)
     result = EvaluateResult(
@@ -90,28 +87,3 @@ def evaluate(
     if source is None:
         write_json(run.head(trained.name).evaluation_file, msgspec.to_builtins(result))
     return result
-
-
-def labels_as_trained(images: ImageSet, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Number the labels of a set as the classifier numbers its classes.
-
-    Args:
-        images: Labelled images; their classes may come in another order, or be fewer.
-        classes: Names that the classifier was trained with.
-
-    Returns:
-        `(n,)` places in `classes`.
-
-    Raises:
-        DataError: If there are no labels, or one of a class that training never saw.
-    """
-    if images.labels is None:
-        raise DataError(f"{images.name} has no labels; name a source that has classes")
-    unknown = [name for name in images.classes if name not in classes]
-    if unknown:
-        raise DataError(
-            f"{images.name} has the class {unknown[0]!r}, which the head was not trained on; "
-            f"it knows {', '.join(classes)}"
-        )
-    places = np.array([classes.index(name) for name in images.classes], dtype=np.int64)
-    return places[images.labels]

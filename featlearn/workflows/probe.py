@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featlearn.datasets.labels import balanced_subset
+from featlearn.datasets.labels import balanced_subset, match_classes
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.evaluate.probe import linear_probe
@@ -16,7 +16,6 @@ from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows.evaluate import labels_as_trained
 from featlearn.workflows.runs import open_test
 
 _AT_ONCE = 256
@@ -92,14 +91,16 @@ def probe(
     train = open_splits(recipe.data, root=root, seed=recipe.seed).train
     if train.labels is None:
         raise DataError(f"{recipe.data.source} has no labels, and a probe needs them")
+    used = np.arange(len(train))
     if labels is not None:
-        train = train.subset(balanced_subset(train.labels, labels, seed=label_seed))
+        used = balanced_subset(train.labels, labels, seed=label_seed, classes=train.classes)
     test = open_test(recipe, root=root, shape=stack.input_shape, device=chosen)
-    learned, truth = Pictures(train, chosen), labels_as_trained(test.set, train.classes)
+    learned, known = Pictures(train.subset(used), chosen), train.labels[used]
+    truth = match_classes(test.set, train.classes)
     probes: list[StageProbe] = []
     for name in [None, *stack.names]:
         rows = features(stack, learned, name)
-        score = linear_probe(rows, train.labels, features(stack, test, name), truth)
+        score = linear_probe(rows, known, features(stack, test, name), truth)
         probes.append(
             StageProbe(
                 stage=name or PIXELS,
@@ -111,7 +112,7 @@ def probe(
     return ProbeResult(
         run=str(path),
         source=recipe.data.source,
-        labelled=len(train),
+        labelled=len(learned),
         images=len(test),
         probes=probes,
     )
