@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from featlearn.files import sha256, sync, write_json
 from featlearn.networks.store import FORMAT, load_tensors, save_tensors
 
 _KEPT = 2
+_FINISHED, _UNFINISHED = "checkpoint-", ".unfinished"
 _MODEL, _TRAINING, _STATE, _SUMS = (
     "model.safetensors",
     "training.safetensors",
@@ -50,19 +50,20 @@ class CheckpointStore:
         folder that is never read and is cleared away by the next save.
 
         Args:
-            number: Steps done in the whole run; names the checkpoint.
+            number: Checkpoints of the run so far, this one included; names it.
             checkpoint: What to write.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._clear_temporary()
-        temporary = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
+        temporary = self.folder / _UNFINISHED
+        if temporary.exists():
+            shutil.rmtree(temporary)
+        temporary.mkdir(parents=True)
         save_tensors(temporary / _MODEL, checkpoint.model, {"part": "model"})
         save_tensors(temporary / _TRAINING, checkpoint.training, {"part": "training"})
         write_json(temporary / _STATE, {"format": FORMAT, **checkpoint.state})
         sums = {name: sha256(temporary / name) for name in (_MODEL, _TRAINING, _STATE)}
         write_json(temporary / _SUMS, sums)
         sync(temporary)
-        final = self.folder / f"step-{number:010d}"
+        final = self.folder / f"{_FINISHED}{number:08d}"
         if final.exists():
             shutil.rmtree(final)
         temporary.replace(final)
@@ -90,11 +91,7 @@ class CheckpointStore:
             shutil.rmtree(self.folder)
 
     def _all(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*")) if self.folder.is_dir() else []
-
-    def _clear_temporary(self) -> None:
-        for leftover in self.folder.glob(".writing-*"):
-            shutil.rmtree(leftover)
+        return sorted(self.folder.glob(f"{_FINISHED}*"))
 
 
 def _read(folder: Path) -> Checkpoint:

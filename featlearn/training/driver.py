@@ -112,13 +112,14 @@ class Driver:
         """
         found = self.store.newest(self.progress.note)
         if found is None:
+            self.progress.note("there is no checkpoint to go on from; starting from the beginning")
+            self.metrics.cut(0)
             return None
-        for warning in Identity.read(found.state, self.folder.path).check(
-            self.identity, self.folder.path
-        ):
+        begun = Identity.read(found.state["identity"], self.folder.checkpoints)
+        for warning in begun.check(self.identity, self.folder.path):
             self.progress.note(warning)
         self.standing = msgspec.convert(found.state["standing"], Standing)
-        self.metrics = MetricsLog(self.folder.metrics_file, keep=self.standing.metrics_bytes)
+        self.metrics.cut(self.standing.metrics_bytes)
         return found
 
     def run(self, loop: Loop, module: nn.Module) -> None:
@@ -197,5 +198,3 @@ class Driver:
         number = self.stop.signal_number
         if number is not None:
             raise Interrupted(number, f"stopped; a checkpoint is kept. {self.resume_hint}".strip())
-
-

@@ -1,5 +1,6 @@
 """What must be the same for a run to go on with the same bytes."""
 
+import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ import torch
 
 from featlearn._version import __version__
 from featlearn.errors import CheckpointError
+from featlearn.files import write_json
+from featlearn.networks.store import FORMAT
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -22,14 +25,14 @@ class Environment(msgspec.Struct, frozen=True):
     device: str
 
     @staticmethod
-    def here(device: torch.device) -> "Environment":
-        """Describe this process."""
+    def here(device: str) -> "Environment":
+        """Describe this process, which computes on a device of this type."""
         return Environment(
             featlearn=__version__,
             torch=str(torch.__version__),
             python=platform.python_version(),
             threads=torch.get_num_threads(),
-            device=device.type,
+            device=device,
         )
 
 
@@ -39,18 +42,65 @@ class Identity(msgspec.Struct, frozen=True):
     Attributes:
         settings: The resolved recipe and the options, as nested tables.
         environment: Versions, threads, device.
+        format: Version of the run directory.
     """
 
     settings: dict[str, Any]
     environment: Environment
+    format: int = FORMAT
 
     @staticmethod
-    def read(state: Mapping[str, Any], run: Path) -> "Identity":
-        """Read the identity that a checkpoint's state holds."""
+    def read(value: object, path: Path) -> "Identity":
+        """Read an identity from JSON's types.
+
+        Raises:
+            CheckpointError: If it is damaged or of another format version; the
+                sentence names `path`.
+        """
+        version = value.get("format") if isinstance(value, Mapping) else None
+        if isinstance(version, int) and version != FORMAT:
+            raise CheckpointError(
+                f"{path} has format version {version}; this featlearn reads version {FORMAT}"
+            )
         try:
-            return msgspec.convert(state["identity"], Identity)
-        except (KeyError, msgspec.ValidationError) as error:
-            raise CheckpointError(f"a checkpoint of {run} names no usable settings ({error})") from None
+            return msgspec.convert(value, Identity)
+        except msgspec.ValidationError as error:
+            raise CheckpointError(
+                f"{path} is damaged ({error}); start anew with --overwrite"
+            ) from None
+
+    @staticmethod
+    def load(path: Path) -> "Identity":
+        """Read the file that `save` wrote.
+
+        Raises:
+            CheckpointError: If it is missing, damaged or of another format version.
+        """
+        try:
+            value = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            raise CheckpointError(
+                f"{path} is missing or damaged; start anew with --overwrite"
+            ) from None
+        return Identity.read(value, path)
+
+    def save(self, path: Path) -> None:
+        """Write the identity to a file of its own."""
+        write_json(path, msgspec.to_builtins(self))
+
+    def check_settings(self, now: "Identity", run: Path) -> None:
+        """Refuse to go on with another recipe or other options.
+
+        Raises:
+            CheckpointError: The sentence names what differs.
+        """
+        differing = differences(self.settings, now.settings)
+        if differing:
+            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+            raise CheckpointError(
+                f"{run} was begun with other settings: {differing[0]}{more}; resume with the "
+                "same, or start anew with --overwrite or in another folder"
+            )
 
     def check(self, now: "Identity", run: Path) -> list[str]:
         """Refuse to go on with what would end in other bytes.
@@ -62,25 +112,25 @@ class Identity(msgspec.Struct, frozen=True):
             CheckpointError: If the settings, the threads or the device differ; the
                 sentence says which.
         """
-        differing = differences(self.settings, now.settings)
-        if differing:
-            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-            raise CheckpointError(
-                f"{run} was started with other settings: {differing[0]}{more}; resume with the "
-                "same, or start anew with --overwrite or in another folder"
-            )
-        for what in ("threads", "device"):
-            then, here = getattr(self.environment, what), getattr(now.environment, what)
-            if then != here:
+        self.check_settings(now, run)
+        then, here = self.environment, now.environment
+        for what, before, after in (
+            ("threads", then.threads, here.threads),
+            ("device", then.device, here.device),
+        ):
+            if before != after:
                 raise CheckpointError(
-                    f"{run} was started with --{what} {then}, now it is {here}; "
-                    f"resume with --{what} {then}, or start anew with --overwrite"
+                    f"{run} was begun with --{what} {before}, now it is {after}; "
+                    f"resume with --{what} {before}, or start anew with --overwrite"
                 )
         return [
-            f"the run was started with {what} {then}, this is {here}; "
+            f"the run was begun with {what} {before}, this is {after}; "
             "the result may differ in its last bits"
-            for what in ("featlearn", "torch")
-            if (then := getattr(self.environment, what)) != (here := getattr(now.environment, what))
+            for what, before, after in (
+                ("featlearn", then.featlearn, here.featlearn),
+                ("torch", then.torch, here.torch),
+            )
+            if before != after
         ]
 
 
@@ -90,7 +140,9 @@ def differences(then: object, now: object, path: str = "") -> list[str]:
         return [
             line
             for key in sorted({*then, *now}, key=str)
-            for line in differences(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+            for line in differences(
+                then.get(key), now.get(key), f"{path}.{key}" if path else str(key)
+            )
         ]
     if isinstance(then, list | tuple) and isinstance(now, list | tuple) and len(then) == len(now):
         return [

@@ -26,19 +26,27 @@ from featlearn.training.rates import Plateau, rate_factor
 
 
 class Problem(Protocol):
-    """What a loop minimises, and over which samples.
+    """What a loop minimises, and over which samples."""
 
-    Attributes:
-        name: Name of the phase, as metrics show it.
-        samples: How many samples an epoch has.
-        module: Holds everything that training changes.
-        device: Where it computes.
-    """
+    @property
+    def name(self) -> str:
+        """Name of the phase, as metrics show it."""
+        ...
 
-    name: str
-    samples: int
-    module: nn.Module
-    device: torch.device
+    @property
+    def samples(self) -> int:
+        """How many samples an epoch has."""
+        ...
+
+    @property
+    def module(self) -> nn.Module:
+        """What holds everything that training changes."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
 
     def groups(self) -> list[Group]:
         """Give the parameters, in groups for the optimiser."""
@@ -114,12 +122,19 @@ class Loop:
         return self.epochs * self.steps_per_epoch
 
     def steps(self) -> Iterator[StepReport]:
-        """Take the steps that are left; the state is right whenever one is yielded."""
-        self.problem.after_step()
+        """Take the steps that are left; the state is right whenever one is yielded.
+
+        Raises:
+            TrainingError: If the loss or the weights are no longer finite.
+        """
+        if self.state.step == 0:
+            # Not when a loop goes on: restoring a constraint twice may change the last bit.
+            self.problem.after_step()
         while not self.done:
             yield self._advance()
         if self.best:
             self.problem.module.load_state_dict(self.best)
+        self._check_weights()
 
     @property
     def done(self) -> bool:
@@ -189,28 +204,36 @@ class Loop:
             with torch.autocast(problem.device.type, dtype=torch.bfloat16, enabled=half):
                 terms = problem.terms(rows, draw)
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
-            figures = self._finite(terms)
+            figures = {name: float(term.detach()) for name, term in terms.items()}
+            self._check_figures(figures, "term", step=step + 1)
             self.optimizer.zero_grad()
             loss.backward()
         return figures
 
-    def _finite(self, terms: dict[str, Tensor]) -> dict[str, float]:
-        """Read the terms, and stop before a bad one reaches the weights."""
-        figures = {name: float(term.detach()) for name, term in terms.items()}
+    def _check_figures(self, figures: dict[str, float], kind: str, *, step: int) -> None:
+        """Stop before a bad figure reaches the weights or the metrics."""
         for name, value in figures.items():
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"{self.problem.name}: step {self.state.step + 1}: the term {name!r} is "
-                    f"{value}; the last checkpoint is kept; try a smaller "
-                    f"optimizer.lr than {self.spec.optimizer.lr:g}, or set clip"
-                )
-        return figures
+                raise self._broken(step, f"the {kind} {name!r} is {value}")
+
+    def _check_weights(self) -> None:
+        """Stop before weights are kept that blew up in a step with a finite loss."""
+        for name, tensor in self.problem.module.state_dict().items():
+            if not bool(tensor.isfinite().all()):
+                raise self._broken(self.state.step, f"{name!r} holds numbers that are not finite")
+
+    def _broken(self, step: int, what: str) -> TrainingError:
+        return TrainingError(
+            f"{self.problem.name}: step {step}: {what}; the last checkpoint is kept; try a "
+            f"smaller optimizer.lr than {self.spec.optimizer.lr:g}, or set clip"
+        )
 
     def _end_epoch(self) -> dict[str, float] | None:
         """Measure held-out samples, keep the best weights, and move to the next epoch."""
         state = self.state
         held_out = self.problem.held_out()
         if held_out is not None:
+            self._check_figures(held_out, "held-out term", step=state.step)
             loss = held_out["loss"]
             if self.plateau is not None:
                 self.plateau.see(loss)
@@ -226,7 +249,11 @@ class Loop:
         """Give everything that `restore` needs: tensors, and values in JSON's types.
 
         The problem's module is the caller's to save.
+
+        Raises:
+            TrainingError: If the weights are not finite, and so not worth keeping.
         """
+        self._check_weights()
         tensors = {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         if self.plateau is not None:

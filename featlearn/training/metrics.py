@@ -13,19 +13,18 @@ _EVERY = 20
 class MetricsLog:
     """Appends figures of training to a file, and can be cut back to a checkpoint."""
 
-    def __init__(self, path: Path, *, keep: int = 0) -> None:
-        """Open the log.
-
-        Args:
-            path: The file.
-            keep: Bytes of it that still hold; the rest, written after the
-                checkpoint that a run resumes from, is cut off.
-        """
+    def __init__(self, path: Path) -> None:
+        """Open the log, as it is."""
         self.path = path
         path.touch()
-        if keep > path.stat().st_size:
-            keep = path.stat().st_size
-        os.truncate(path, keep)
+
+    def cut(self, size: int) -> None:
+        """Cut off what was written after the checkpoint that a run resumes from.
+
+        Args:
+            size: Bytes that still hold.
+        """
+        os.truncate(self.path, min(size, self.path.stat().st_size))
 
     def write(self, report: StepReport) -> None:
         """Write the step if it is one to log, and the end of an epoch always."""

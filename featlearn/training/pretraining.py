@@ -14,7 +14,12 @@ from featlearn.training.driver import Driver
 from featlearn.training.loop import Loop
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
-from featlearn.training.problems import GreedyProblem, JointProblem, PretrainProblem
+from featlearn.training.problems import (
+    GreedyProblem,
+    JointProblem,
+    Material,
+    PretrainProblem,
+)
 from featlearn.training.settling import fit_scaler, settle, settle_norm
 
 
@@ -37,10 +42,15 @@ class Pretraining:
             held_out: Images that are only measured.
             objectives: Objectives by the name of their stage, instead of those
                 that the recipe names.
+
+        Raises:
+            RecipeError: If the stages do not fit, or an objective's stage is not there.
         """
         self.recipe = recipe
-        self.images = images
-        self.held_out = held_out
+        augment = recipe.pretrain.augment
+        self.material = Material(
+            images, held_out, build_augment(augment) if augment else None, recipe.seed
+        )
         draw = generator(recipe.seed, "fit-sample")
         self.sample = images.sample(recipe.pretrain.fit_samples, draw)
         everything = self.sample.at(range(len(self.sample))) if recipe.preprocess else None
@@ -88,21 +98,12 @@ class Pretraining:
 
     def _problem(self, phase: Phase) -> PretrainProblem:
         """Build what a phase minimises."""
-        spec = self.recipe.pretrain
-        common = {
-            "held_out": self.held_out,
-            "augment": build_augment(spec.augment) if spec.augment else None,
-            "seed": self.recipe.seed,
-        }
         if phase.joint:
             chosen = {place: self.objectives[place] for place in phase.places}
-            problem = JointProblem(
-                self.stack, chosen, self.images, through=spec.through, **common
-            )
-            self.stack.train()
-            return problem
+            through = self.recipe.pretrain.through
+            return JointProblem(self.stack, chosen, self.material, through=through)
         place = phase.places[0]
-        return GreedyProblem(self.stack, place, self.objectives[place], self.images, **common)
+        return GreedyProblem(self.stack, place, self.objectives[place], self.material)
 
     def _set_running(self, running: bool) -> None:
         """Let the scaling follow the stages below while these are changing."""
@@ -111,11 +112,10 @@ class Pretraining:
 
     def _objectives(self, given: Mapping[str, Objective]) -> dict[int, Objective]:
         """Find the objective of every stage that has one."""
-        found: dict[int, Objective] = {}
-        for place, spec in enumerate(self.recipe.stages):
-            if spec.name in given:
-                found[place] = given[spec.name]
-            elif spec.objective is not None:
-                found[place] = build_objective(spec.objective)
-        return found
-
+        found = {
+            place: build_objective(spec.objective)
+            for place, spec in enumerate(self.recipe.stages)
+            if spec.objective is not None
+        }
+        found |= {self.stack.index(name): objective for name, objective in given.items()}
+        return dict(sorted(found.items()))

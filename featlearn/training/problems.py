@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,22 @@ from featlearn.training.pictures import Pictures
 _MEASURED_AT_ONCE = 256
 
 
+class Material(NamedTuple):
+    """What stages learn from.
+
+    Attributes:
+        images: Images to learn from.
+        held_out: Images that are only measured.
+        augment: Applied to every batch of `images`.
+        seed: Seed of the fixed noise under which held-out images are measured.
+    """
+
+    images: Pictures
+    held_out: Pictures | None = None
+    augment: Augment | None = None
+    seed: int = 0
+
+
 class PretrainProblem(ABC):
     """What both problems share: images in, named terms out, held-out measurement."""
 
@@ -25,47 +42,32 @@ class PretrainProblem(ABC):
     module: nn.Module
 
     def __init__(
-        self,
-        stack: Stack,
-        objectives: Mapping[int, Objective],
-        images: Pictures,
-        *,
-        held_out: Pictures | None,
-        augment: Augment | None,
-        seed: int,
+        self, stack: Stack, objectives: Mapping[int, Objective], material: Material
     ) -> None:
         """Take the parts.
 
         Args:
             stack: The network.
             objectives: The objective of every stage in training, by its place.
-            images: Images to learn from.
-            held_out: Images that are only measured.
-            augment: Applied to every batch of `images`.
-            seed: Seed of the fixed noise under which held-out images are measured.
+            material: What they learn from.
         """
         self.stack = stack
         self.objectives = objectives
-        self.images = images
-        self.kept = held_out
-        self.augment = augment
-        self.seed = seed
-        self.samples = len(images)
-        self.device = images.device
+        self.material = material
+        self.samples = len(material.images)
+        self.device = material.images.device
 
     def groups(self) -> list[Group]:
         """Give filters and decoders of the stages in training."""
         return [
-            group
-            for place in self.objectives
-            for group in weight_groups(self.stack.stage(place))
+            group for place in self.objectives for group in weight_groups(self.stack.stage(place))
         ]
 
     def terms(self, rows: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute the terms on the images at `rows`."""
-        images = self.images.at(rows)
-        if self.augment is not None:
-            images = self.augment(images, draw)
+        images = self.material.images.at(rows)
+        if self.material.augment is not None:
+            images = self.material.augment(images, draw)
         return self.loss_terms(images, draw)
 
     @abstractmethod
@@ -81,38 +83,27 @@ class PretrainProblem(ABC):
     @torch.no_grad()
     def held_out(self) -> dict[str, float] | None:
         """Average the terms over the held-out images, under the same noise every time."""
-        if self.kept is None or len(self.kept) == 0:
+        kept, seed = self.material.held_out, self.material.seed
+        if kept is None or len(kept) == 0:
             return None
         was_training = self.module.training
         self.module.eval()
         sums: dict[str, float] = {}
-        for number, images in enumerate(self.kept.batches(_MEASURED_AT_ONCE)):
-            draw = generator(self.seed, self.name, "held-out", number, device=self.device)
+        for number, images in enumerate(kept.batches(_MEASURED_AT_ONCE)):
+            draw = generator(seed, self.name, "held-out", number, device=self.device)
             for name, term in self.loss_terms(images, draw).items():
                 sums[name] = sums.get(name, 0.0) + float(term) * len(images)
         self.module.train(was_training)
-        means = {name: total / len(self.kept) for name, total in sums.items()}
+        means = {name: total / len(kept) for name, total in sums.items()}
         return {**means, "loss": sum(means.values())}
 
 
 class GreedyProblem(PretrainProblem):
     """One stage learns on the frozen output of the stages below."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        place: int,
-        objective: Objective,
-        images: Pictures,
-        *,
-        held_out: Pictures | None = None,
-        augment: Augment | None = None,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, stack: Stack, place: int, objective: Objective, material: Material) -> None:
         """Take the stage's place and objective beside what every problem takes."""
-        super().__init__(
-            stack, {place: objective}, images, held_out=held_out, augment=augment, seed=seed
-        )
+        super().__init__(stack, {place: objective}, material)
         self.place = place
         self.stage = stack.stage(place)
         self.module = self.stage
@@ -141,19 +132,15 @@ class JointProblem(PretrainProblem):
         self,
         stack: Stack,
         objectives: Mapping[int, Objective],
-        images: Pictures,
+        material: Material,
         *,
-        through: bool,
-        held_out: Pictures | None = None,
-        augment: Augment | None = None,
-        seed: int = 0,
+        through: bool = False,
     ) -> None:
         """Take `through` beside what every problem takes."""
-        super().__init__(
-            stack, objectives, images, held_out=held_out, augment=augment, seed=seed
-        )
+        super().__init__(stack, objectives, material)
         self.through = through
         self.module = stack
+        stack.train()
 
     def loss_terms(self, images: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute every stage's terms, named `stage.term`."""
@@ -163,17 +150,16 @@ class JointProblem(PretrainProblem):
         last = max(self.objectives)
         for place in range(last + 1):
             stage = self.stack.stage(place)
-            if self.stack.training:
+            if self.stack.training and bool(maps.isfinite().all()):
+                # Maps that are not are the loop's to report, by the term that they spoil.
                 stage.scaler.update(maps.detach())
             if place in self.objectives:
                 x = stage.scaler(learning_input(stage, maps, draw))
-                own = self.objectives[place].terms(
-                    stage, x, target=x.detach(), generator=draw
-                )
+                own = self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
                 terms |= {f"{stage.name}.{name}": term for name, term in own.items()}
             if place < last:
-                maps = stage(maps).output
-                maps = maps if self.through else maps.detach()
+                with torch.set_grad_enabled(self.through and torch.is_grad_enabled()):
+                    maps = stage(maps).output
         return terms
 
 

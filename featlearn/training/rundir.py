@@ -1,11 +1,12 @@
 """The run directory: the one place that knows where a run keeps what."""
 
+import re
 import shutil
 from pathlib import Path
 
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import write_bytes
-
+from featlearn.training.identity import Identity
 
 OWN_FILES = (
     "results.json",
@@ -19,8 +20,11 @@ OWN_FILES = (
     "README.md",
     "recipe.toml",
     "metrics.jsonl",
+    "identity.json",
 )
-"""Everything that commands write into a run or a head; results first, the marks of a run last."""
+"""Everything that commands write into a run or a head; results first, the mark of a run last."""
+
+_HEAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Folder:
@@ -29,6 +33,11 @@ class Folder:
     def __init__(self, path: Path) -> None:
         """Take the path; it need not exist yet."""
         self.path = path
+
+    @property
+    def identity_file(self) -> Path:
+        """What training was begun with; written first, it marks the folder as a run."""
+        return self.path / "identity.json"
 
     @property
     def recipe_file(self) -> Path:
@@ -63,7 +72,13 @@ class Folder:
     @property
     def started(self) -> bool:
         """Whether training was ever begun here; a recipe alone is a user's."""
-        return self.recipe_file.exists() and self.metrics_file.exists()
+        if self.recipe_file.exists() and self.metrics_file.exists():
+            return True
+        try:
+            Identity.load(self.identity_file)
+        except CheckpointError:
+            return False
+        return True
 
     @property
     def finished(self) -> bool:
@@ -79,7 +94,7 @@ class Folder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise CheckpointError(f"{self.path} is a file; name a folder")
-        occupied = self.path.is_dir() and any(self.path.iterdir())
+        occupied = self.path.is_dir() and not self._bare()
         if occupied and not self.started:
             raise CheckpointError(f"{self.path} holds other files; name a new or an empty folder")
         if resume and not occupied:
@@ -91,27 +106,46 @@ class Folder:
                 f"{self.path} holds {state} run; add {hint}--overwrite to replace it"
             )
 
-    def begin(self, recipe: str, *, resume: bool) -> None:
-        """Make the folder ready, after `check`: empty but for the recipe, unless resumed.
+    def begin(self, recipe: str, identity: Identity, *, resume: bool) -> None:
+        """Make the folder ready, after `check`: as good as empty, unless resumed.
+
+        A crash at any moment leaves a folder that a resume or an overwrite takes.
 
         Args:
             recipe: The resolved recipe, as TOML.
+            identity: What training is begun with.
             resume: Whether to keep what is there.
         """
-        if resume:
-            return
-        self.remove()
-        write_bytes(self.recipe_file, recipe.encode())
+        if not resume:
+            self.results_file.unlink(missing_ok=True)
+            identity.save(self.identity_file)
+            self._remove(*OWN_FILES[:-1])
+        self._tidy()
+        if not self.recipe_file.exists():
+            write_bytes(self.recipe_file, recipe.encode())
         self.metrics_file.touch()
 
-    def remove(self) -> None:
-        """Remove what training wrote, and nothing that a user put beside it."""
-        for name in OWN_FILES:
+    def _remove(self, *names: str) -> None:
+        """Remove what commands wrote, and nothing that a user put beside it."""
+        for name in names:
             path = self.path / name
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+    def _bare(self) -> bool:
+        """Tell whether nothing is here but what a killed command left half written."""
+        return {*self.path.iterdir()} == {*self._half_written()}
+
+    def _tidy(self) -> None:
+        """Remove what a killed command left half written."""
+        for leftover in self._half_written():
+            leftover.unlink()
+
+    def _half_written(self) -> list[Path]:
+        """List temporary files that never got their final names."""
+        return [path for name in OWN_FILES for path in self.path.glob(f".{name}.*.tmp*")]
 
 
 class HeadFolder(Folder):
@@ -142,13 +176,25 @@ class RunDirectory(Folder):
         return self.path / "README.md"
 
     def head(self, name: str) -> HeadFolder:
-        """Give the folder of a head, whether it exists or not."""
+        """Give the folder of a head, whether it exists or not.
+
+        Raises:
+            UsageError: If the name cannot be the name of a folder and an option.
+        """
+        if not _HEAD_NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot name a head; use letters, digits, '-' and '_', at most 64"
+            )
         return HeadFolder(self.path / "heads" / name)
 
     def heads(self) -> list[str]:
         """List the heads that are trained, by name."""
         folders = sorted((self.path / "heads").glob("*"))
-        return [folder.name for folder in folders if HeadFolder(folder).finished]
+        return [
+            folder.name
+            for folder in folders
+            if _HEAD_NAME.fullmatch(folder.name) and HeadFolder(folder).finished
+        ]
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -161,8 +207,8 @@ class RunDirectory(Folder):
         run = cls(path)
         if not path.exists():
             raise UsageError(f"{path} does not exist; name a run, made by `featlearn pretrain`")
-        if not run.started:
-            raise CheckpointError(f"{path} is not a run: it has no recipe.toml")
+        if not path.is_dir() or not run.started:
+            raise CheckpointError(f"{path} is not a run: `featlearn pretrain` did not make it")
         if not run.finished:
             raise CheckpointError(
                 f"{path} is not finished; go on with `featlearn pretrain "

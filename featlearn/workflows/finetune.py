@@ -1,20 +1,17 @@
 """`finetune`: train a classifier on top of a pre-trained stack."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import torch
 
 from featlearn.config.load import dump_recipe, load_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.labels import balanced_subset, hold_out
-from featlearn.datasets.source import open_splits
-from featlearn.errors import CheckpointError, DataError, RecipeError
+from featlearn.errors import CheckpointError, RecipeError
 from featlearn.files import sha256, write_json
+from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import (
     Finetuning,
     scaling_sample,
@@ -31,9 +28,9 @@ from featlearn.training.identity import Environment, Identity
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import HeadFolder, RunDirectory
-from featlearn.training.signals import stop_signals
+from featlearn.workflows.labelled import Labelled, draw_labelled
 from featlearn.workflows.pretrain import settings
-from featlearn.workflows.tracking import open_tracker
+from featlearn.workflows.running import Running, threads_option
 
 
 class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,22 +71,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     freeze: int
     from_scratch: bool
     seed: int
-
-
-class Labelled(NamedTuple):
-    """Labelled images of a fine-tuning.
-
-    Attributes:
-        train: To learn from.
-        validation: For early stopping, if there is any.
-        pool: All training images; their labels are not looked at.
-        indices: Places in the training split of the labels that were used.
-    """
-
-    train: ImageSet
-    validation: ImageSet | None
-    pool: ImageSet
-    indices: list[int]
 
 
 def finetune(
@@ -135,82 +116,58 @@ def finetune(
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
-    progress = progress or Silent()
-    begun = time.monotonic()
-    run = RunDirectory.open(path)
-    recipe = _recipe(run, overrides)
-    head_name = name or ("scratch" if from_scratch else "default")
-    folder = run.head(head_name)
-    folder.check(resume=resume, overwrite=overwrite)
-    chosen = pick_device(device)
+    running = Running(
+        device=pick_device(device),
+        progress=progress or Silent(),
+        resume=resume,
+        overwrite=overwrite,
+        save_seconds=save_seconds,
+        track=track,
+    )
     use_threads(threads)
+    run = RunDirectory.open(path)
+    recipe = _recipe(run, overrides, freeze=freeze)
     options = Options(
         labels=labels,
         label_seed=label_seed,
-        freeze=recipe.finetune.freeze if freeze is None else freeze,
+        freeze=recipe.finetune.freeze,
         from_scratch=from_scratch,
         seed=recipe.seed if seed is None else seed,
     )
-    recipe = msgspec.structs.replace(
-        recipe, finetune=msgspec.structs.replace(recipe.finetune, freeze=options.freeze)
-    )
-    identity = _identity(run, recipe, options, chosen)
-    if resume and folder.finished:
-        progress.note(f"{folder.path} is finished; there is nothing left to do")
+    folder = run.head(name or ("scratch" if from_scratch else "default"))
+    identity = Identity(_settings(run, recipe, options), running.environment)
+    if not running.ready(folder, identity):
         return read_head_result(folder)
-    data = _labelled(recipe, options, root)
-    work = _start(run, recipe, options, data, chosen)
-    folder.begin(dump_recipe(recipe), resume=resume)
-    with stop_signals() as stop, open_tracker(folder.events, None, on=track) as tracker:
-        driver = Driver(
-            folder,
-            identity,
-            progress=progress,
-            stop=stop,
-            save_seconds=save_seconds,
-            watcher=tracker,
-            resume_hint="Go on with the same command and --resume",
-        )
+    data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
+    work = _start(run, recipe, options, data, running.device)
+    folder.begin(dump_recipe(recipe), identity, resume=resume)
+    command = _command(path, folder.path.name, options, overrides) + threads_option(threads)
+    with running.driving(folder, identity, stack=None, command=command) as driver:
         _train(work, driver, resume=resume)
-    classes = data.train.classes
-    save_classifier(
-        folder.model_file, work.classifier, recipe, classes, options=msgspec.to_builtins(options)
-    )
-    write_json(
-        folder.labels_file,
-        {
-            "format": FORMAT,
-            "classes": list(classes),
-            "labels": labels if labels is not None else "all",
-            "label_seed": label_seed,
-            "indices": data.indices if labels is not None else None,
-        },
-    )
+    _write_head(folder, work.classifier, recipe, options, data)
     result = FinetuneResult(
         run=str(path),
-        head=head_name,
+        head=folder.path.name,
         labels=labels if labels is not None else "all",
         label_seed=label_seed,
         labelled=len(data.train),
-        validation=0 if data.validation is None else len(data.validation),
+        validation=len(data.validation_indices),
         freeze=options.freeze,
         from_scratch=from_scratch,
         seed=options.seed,
         epochs=work.loop.state.epoch,
-        seconds=round(time.monotonic() - begun, 3),
-        train_error=_error(work, Pictures(data.train, chosen)),
-        classes=list(classes),
+        seconds=round(running.seconds, 3),
+        train_error=_error(work, Pictures(data.train, running.device)),
+        classes=list(data.train.classes),
         environment=identity.environment,
-        files={
-            file.name: sha256(file) for file in (folder.model_file, folder.labels_file)
-        },
+        files={file.name: sha256(file) for file in (folder.model_file, folder.labels_file)},
     )
     write_json(folder.results_file, msgspec.to_builtins(result))
     driver.store.clear()
     return result
 
 
-def _recipe(run: RunDirectory, overrides: Sequence[str]) -> Recipe:
+def _recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
     """Read the run's recipe, with its `[finetune]` changed as asked."""
     own = load_recipe(run.recipe_file)
     recipe = load_recipe(run.recipe_file, overrides=overrides)
@@ -219,43 +176,30 @@ def _recipe(run: RunDirectory, overrides: Sequence[str]) -> Recipe:
             "only finetune.* can be set here; the rest is how the run was trained: "
             f"got {', '.join(overrides)}"
         )
-    return recipe
+    if freeze is None:
+        return recipe
+    spec = msgspec.structs.replace(recipe.finetune, freeze=freeze)
+    return msgspec.structs.replace(recipe, finetune=spec)
 
 
-def _identity(
-    run: RunDirectory, recipe: Recipe, options: Options, device: torch.device
-) -> Identity:
-    """Name everything that decides a head's bytes."""
-    parts: dict[str, Any] = {
+def _settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
+    """Name everything that decides a head's bytes, as nested tables."""
+    return {
         "finetune": msgspec.to_builtins(recipe.finetune),
         "options": msgspec.to_builtins(options),
         "model": sha256(run.model_file),
     }
-    return Identity(parts, Environment.here(device))
 
 
-def _labelled(recipe: Recipe, options: Options, root: Path) -> Labelled:
-    """Draw the labels, and a validation set from among them if patience needs one."""
-    pool = open_splits(recipe.data, root=root, seed=recipe.seed).train
-    if pool.labels is None:
-        raise DataError(
-            f"{recipe.data.source} has no labels; fine-tuning needs a source with classes"
-        )
-    if options.labels is None:
-        indices = torch.arange(len(pool)).numpy()
-    else:
-        indices = balanced_subset(pool.labels, options.labels, seed=options.label_seed)
-    chosen = pool.subset(indices)
-    validation = None
-    if recipe.finetune.patience is not None:
-        seed = derive(options.label_seed, "validation")
-        learned, kept = hold_out(len(chosen), recipe.data.hold_out or 0.1, seed=seed)
-        if len(kept) == 0:
-            raise DataError(
-                f"finetune.patience needs validation images, and {len(chosen)} labels leave none"
-            )
-        chosen, validation = chosen.subset(learned), chosen.subset(kept)
-    return Labelled(chosen, validation, pool, [int(index) for index in indices])
+def _command(run: Path, head: str, options: Options, overrides: Sequence[str]) -> list[str]:
+    """Spell the command that resumes."""
+    command = ["featlearn", "finetune", str(run), "--name", head, "--resume"]
+    if options.labels is not None:
+        command += ["--labels", str(options.labels), "--label-seed", str(options.label_seed)]
+    if options.from_scratch:
+        command.append("--from-scratch")
+    command += ["--freeze", str(options.freeze), "--seed", str(options.seed)]
+    return command + [word for text in overrides for word in ("--set", text)]
 
 
 def _start(
@@ -285,8 +229,27 @@ def _train(work: Finetuning, driver: Driver, *, resume: bool) -> None:
         load_state(driver.folder.checkpoints, work.classifier, checkpoint.model)
         if driver.standing.loop is not None:
             work.loop.restore(checkpoint.training, driver.standing.loop)
-    if driver.standing.phase == 0:
-        driver.run(work.loop, work.classifier)
+    driver.run(work.loop, work.classifier)
+
+
+def _write_head(
+    folder: HeadFolder, classifier: Classifier, recipe: Recipe, options: Options, data: Labelled
+) -> None:
+    """Write the model and which labels it learned from."""
+    classes = data.train.classes
+    save_classifier(
+        folder.model_file, classifier, recipe, classes, options=msgspec.to_builtins(options)
+    )
+    drawn = options.labels is not None
+    labels = {
+        "format": FORMAT,
+        "classes": list(classes),
+        "labels": options.labels if drawn else "all",
+        "label_seed": options.label_seed,
+        "indices": data.indices if drawn else None,
+        "validation": data.validation_indices if drawn else None,
+    }
+    write_json(folder.labels_file, labels)
 
 
 def _error(work: Finetuning, images: Pictures) -> float:

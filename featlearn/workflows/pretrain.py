@@ -1,6 +1,5 @@
 """`pretrain`: learn a stack of stages from images without labels."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,19 @@ from featlearn.datasets.labels import hold_out
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError
 from featlearn.files import sha256, write_json
+from featlearn.geometry import MapShape
 from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import FORMAT, save_stack
 from featlearn.seeds import derive
 from featlearn.training.device import pick_device, use_threads
-from featlearn.training.driver import Driver, PhaseResult
+from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment, Identity
 from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
-from featlearn.training.signals import stop_signals
 from featlearn.workflows.cards import write_run_card
-from featlearn.workflows.tracking import open_tracker
+from featlearn.workflows.running import Running, threads_option
 
 
 class TrainedOn(msgspec.Struct, frozen=True):
@@ -54,7 +53,7 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     parameters: int
     phases: list[PhaseResult]
-    input_shape: tuple[int, int, int]
+    input_shape: MapShape
     data: TrainedOn
     environment: Environment
     files: dict[str, str]
@@ -96,45 +95,42 @@ def pretrain(
         FeatlearnError: If the recipe, the data or the folder stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
-    progress = progress or Silent()
-    begun = time.monotonic()
-    run = RunDirectory(out)
-    run.check(resume=resume, overwrite=overwrite)
-    chosen = pick_device(device)
+    running = Running(
+        device=pick_device(device),
+        progress=progress or Silent(),
+        resume=resume,
+        overwrite=overwrite,
+        save_seconds=save_seconds,
+        track=track,
+    )
     use_threads(threads)
-    identity = Identity(settings(recipe), Environment.here(chosen))
-    if resume and run.finished:
-        progress.note(f"{out} is finished; there is nothing left to do")
+    run = RunDirectory(out)
+    identity = Identity(_settings_with(recipe, objectives or {}), running.environment)
+    if not running.ready(run, identity):
         return read_result(run)
-    images, kept = split_training(recipe, open_splits(recipe.data, root=root, seed=recipe.seed).train)
+    images = open_splits(recipe.data, root=root, seed=recipe.seed).train
+    learned, kept = split_training(recipe, images)
     training = Pretraining(
         recipe,
-        Pictures(images, chosen),
-        held_out=Pictures(kept, chosen) if len(kept) else None,
+        Pictures(learned, running.device),
+        held_out=Pictures(kept, running.device) if len(kept) else None,
         objectives=objectives,
     )
-    run.begin(dump_recipe(recipe), resume=resume)
-    with stop_signals() as stop, open_tracker(run.events, training.stack, on=track) as tracker:
-        driver = Driver(
-            run,
-            identity,
-            progress=progress,
-            stop=stop,
-            save_seconds=save_seconds,
-            watcher=tracker,
-            resume_hint=f"Go on with: featlearn pretrain {run.recipe_file} --out {out} --resume",
-        )
+    run.begin(dump_recipe(recipe), identity, resume=resume)
+    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(out), "--resume"]
+    command += threads_option(threads)
+    with running.driving(run, identity, stack=training.stack, command=command) as driver:
         training.run(driver, driver.resume() if resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     phases = driver.standing.results
     result = PretrainResult(
         run=str(out),
         title=recipe.title,
-        seconds=round(max(time.monotonic() - begun, sum(p.seconds for p in phases)), 3),
+        seconds=round(max(running.seconds, sum(phase.seconds for phase in phases)), 3),
         parameters=parameter_count(training.stack),
         phases=phases,
-        input_shape=tuple(training.stack.input_shape),
-        data=TrainedOn(recipe.data.source, len(images), len(kept)),
+        input_shape=training.stack.input_shape,
+        data=TrainedOn(recipe.data.source, len(learned), len(kept)),
         environment=identity.environment,
         files={run.model_file.name: sha256(run.model_file)},
     )
@@ -149,6 +145,12 @@ def settings(recipe: Recipe) -> dict[str, Any]:
     parts = msgspec.to_builtins(recipe)
     said = ("title", "shows", "expect", "minutes", "finetune")
     return {key: value for key, value in parts.items() if key not in said}
+
+
+def _settings_with(recipe: Recipe, objectives: Mapping[str, Objective]) -> dict[str, Any]:
+    """Name the caller's own objectives among the settings, as far as they have names."""
+    own = {stage: type(objective).__qualname__ for stage, objective in objectives.items()}
+    return {**settings(recipe), **({"objectives": own} if own else {})}
 
 
 def split_training(recipe: Recipe, images: ImageSet) -> tuple[ImageSet, ImageSet]:

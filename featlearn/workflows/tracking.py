@@ -1,6 +1,6 @@
 """TensorBoard's files, for those who have the extra `track`."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Tracker:
 
 
 @contextmanager
-def open_tracker(folder: Path, stack: Stack | None, *, on: bool) -> Iterator[Tracker | None]:
+def open_tracker(folder: Path, stack: Stack | None, *, on: bool) -> Generator[Tracker | None]:
     """Give a tracker if it was asked for, and close its files at the end."""
     if not on:
         yield None

@@ -1,0 +1,76 @@
+"""Which labelled images a head learns from, and which it is only checked on."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from featlearn.config.recipe import Recipe
+from featlearn.config.training import FinetuneSpec, PlateauSpec
+from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.labels import balanced_subset, hold_out
+from featlearn.datasets.source import open_splits
+from featlearn.errors import DataError
+from featlearn.seeds import derive
+
+
+class Labelled(NamedTuple):
+    """Labelled images of a fine-tuning.
+
+    Attributes:
+        train: To learn from.
+        validation: For early stopping or a plateau, if either needs it.
+        pool: All training images; their labels are not looked at.
+        indices: Places in the training split of all labels that are used.
+        validation_indices: Those of them that are only measured.
+    """
+
+    train: ImageSet
+    validation: ImageSet | None
+    pool: ImageSet
+    indices: list[int]
+    validation_indices: list[int]
+
+
+def draw_labelled(recipe: Recipe, *, labels: int | None, label_seed: int, root: Path) -> Labelled:
+    """Draw the labels, and a validation set from among them if training needs one.
+
+    Args:
+        recipe: What to train, and on which data.
+        labels: How many labels to use, class-balanced; all if absent.
+        label_seed: Seed of the draw, apart from every other seed.
+        root: Where data sets are.
+
+    Raises:
+        DataError: If there are no labels, or too few for what was asked.
+    """
+    pool = open_splits(recipe.data, root=root, seed=recipe.seed).train
+    if pool.labels is None:
+        raise DataError(
+            f"{recipe.data.source} has no labels; fine-tuning needs a source with classes"
+        )
+    used = np.arange(len(pool))
+    if labels is not None:
+        used = balanced_subset(pool.labels, labels, seed=label_seed, classes=pool.classes)
+    learned, kept = used, used[:0]
+    if _measures(recipe.finetune):
+        fraction = recipe.data.hold_out or 0.1
+        on, off = hold_out(len(used), fraction, seed=derive(label_seed, "validation"))
+        learned, kept = used[on], used[off]
+        if len(kept) == 0:
+            raise DataError(
+                "finetune.patience and a plateau need labelled images to measure on, and "
+                f"{len(used)} labels leave none"
+            )
+    return Labelled(
+        train=pool.subset(learned),
+        validation=pool.subset(kept) if len(kept) else None,
+        pool=pool,
+        indices=used.tolist(),
+        validation_indices=kept.tolist(),
+    )
+
+
+def _measures(spec: FinetuneSpec) -> bool:
+    """Tell whether training depends on images that it does not learn from."""
+    return spec.patience is not None or isinstance(spec.rate, PlateauSpec)

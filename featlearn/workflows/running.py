@@ -1,0 +1,98 @@
+"""What pre-training and fine-tuning share: a folder that is ready, and a driver for it."""
+
+import shlex
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+import torch
+
+from featlearn.networks.stack import Stack
+from featlearn.training.driver import Driver
+from featlearn.training.identity import Environment, Identity
+from featlearn.training.progress import Progress
+from featlearn.training.rundir import Folder
+from featlearn.training.signals import stop_signals
+from featlearn.workflows.tracking import open_tracker
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """How a training is carried out, whatever it trains.
+
+    Attributes:
+        device: Where it computes.
+        progress: Told of every step.
+        resume: Whether to go on from the newest checkpoint that verifies.
+        overwrite: Whether to replace what is there.
+        save_seconds: Time between checkpoints, in seconds.
+        track: Whether to write TensorBoard's files.
+        begun: When it began, by the monotonic clock.
+    """
+
+    device: torch.device
+    progress: Progress
+    resume: bool
+    overwrite: bool
+    save_seconds: float
+    track: bool
+    begun: float = msgspec.field(default_factory=time.monotonic)
+
+    @property
+    def environment(self) -> Environment:
+        """Describe this process; the number of threads must be set already."""
+        return Environment.here(self.device.type)
+
+    @property
+    def seconds(self) -> float:
+        """Time since it began."""
+        return time.monotonic() - self.begun
+
+    def ready(self, folder: Folder, identity: Identity) -> bool:
+        """Find out whether there is anything to train in a folder.
+
+        Returns:
+            False if a resumed training has ended already.
+
+        Raises:
+            CheckpointError: If training there would lose something, or go on with other
+                settings, threads or device than it was begun with.
+        """
+        folder.check(resume=self.resume, overwrite=self.overwrite)
+        if not self.resume:
+            return True
+        begun = Identity.load(folder.identity_file)
+        begun.check_settings(identity, folder.path)
+        if folder.finished:
+            self.progress.note(f"{folder.path} is finished; there is nothing left to do")
+            return False
+        begun.check(identity, folder.path)
+        return True
+
+    @contextmanager
+    def driving(
+        self, folder: Folder, identity: Identity, *, stack: Stack | None, command: Sequence[str]
+    ) -> Generator[Driver]:
+        """Open a driver that signals can stop.
+
+        Args:
+            folder: What is trained.
+            identity: What a later resume must match.
+            stack: Whose filters TensorBoard shows, if any.
+            command: Words of the command that resumes.
+        """
+        with stop_signals() as stop, open_tracker(folder.events, stack, on=self.track) as tracker:
+            yield Driver(
+                folder,
+                identity,
+                progress=self.progress,
+                stop=stop,
+                save_seconds=self.save_seconds,
+                watcher=tracker,
+                resume_hint=f"Go on with: {shlex.join(command)}",
+            )
+
+
+def threads_option(threads: int | None) -> list[str]:
+    """Repeat `--threads` in the command that resumes, where it was given."""
+    return [] if threads is None else ["--threads", str(threads)]
