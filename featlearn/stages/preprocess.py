@@ -182,8 +182,8 @@ class Whiten(Preprocess, ABC):
         principal = principal_axes(images.flatten(1))
         whitening = self._whitening(principal)
         self.mean = principal.mean.to(self.mean)
-        self.matrix = whitening.matrix.to(self.matrix)
-        self.inverse = whitening.inverse.to(self.inverse)
+        self.matrix = whitening.matrix.to(self.matrix).contiguous()
+        self.inverse = whitening.inverse.to(self.inverse).contiguous()
 
     def forward(self, x: Tensor) -> Tensor:
         """Prepare images, `(batch, channels, height, width)`."""

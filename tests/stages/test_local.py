@@ -146,10 +146,9 @@ def test_it_can_be_exported_for_any_batch(strict: bool) -> None:
 
 
 @COMPILING
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
-def test_it_can_be_compiled(backend: str) -> None:
+def test_it_can_be_compiled() -> None:
     model = AutoEncoder()
-    compiled = torch.compile(model, backend=backend, fullgraph=True)
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
     x = torch.randn(4, 2, 6, 5, requires_grad=True)
     y = compiled(x)
     torch.testing.assert_close(y, model(x))

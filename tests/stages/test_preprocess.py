@@ -102,6 +102,11 @@ def test_it_is_stored_with_the_model(spec: PreprocessSpec, images: torch.Tensor)
     loaded.load_state_dict(step.state_dict())
     assert torch.equal(loaded(images), step(images))
     assert loaded.output_shape == step.output_shape
+    assert all(buffer.is_contiguous() for buffer in step.buffers())
+    loaded.fit(2 * images)
+    loaded.load_state_dict(step.state_dict())  # over what was fitted before
+    assert torch.equal(loaded(images), step(images))
+    assert "2 maps of 3x4" in repr(loaded)
 
 
 def test_it_can_be_fitted_again(images: torch.Tensor) -> None:
