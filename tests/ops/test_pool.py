@@ -14,7 +14,7 @@ Pooling = Callable[..., Tensor]
 POOLINGS = [l2_pool, max_pool, avg_pool]
 GEOMETRIES = [(1, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 2)]
 OF_A_WINDOW: dict[Pooling, Callable[[Tensor], Tensor]] = {
-    l2_pool: lambda window: torch.linalg.vector_norm(window, dim=(-2, -1)),
+    l2_pool: lambda window: (window.square().sum(dim=(-2, -1)) + 1e-8).sqrt(),
     max_pool: lambda window: window.amax(dim=(-2, -1)),
     avg_pool: lambda window: window.mean(dim=(-2, -1)),
 }
@@ -64,6 +64,16 @@ def test_finite_at_zero(pool: Pooling) -> None:
     torch.testing.assert_close(y, torch.full_like(y, 1e-4 if pool is l2_pool else 0.0))
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("size", "stride"), GEOMETRIES)
+def test_l2_without_eps_is_the_norm_of_each_window(size: int, stride: int) -> None:
+    x = torch.randn(2, 3, 7, 8)
+    windows = x.unfold(2, size, stride).unfold(3, size, stride)
+    torch.testing.assert_close(
+        l2_pool(x, size=size, stride=stride, eps=0.0),
+        torch.linalg.vector_norm(windows, dim=(-2, -1)),
+    )
 
 
 def test_l2_has_no_gradient_at_zero() -> None:
