@@ -1,6 +1,7 @@
 """Locally connected layers as ordinary modules."""
 
 from abc import ABC, abstractmethod
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,10 @@ class _Local(nn.Module, ABC):
             raise ShapeError(
                 f"{type(self).__name__} needs at least one channel in and out; "
                 f"got {in_channels} and {out_channels}"
+            )
+        if padding not in get_args(Padding):
+            raise ShapeError(
+                f'{type(self).__name__} takes padding "valid" or "same"; got {padding!r}'
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
@@ -105,8 +110,8 @@ class LocallyConnected2d(_Local):
         output_size: Rows and columns of positions.
 
     Raises:
-        ShapeError: If the kernel does not fit into the input, or `forward` is given
-            an input of another shape.
+        ShapeError: If the kernel does not fit into the input, `padding` is neither, or
+            `forward` is given an input of another shape.
 
     Example:
         >>> layer = LocallyConnected2d(1, 16, input_size=28, kernel_size=7)
@@ -158,8 +163,8 @@ class LocallyConnectedTranspose2d(_Local):
         output_size: Rows and columns of the layer's positions.
 
     Raises:
-        ShapeError: If the kernel does not fit into the input, or `forward` is given
-            an input of another shape.
+        ShapeError: If the kernel does not fit into the input, `padding` is neither, or
+            `forward` is given an input of another shape.
 
     Example:
         >>> transpose = LocallyConnectedTranspose2d(1, 16, input_size=28, kernel_size=7)

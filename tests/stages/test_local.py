@@ -172,5 +172,7 @@ def test_misuse_is_named(kind: type[LocallyConnected2d]) -> None:
         ShapeError, match=f"{kind.__name__} needs at least one channel.*got 0 and 1"
     ):
         kind(0, 1, 5, 3)
+    with pytest.raises(ShapeError, match='takes padding "valid" or "same"; got 1'):
+        kind(1, 1, 5, 3, 1, 1)  # pyright: ignore[reportArgumentType]  # as Conv2d would
     with pytest.raises(ShapeError, match=r"got \(1, 9, 9, 9\)"):
         kind(1, 1, 5, 3)(torch.zeros(1, 9, 9, 9))
