@@ -2,9 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from featlearn.config.recipe import Recipe
 
 # Small shapes are fastest, and sums the same on every machine, on one thread. Said before
 # torch is loaded, and so also to the commands that tests start.
@@ -36,6 +41,47 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder the current one, as it is for a user who starts."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def tiny() -> "Callable[..., Recipe]":
+    """Make small recipes: two stages on a hundred of scikit-learn's digits.
+
+    Tables that are given change the keys of the first recipe's, lists replace its lists.
+    """
+    import msgspec
+
+    from featlearn.config.recipe import Recipe
+
+    def make(**changes: Any) -> Recipe:
+        noise = {"kind": "mask", "rate": 0.3}
+        objective = {"kind": "denoising", "corruption": noise}
+        base: dict[str, Any] = {
+            "title": "Tiny",
+            "data": {"source": "digits", "limit": 100, "hold_out": 0.1},
+            "stages": [
+                {
+                    "name": "edges",
+                    "filter": {"kind": "conv", "size": 3, "maps": 4},
+                    "pool": {"kind": "l2", "size": 2, "stride": 2},
+                    "objective": objective,
+                },
+                {
+                    "name": "parts",
+                    "filter": {"kind": "dense", "maps": 6},
+                    "activation": "sigmoid",
+                    "objective": objective,
+                },
+            ],
+            "pretrain": {"epochs": 2, "batch": 32, "optimizer": {"kind": "adamw", "lr": 0.01}},
+            "finetune": {"epochs": 2, "batch": 32, "optimizer": {"kind": "adamw", "lr": 0.01}},
+        }
+        for key, value in changes.items():
+            both = isinstance(value, dict) and isinstance(base.get(key), dict)
+            base[key] = {**base[key], **value} if both else value
+        return msgspec.convert(base, Recipe)
+
+    return make
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from featlearn.config.base import Count
 from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError
@@ -132,8 +133,9 @@ def read_header(path: Path, metadata: Mapping[str, Any]) -> tuple[Recipe, MapSha
     """Read the recipe and the image shape out of a model's metadata."""
     try:
         recipe = msgspec.convert(metadata["recipe"], Recipe)
-        return recipe, MapShape(*metadata["input_shape"])
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        shape = msgspec.convert(metadata["input_shape"], tuple[Count, Count, Count])
+        return recipe, MapShape(*shape)
+    except (KeyError, msgspec.ValidationError) as error:
         raise CheckpointError(f"{path} holds no usable recipe ({error})") from None
 
 
