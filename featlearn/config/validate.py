@@ -42,10 +42,9 @@ def validate(raw: Mapping[str, object]) -> Recipe | Problem:
 
 def label(raw: Mapping[str, object], keys: Keys) -> str:
     """Name a place as people do: `stage 'strokes': pool.size`."""
-    if len(keys) >= 2 and keys[0] == "stages":
+    if len(keys) >= 2 and keys[0] == "stages" and isinstance(keys[1], int):
         name = schema.at(schema.at(raw.get("stages"), keys[1]), "name")
-        number = int(keys[1]) + 1
-        stage = f"stage {name!r}" if isinstance(name, str) and name else f"stage {number}"
+        stage = f"stage {name!r}" if isinstance(name, str) and name else f"stage {keys[1] + 1}"
         return f"{stage}: {dotted(keys[2:])}" if keys[2:] else stage
     return dotted(keys)
 

@@ -43,7 +43,7 @@ def find_root(option: Path | None = None) -> Path:
     return _user_cache() / "featlearn" / "data"
 
 
-def open_splits(spec: DataSpec, *, root: Path, seed: int) -> Splits:
+def open_splits(spec: DataSpec, *, root: Path | None, seed: int) -> Splits:
     """Read the images that a recipe learns from, and those it is judged by.
 
     A source without a test split loses the fraction `spec.test` to one, drawn
@@ -53,7 +53,7 @@ def open_splits(spec: DataSpec, *, root: Path, seed: int) -> Splits:
 
     Args:
         spec: Source and size policy.
-        root: The data root, for known sets.
+        root: The data root, for known sets; see `find_root` where absent.
         seed: The seed of the run.
 
     Raises:
@@ -76,7 +76,7 @@ def open_splits(spec: DataSpec, *, root: Path, seed: int) -> Splits:
     return Splits(images, judged)
 
 
-def open_images(source: str, spec: DataSpec, *, root: Path, split: Split = "all") -> ImageSet:
+def open_images(source: str, spec: DataSpec, *, root: Path | None, split: Split = "all") -> ImageSet:
     """Read one set of images, in the order of the source, for a trained model.
 
     The size policy is that of `spec`, but every image is read, and one image is
@@ -86,7 +86,7 @@ def open_images(source: str, spec: DataSpec, *, root: Path, split: Split = "all"
         source: A known set, a folder or zip of images, an image, or an IDX, NPY
             or NPZ file; `:train` or `:test` after it takes that split.
         spec: The recipe's data, for `size`, `fit` and `colour`.
-        root: The data root, for known sets.
+        root: The data root, for known sets; see `find_root` where absent.
         split: Which images of a source that has splits, unless `source` says so:
             `all` is the training images, then the test images.
 
@@ -142,7 +142,7 @@ def _joined(first: ImageSet, second: ImageSet, *, name: str) -> ImageSet:
     )
 
 
-def _open_raw(source: str, *, root: Path) -> RawSplits:
+def _open_raw(source: str, *, root: Path | None) -> RawSplits:
     """Open a source, or the split of it that `:train` or `:test` names."""
     base, colon, split = source.rpartition(":")
     if not colon or split not in {"train", "test"} or Path(source).exists():
@@ -153,10 +153,10 @@ def _open_raw(source: str, *, root: Path) -> RawSplits:
     return RawSplits(splits.train if split == "train" else splits.test, divisible=False)
 
 
-def _open_whole(source: str, *, root: Path) -> RawSplits:
+def _open_whole(source: str, *, root: Path | None) -> RawSplits:
     """Open a known set or a path."""
     if source in KNOWN:
-        return open_known(source, root=root)
+        return open_known(source, root=find_root(root))
     path = Path(source).expanduser()
     if not path.exists():
         raise UsageError(f"there is no data set and no path {source!r}; {suggest(source)}")

@@ -24,9 +24,7 @@ def central_units(stage: Stage) -> list[Unit]:
 
 
 @torch.no_grad()
-def project_units(
-    stack: Stack, index: int, units: Sequence[Unit], *, batch: int = 64
-) -> Tensor:
+def project_units(stack: Stack, index: int, units: Sequence[Unit], *, batch: int = 64) -> Tensor:
     """Take units of a stage down to the image.
 
     A code with a single 1 goes down by the decoder of its stage, and by those of

@@ -60,7 +60,11 @@ def evaluation_view(record: EvaluationRecord) -> EvaluationView:
     """Arrange figures on images that training never saw."""
     wide = len(record.classes) > _TABLE
     facts = [
-        Fact("error", percent(record.error, of=record.images), f"95\u00a0% interval {_interval(record)}"),
+        Fact(
+            "error",
+            percent(record.error, of=record.images),
+            f"95\u00a0% interval {_interval(record)}",
+        ),
         Fact("accuracy", percent(record.accuracy, of=record.images)),
         Fact("images", count(record.images), f"{record.split} split of {record.source}"),
     ]

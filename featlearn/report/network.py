@@ -23,9 +23,7 @@ def planes_of(recipe: Recipe, layers: Plan) -> list[Plane]:
     steps = ", ".join(preprocess_words(spec) for spec in recipe.preprocess)
     tallest = max([height, width, *(max(layer.output[1:]) for layer in layers.layers)])
     planes = [_plane("image", steps, (maps, height, width), tallest)]
-    planes += [
-        _plane(layer.name, _kind(layer), layer.output, tallest) for layer in layers.layers
-    ]
+    planes += [_plane(layer.name, _kind(layer), layer.output, tallest) for layer in layers.layers]
     return planes
 
 

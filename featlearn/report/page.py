@@ -53,15 +53,14 @@ def build_report(
     if not runs:
         raise UsageError("name at least one run to report on")
     root = find_root(root)
+    worth = None if comparison is None else comparison_view(read_comparison(comparison))
     opened = [RunDirectory.open(path) for path in runs]
-    views = [
-        run_view(f"run{number}", run, root=root) for number, run in enumerate(opened, start=1)
-    ]
+    views = [run_view(f"run{number}", run, root=root) for number, run in enumerate(opened, start=1)]
     page = PageView(
         title=_title(views, compared=comparison is not None),
         version=__version__,
         runs=views,
-        comparison=None if comparison is None else comparison_view(read_comparison(comparison)),
+        comparison=worth,
         data=[_figures(run) for run in opened],
     )
     path = out / "index.html"

@@ -18,7 +18,7 @@ from featlearn.visualize.projections import first_filters
 from featlearn.visualize.style import svg_text
 
 
-def run_view(key: str, run: RunDirectory, *, root: Path) -> RunView:
+def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
     """Gather everything about a run.
 
     Args:
@@ -61,7 +61,7 @@ def run_view(key: str, run: RunDirectory, *, root: Path) -> RunView:
     )
 
 
-def _sample(loaded: LoadedStack, root: Path) -> tuple[Sample | None, str]:
+def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]:
     """Take images to look at the network with, or say why there are none."""
     try:
         sample = sample_images(loaded.recipe, loaded.stack.input_shape, root=root)

@@ -20,7 +20,9 @@ class Sample(NamedTuple):
     words: str
 
 
-def sample_images(recipe: Recipe, shape: MapShape, *, root: Path, most: int = 256) -> Sample | None:
+def sample_images(
+    recipe: Recipe, shape: MapShape, *, root: Path | None, most: int = 256
+) -> Sample | None:
     """Take images that the network was not fitted to, as far as there are any.
 
     Held-out training images come first; where the recipe holds none out, images that
@@ -41,9 +43,7 @@ def sample_images(recipe: Recipe, shape: MapShape, *, root: Path, most: int = 25
     train = open_splits(recipe.data, root=root, seed=recipe.seed).train
     if train.shape != shape:
         return None
-    learned, kept = hold_out(
-        len(train), recipe.data.hold_out, seed=derive(recipe.seed, "hold-out")
-    )
+    learned, kept = hold_out(len(train), recipe.data.hold_out, seed=derive(recipe.seed, "hold-out"))
     places, words = (kept, "held-out") if len(kept) else (learned, "training")
     places = places[:most]
     return Sample(as_images(train.images[places]), f"{len(places)} {words} images")

@@ -74,7 +74,9 @@ def duration(seconds: float) -> str:
 
 def shape(maps: int, height: int, width: int) -> str:
     """Write the shape of maps: `16 × 11 × 11`, or `500` where there is no plane."""
-    return count(maps) if height == width == 1 else f"{maps}\u00a0×\u00a0{height}\u00a0×\u00a0{width}"
+    return (
+        count(maps) if height == width == 1 else f"{maps}\u00a0×\u00a0{height}\u00a0×\u00a0{width}"
+    )
 
 
 def filter_words(spec: FilterSpec) -> str:
@@ -87,7 +89,9 @@ def filter_words(spec: FilterSpec) -> str:
         case ConvSpec():
             return f"{spec.maps} shared filters, {_window(spec.size, spec.stride, spec.padding)}"
         case LocalSpec():
-            return f"{spec.maps} untied local filters, {_window(spec.size, spec.stride, spec.padding)}"
+            return (
+                f"{spec.maps} untied local filters, {_window(spec.size, spec.stride, spec.padding)}"
+            )
         case _:
             assert_never(spec)
 

@@ -30,9 +30,9 @@ _HEAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 class Folder:
     """A folder with a trained model in it: a run, or a head of one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         """Take the path; it need not exist yet."""
-        self.path = path
+        self.path = Path(path)
 
     @property
     def identity_file(self) -> Path:
@@ -197,7 +197,7 @@ class RunDirectory(Folder):
         ]
 
     @classmethod
-    def open(cls, path: Path) -> "RunDirectory":
+    def open(cls, path: Path | str) -> "RunDirectory":
         """Open a finished run.
 
         Raises:
@@ -205,6 +205,7 @@ class RunDirectory(Folder):
             CheckpointError: If it is no run, or an unfinished one.
         """
         run = cls(path)
+        path = run.path
         if not path.exists():
             raise UsageError(f"{path} does not exist; name a run, made by `featlearn pretrain`")
         if not path.is_dir() or not run.started:

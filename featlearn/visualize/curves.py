@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from featlearn.errors import DataError
 from featlearn.visualize.style import INK, MUTED, SERIES, new_figure, styled
@@ -109,13 +109,12 @@ def _draw(axes: Axes, phase: PhaseCurves) -> None:
         axes.plot(series.steps, series.values, color=colour, label=_words(name), alpha=0.9)
     held_out = phase.held_out.get("loss")
     if held_out is not None:
-        axes.plot(
-            *held_out, color=INK, marker="o", markersize=3.2, linewidth=1.1, label="held out"
-        )
+        axes.plot(*held_out, color=INK, marker="o", markersize=3.2, linewidth=1.1, label="held out")
     plural = "" if phase.epochs == 1 else "s"
     axes.set_title(phase.name)
-    axes.set_title(f"{phase.epochs} epoch{plural}", loc="right", color=MUTED, fontsize=8.5,
-                   fontweight="normal")
+    axes.set_title(
+        f"{phase.epochs} epoch{plural}", loc="right", color=MUTED, fontsize=8.5, fontweight="normal"
+    )
     axes.set_xlabel("step")
     axes.set_ylabel("loss per image")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -129,6 +128,9 @@ def _scale(axes: Axes, drawn: Sequence[Series]) -> None:
     values = [v for series in drawn for v in series.values if math.isfinite(v)]
     if values and min(values) > 0 and max(values) / min(values) > 30:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
     elif values:
         low, high = np.min(values), np.max(values)
         axes.set_ylim(min(0.0, float(low)), float(high) * 1.05 if high > 0 else None)

@@ -51,8 +51,15 @@ def _accuracies(
     """Draw one method: its draws as dots, a little to one side, and its means."""
     for count, values in zip(counts, draws, strict=True):
         x = np.full(len(values), count * side)
-        axes.plot(x, 100 * np.asarray(values), "o", color=colour, alpha=0.28, markersize=3.4,
-                  markeredgewidth=0)
+        axes.plot(
+            x,
+            100 * np.asarray(values),
+            "o",
+            color=colour,
+            alpha=0.28,
+            markersize=3.4,
+            markeredgewidth=0,
+        )
     means = [100 * float(np.mean(values)) for values in draws]
     axes.plot(np.asarray(counts) * side, means, "-o", color=colour, markersize=5.5, label=name)
 
@@ -66,8 +73,14 @@ def _differences(axes: Axes, counts: Sequence[int], a: Draws, b: Draws) -> None:
         tops.append(high)
         axes.plot([count, count], [low, high], color=INK, linewidth=2.0)
         axes.plot([count], [mean], "o", color=INK, markersize=5)
-        axes.annotate(f"{mean:+.1f}", (count, mean), (7, 0), textcoords="offset points",
-                      va="center", fontsize=8.5)
+        axes.annotate(
+            f"{mean:+.1f}",
+            (count, mean),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+        )
     axes.set_ylabel("difference,\npoints")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axes.margins(x=0.12, y=0.18)

@@ -88,7 +88,9 @@ def _bank(stage: Stage, bank: Floats, what: str, *, colour: bool) -> Picture:
     title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
     if 1 < channels <= _STRIP_CHANNELS and not colour:
         tiles = strips(bank[: _STRIP_TILES // channels])
-        note = f"Each strip is a filter, with a tile for each of its {channels} input maps. {_SCALE}"
+        note = (
+            f"Each strip is a filter, with a tile for each of its {channels} input maps. {_SCALE}"
+        )
         gap = max(2, height // 3)
     else:
         tiles, note = tiles_of(bank[:LIMIT], colour=colour)
@@ -106,7 +108,9 @@ def _matrix(stage: Stage, matrix: Floats) -> Picture:
     if shown.shape != matrix.shape:
         title += f"; the first {shown.shape[0]} by {shown.shape[1]}"
     pixels = signed_tiles(shown[np.newaxis, np.newaxis])[0]
-    note = "Mid-grey is zero, on one scale for all. These units see no plane; their projection does."
+    note = (
+        "Mid-grey is zero, on one scale for all. These units see no plane; their projection does."
+    )
     return Picture(f"{stage.name}-filters", title, note, pixels)
 
 

@@ -39,7 +39,9 @@ def projection_picture(stack: Stack, index: int) -> Picture:
         title = f"{stage.name}: what the central unit of each of {maps} maps adds to the image, {height}×{width}"
     if len(units) < maps:
         note = f"The first {len(units)} of {maps}. {note}"
-    return Picture(f"{stage.name}-projections", title, f"Taken down by the decoders. {note}", pixels)
+    return Picture(
+        f"{stage.name}-projections", title, f"Taken down by the decoders. {note}", pixels
+    )
 
 
 def first_filters(stack: Stack, *, count: int = 18) -> Picture:

@@ -73,7 +73,9 @@ def _first(
     words = ", ".join(word for word, _ in rows)
     pixels = mosaic(np.concatenate([tiles for _, tiles in rows]), columns=shown)
     note = f"From the top: {words}; of one image, the same scale throughout."
-    return Picture(f"{name}-reconstructions", f"{name}: {what} and what the code keeps", note, pixels)
+    return Picture(
+        f"{name}-reconstructions", f"{name}: {what} and what the code keeps", note, pixels
+    )
 
 
 def _higher(name: str, given: Tensor, rebuilt: Tensor) -> Picture:

@@ -44,11 +44,11 @@ class EncodeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(
-    path: Path,
+    path: Path | str,
     source: str,
     *,
-    root: Path,
-    out: Path,
+    root: Path | None = None,
+    out: Path | str,
     stage: str | None = None,
     what: What = "output",
     head: str | None = None,
@@ -60,7 +60,7 @@ def encode(
     Args:
         path: The run.
         source: Images, as any source.
-        root: Where data sets are.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         out: The `.npy` file to write; `NAME.csv` is written beside it.
         stage: Name of the stage; the last one if absent.
         what: The stage's `code`, its `pooled` maps or its `output`.
@@ -71,6 +71,7 @@ def encode(
     Raises:
         FeatlearnError: If the run, the stage or the images stand in the way.
     """
+    out = Path(out)
     if out.suffix != ".npy":
         raise UsageError(f"--out must end in .npy; got {out}")
     run = RunDirectory.open(path)

@@ -44,9 +44,9 @@ class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evaluate(
-    path: Path,
+    path: Path | str,
     *,
-    root: Path,
+    root: Path | None = None,
     source: str | None = None,
     head: str | None = None,
     device: str = "auto",
@@ -56,8 +56,9 @@ def evaluate(
 
     Args:
         path: The run.
-        root: Where data sets are.
-        source: Labelled images instead of the test split of the run's data.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        source: Labelled images instead of the test split of the run's data; of a
+            source that has splits, the test split.
         head: Name of the head; may be left out where there is only one.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
@@ -73,7 +74,9 @@ def evaluate(
     if source is None:
         images = open_test(trained.recipe, root=root, shape=shape, device=chosen)
     else:
-        images = open_pictures(trained.recipe, source, root=root, shape=shape, device=chosen)
+        images = open_pictures(
+            trained.recipe, source, root=root, shape=shape, device=chosen, split="test"
+        )
     labels = match_classes(images.set, trained.classes)
     predictions = logits_of(trained.classifier, images).argmax(1).cpu().numpy()
     report = classification_report(labels, predictions, trained.classes)

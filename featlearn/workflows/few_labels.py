@@ -94,7 +94,7 @@ class FewLabels(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison:
     """Fine-tunes a run's stack and its untrained twin on the same draws of labels."""
 
-    def __init__(self, path: Path, *, root: Path, device: str = "auto") -> None:
+    def __init__(self, path: Path, *, root: Path | None, device: str = "auto") -> None:
         """Open the run and its data.
 
         Raises:

@@ -74,9 +74,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finetune(
-    path: Path,
+    path: Path | str,
     *,
-    root: Path,
+    root: Path | None = None,
     name: str | None = None,
     labels: int | None = None,
     label_seed: int = 0,
@@ -96,7 +96,7 @@ def finetune(
 
     Args:
         path: The run; its own files are not changed.
-        root: Where data sets are.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         name: Name of the head; `default`, or `scratch` for a control.
         labels: How many labels to use, class-balanced; all if absent.
         label_seed: Seed of the draw of labels.
@@ -141,7 +141,7 @@ def finetune(
     data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
     work = _start(run, recipe, options, data, running.device)
     folder.begin(dump_recipe(recipe), identity, resume=resume)
-    command = _command(path, folder.path.name, options, overrides) + threads_option(threads)
+    command = _command(run.path, folder.path.name, options, overrides) + threads_option(threads)
     with running.driving(folder, identity, stack=None, command=command) as driver:
         _train(work, driver, resume=resume)
     _write_head(folder, work.classifier, recipe, options, data)

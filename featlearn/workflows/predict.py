@@ -39,11 +39,11 @@ class PredictResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def predict(
-    path: Path,
+    path: Path | str,
     source: str,
     *,
-    root: Path,
-    out: Path | None = None,
+    root: Path | None = None,
+    out: Path | str | None = None,
     head: str | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -53,7 +53,7 @@ def predict(
     Args:
         path: The run.
         source: Images, as any source.
-        root: Where data sets are.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         out: The CSV file to write; without one the table is in the result.
         head: Name of the head; may be left out where there is only one.
         device: `auto`, `cpu` or `cuda`.
@@ -71,7 +71,7 @@ def predict(
     probabilities = torch.softmax(logits_of(trained.classifier, images), dim=1).cpu()
     table = _table(images.set, probabilities, trained.classes)
     if out is not None:
-        write_bytes(out, table.encode())
+        write_bytes(Path(out), table.encode())
     winners = torch.bincount(probabilities.argmax(1), minlength=len(trained.classes))
     return PredictResult(
         run=str(path),

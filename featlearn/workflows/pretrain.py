@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from featlearn.autoencoders.objective import Objective
 from featlearn.config.load import dump_recipe
@@ -62,8 +63,8 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
 def pretrain(
     recipe: Recipe,
     *,
-    out: Path,
-    root: Path,
+    out: Path | str,
+    root: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
     resume: bool = False,
@@ -78,7 +79,7 @@ def pretrain(
     Args:
         recipe: Everything about the run, the seed too.
         out: The run directory to make.
-        root: Where data sets are.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
         resume: Go on from the newest checkpoint that verifies.
@@ -154,9 +155,17 @@ def _settings_with(recipe: Recipe, objectives: Mapping[str, Objective]) -> dict[
 
 
 def split_training(recipe: Recipe, images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Set held-out images apart from those that are learned from."""
+    """Set held-out images apart from those that are learned from.
+
+    Crops of one picture stay together: they overlap, and crops that were learned
+    from would say little about others.
+    """
     seed = derive(recipe.seed, "hold-out")
-    learned, kept = hold_out(len(images), recipe.data.hold_out, seed=seed)
+    crops = recipe.data.crops or 1
+    pictures = hold_out(len(images) // crops, recipe.data.hold_out, seed=seed)
+    learned, kept = (
+        (chosen[:, None] * crops + np.arange(crops)).reshape(-1) for chosen in pictures
+    )
     return images.subset(learned), images.subset(kept)
 
 

@@ -59,9 +59,9 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def probe(
-    path: Path,
+    path: Path | str,
     *,
-    root: Path,
+    root: Path | None = None,
     labels: int | None = None,
     label_seed: int = 0,
     device: str = "auto",
@@ -74,7 +74,7 @@ def probe(
 
     Args:
         path: The run.
-        root: Where data sets are.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         labels: How many labels to learn from, class-balanced; all if absent.
         label_seed: Seed of the draw of labels.
         device: `auto`, `cpu` or `cuda`.

@@ -84,7 +84,7 @@ class QuickstartResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def quickstart(
     *,
-    root: Path,
+    root: Path | None = None,
     out: Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -134,7 +134,7 @@ def quickstart(
 
 
 def _conclude(
-    folder: Path, compared: FewLabels, runs: dict[str, Path], *, root: Path, begun: float
+    folder: Path, compared: FewLabels, runs: dict[str, Path], *, root: Path | None, begun: float
 ) -> QuickstartResult:
     """Write the figures, then the page about them."""
     point = next(point for point in compared.curve if point.labels == _HEADLINE)

@@ -29,13 +29,15 @@ class _Subject(NamedTuple):
     comparison: dict[str, Any] | None
 
 
-def report(runs: Sequence[Path], *, root: Path, out: Path | None = None) -> ReportResult:
+def report(
+    runs: Sequence[Path], *, root: Path | None = None, out: Path | None = None
+) -> ReportResult:
     """Write the page about finished runs.
 
     Args:
         runs: Folders of runs; one that `quickstart` made stands for its runs and
             their comparison.
-        root: Where data sets are, for reconstructions.
+        root: Where data sets are (see `find_root`), for reconstructions.
         out: Folder that the page goes to; `RUN/report` if there is one run only.
 
     Raises:

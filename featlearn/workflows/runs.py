@@ -7,7 +7,7 @@ import torch
 
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.source import open_images, open_splits
+from featlearn.datasets.source import Split, open_images, open_splits
 from featlearn.errors import DataError, ShapeError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.store import load_classifier
@@ -32,19 +32,33 @@ def open_head(run: RunDirectory, name: str | None, device: torch.device) -> Trai
 
 
 def open_pictures(
-    recipe: Recipe, source: str, *, root: Path, shape: tuple[int, ...], device: torch.device
+    recipe: Recipe,
+    source: str,
+    *,
+    root: Path | None,
+    shape: tuple[int, ...],
+    device: torch.device,
+    split: Split = "all",
 ) -> Pictures:
     """Open images from anywhere under the recipe's size policy.
+
+    Args:
+        recipe: Its size policy.
+        source: Images, as any source.
+        root: Where data sets are.
+        shape: What the network takes.
+        device: Where batches go.
+        split: Which images of a source that has splits.
 
     Raises:
         ShapeError: If they cannot be given the shape that the network takes.
     """
-    images = open_images(source, recipe.data, root=root)
+    images = open_images(source, recipe.data, root=root, split=split)
     return check_shape(images, shape, device)
 
 
 def open_test(
-    recipe: Recipe, *, root: Path, shape: tuple[int, ...], device: torch.device
+    recipe: Recipe, *, root: Path | None, shape: tuple[int, ...], device: torch.device
 ) -> Pictures:
     """Open the test split of a recipe's data.
 

@@ -34,7 +34,7 @@ class _Subject(NamedTuple):
 
     run: RunDirectory
     loaded: LoadedStack
-    root: Path
+    root: Path | None
     head: str | None
 
 
@@ -42,14 +42,19 @@ _Named = Iterator[tuple[str, Figure]]
 
 
 def visualize(
-    path: Path, *, out: Path, root: Path, what: Sequence[str] = (), head: str | None = None
+    path: Path,
+    *,
+    out: Path,
+    root: Path | None = None,
+    what: Sequence[str] = (),
+    head: str | None = None,
 ) -> VisualizeResult:
     """Draw pictures of a finished run into a folder, as PNG files.
 
     Args:
         path: The run.
         out: Folder of the pictures; it is made if missing.
-        root: Where data sets are, for reconstructions.
+        root: Where data sets are (see `find_root`), for reconstructions.
         what: Any of `KINDS`; all that there is, if empty.
         head: Whose curves and confusion to draw; the run's own curves, and the only
             head's confusion, if absent.
