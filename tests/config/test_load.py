@@ -162,6 +162,13 @@ def test_a_mistake_in_the_data_is_named(added: str, said: str) -> None:
     assert refusal(text) == f"recipe x: {said}"
 
 
+def test_stages_that_are_no_list_are_refused() -> None:
+    assert refusal("stages = { a = nan }") == "recipe x: stages.a must be a finite number; got nan"
+    assert "stages must be a list, each item a table; got a table" in refusal(
+        "title = 't'\nstages = { a = 1 }\n[data]\nsource = 'x'"
+    )
+
+
 def test_stages_of_one_name_are_refused() -> None:
     said = refusal(SMALL.replace('"parts"', '"strokes"'))
     assert said == "recipe x: two stages have the name 'strokes'; each needs its own"

@@ -22,7 +22,9 @@ def _numbers(kind: inspect.IntType | inspect.FloatType) -> st.SearchStrategy[Any
     low = kind.ge if kind.ge is not None else kind.gt
     high = kind.le if kind.le is not None else kind.lt
     if isinstance(kind, inspect.IntType):
-        return st.integers(low, high if high is not None else 2**63 - 1)
+        return st.integers(
+            None if low is None else int(low), 2**63 - 1 if high is None else int(high)
+        )
     return st.floats(
         low,
         high,

@@ -1,10 +1,17 @@
 """`featlearn quickstart`."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.quickstart import QuickstartResult
 
 
 @click.command("quickstart", epilog=example("featlearn quickstart --out first"))
@@ -32,5 +39,26 @@ def command(out: Path | None, options: Computing) -> None:
         seed=options.seed or 0,
         progress=options.progress(),
     )
-    options.show(result)
+    options.show(result, _summary)
     options.next_step(f"open {result.report} in a browser")
+
+
+def _summary(result: "QuickstartResult") -> "Iterable[RenderableType]":
+    from featlearn_cli.progress import duration
+    from featlearn_cli.text import facts, percent
+
+    low, high = result.difference_interval
+    pairs: list[tuple[str, object]] = [
+        (f"accuracy, {name}", percent(value)) for name, value in result.accuracy.items()
+    ]
+    yield facts(
+        [
+            ("labels", result.labels),
+            ("draws of labels", result.draws),
+            *pairs,
+            ("difference", f"{100 * low:+.2f} to {100 * high:+.2f} points (95 % interval)"),
+            ("judged on", f"{result.test_images} test images of digits"),
+            ("time", duration(result.seconds)),
+            ("report", result.report),
+        ]
+    )

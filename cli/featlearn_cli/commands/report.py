@@ -15,11 +15,14 @@ from featlearn_cli.options import DataOptions, RunParam, data_options, example
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the page. [default: RUN/report]",
+    help="Folder for the page; needed for several runs. [default: RUN/report]",
 )
 @data_options
 def command(runs: tuple[Path, ...], out: Path | None, options: DataOptions) -> None:
-    """Make one page, to be opened in a browser, that shows what each RUN learned."""
+    """Make one page, to be opened in a browser, that shows what each RUN learned.
+
+    A folder that `featlearn quickstart` made stands for its runs and their comparison.
+    """
     from featlearn.workflows.report import report
 
     result = report(runs, out=out, root=options.root)

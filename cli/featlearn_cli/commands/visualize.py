@@ -1,10 +1,17 @@
 """`featlearn visualize`."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from featlearn_cli.options import DataOptions, RunParam, data_options, example
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.workflows.visualize import VisualizeResult
 
 KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
 
@@ -37,4 +44,10 @@ def command(
     """Draw what RUN learned: filters, projections into image space, curves."""
     from featlearn.workflows.visualize import visualize
 
-    options.show(visualize(run, what=what, out=out, root=options.root, head=head))
+    options.show(visualize(run, what=what, out=out, root=options.root, head=head), _files)
+
+
+def _files(result: "VisualizeResult") -> "Iterable[RenderableType]":
+    yield from result.files
+    for kind, why in result.left_out.items():
+        yield f"! no {kind}: {why}"

@@ -1,0 +1,285 @@
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+Start = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def trained(run: Run, recipe: Path, out: str = "run") -> Path:
+    result = run("pretrain", recipe, "--out", out, "-q", "--json")
+    assert result.exit_code == 0, result.output
+    return Path(out)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("pretrain",), 2, "Missing argument 'RECIPE'"),
+        (("pretrain", "digits"), 2, "Missing option '--out'"),
+        (("pretrain", "digit", "--out", "x"), 2, "did you mean digits?"),
+        (("pretrain", "no/x.toml", "--out", "x"), 2, "there is no recipe file no/x.toml"),
+        (
+            ("pretrain", "digits", "--out", "x", "--set", "pretrain.bach=3"),
+            2,
+            "--set pretrain.bach=3: unknown key pretrain.bach; did you mean batch?",
+        ),
+        (
+            ("pretrain", "digits", "--out", "x", "--set", "stages.strokes.filter.padding=valid",
+             "--set", "stages.strokes.filter.size=99"),
+            1,
+            "stage 'strokes': filter.size 99 does not fit into",
+        ),
+        (("pretrain", "digits", "--out", "x", "--resume", "--overwrite"), 2, "contradict"),
+        (("pretrain", "digits", "--out", "x", "--device", "gpu"), 2, "'cuda'"),
+        (("pretrain", "digits", "--out", "x", "--threads", "0"), 2, "--threads"),
+        (("pretrain", "digits", "--out", "x", "--resume"), 1, "nothing to resume"),
+        (("pretrain", "digits", "--out", "x", "--seed", "-1"), 2, "--seed"),
+        (("finetune", "x"), 2, "there is no folder x; `featlearn pretrain RECIPE --out x` makes"),
+        (("finetune", "."), 1, "is not a run"),
+        (("evaluate", "x"), 2, "there is no folder x"),
+        (("evaluate", ".", "mnst"), 2, "no image set of that name; did you mean mnist?"),
+        (("evaluate", ".", "--set", "seed=1"), 2, "recipe of a finished run is fixed"),
+        (("evaluate", ".", "--labels", "9"), 2, "--labels belongs to --probe"),
+        (("evaluate", ".", "--probe", "--head", "x"), 2, "--probe takes neither"),
+        (("predict", ".", "nowhere"), 2, "there is no file or folder 'nowhere'"),
+        (("predict", ".", "digits", "--set", "seed=1"), 2, "is fixed"),
+        (("encode", ".", "digits"), 2, "Missing option '--out'"),
+        (("encode", ".", "digits", "--out", "x.npy", "--what", "all"), 2, "'pooled'"),
+        (("visualize", "."), 2, "Missing option '--out'"),
+        (("visualize", ".", "--out", "x", "--what", "dreams"), 2, "'filters'"),
+        (("report",), 2, "Missing argument 'RUN...'"),
+        (("report", "nowhere"), 2, "there is no folder nowhere"),
+        (("quickstart", "--set", "seed=1"), 2, "are fixed"),
+        (("quickstart", "--out", "file"), 2, "is a file"),
+        (("describe",), 2, "Missing argument 'RECIPE'"),
+        (("describe", "lenet"), 2, "did you mean lenet5?"),
+        (("describe", "lenet5", "--input", "big"), 2, "write CxHxW"),
+        (("describe", "lenet5", "--input", "0x3x3"), 2, "write CxHxW"),
+        (("describe", "lenet5", "--input", "1x8x8"), 1, "stage 'C3': filter.size 5 does not fit"),
+        (("recipes", "digit"), 2, "did you mean digits?"),
+        (("recipes", "--jsn"), 2, "--json"),
+        (("doctor", "--nope"), 2, "--nope"),
+        (("completion",), 2, "Missing argument"),
+        (("data", "fetsh"), 2, "fetch"),
+        (("data", "list", "all"), 2, "unexpected extra argument"),
+        (("data", "fetch", "mnst"), 2, "did you mean 'mnist'?"),
+        (("data", "fetch", "mnist", "--mirror", "ftp://x"), 2, "http"),
+        (("data", "inspect", "nowhere"), 2, "there is no file or folder 'nowhere'"),
+        (("data", "inspect", "digits", "--fit", "crop"), 2, "--fit crop needs --size"),
+        (("data", "inspect", "digits", "--size", "big"), 2, "write HxW"),
+        (("data", "inspect", "."), 1, "holds no"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence_and_a_code(
+    run: Run, empty_folder: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    (empty_folder / "file").touch()
+    result = run(*words)
+    assert result.exit_code == code, result.output
+    assert said in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1
+
+
+class TestRecipes:
+    def test_lists_them(self, run: Run) -> None:
+        said = run("recipes").stdout
+        assert all(name in said for name in ("digits", "photographs", "mnist-local", "lenet5"))
+
+    def test_one_is_printed_as_it_is_written(self, run: Run) -> None:
+        from featlearn.config.load import recipe_text
+
+        assert run("recipes", "lenet5").stdout.strip() == recipe_text("lenet5").strip()
+
+    def test_what_is_printed_can_be_used(self, run: Run, empty_folder: Path) -> None:
+        (empty_folder / "mine.toml").write_text(run("recipes", "lenet5").stdout, encoding="utf-8")
+        shipped = run("describe", "lenet5", "--json").stdout
+        assert run("describe", "mine.toml", "--json").stdout == shipped
+
+
+class TestDescribe:
+    def test_lenet_5(self, run: Run) -> None:
+        found = json.loads(run("describe", "lenet5", "--json").stdout)
+        assert (
+            found["layers"][0] | {"name": "C1", "units": 4704, "connections": 117_600}
+            == (found["layers"][0])
+        )
+        assert [row["weights"] for row in found["layers"]] == [150, 0, 2400, 0, 48000, 10080, 840]
+        assert found["totals"]["units"] == sum(row["units"] for row in found["layers"])
+
+    def test_for_people(self, run: Run) -> None:
+        lines = run("describe", "lenet5").stdout.splitlines()
+        (row,) = [line.split() for line in lines if line.startswith("S2")]
+        assert row[:5] == ["S2", "avg", "pooling", "6x14x14", "1176"]
+        assert all(line == line.rstrip() for line in lines)
+
+    def test_takes_changes_and_another_image(self, run: Run) -> None:
+        words = ("--set", "stages.C1.filter.maps=3", "--input", "3x40x36")
+        found = json.loads(run("describe", "lenet5", *words, "--json").stdout)
+        assert found["input"] == [3, 40, 36]
+        assert found["layers"][0]["weights"] == 3 * 3 * 25
+        assert found["layers"][0]["output"] == [3, 36, 32]
+
+    def test_a_run(self, run: Run, tiny: Path) -> None:
+        out = trained(run, tiny)
+        assert json.loads(run("describe", out, "--json").stdout) == (
+            json.loads(run("describe", tiny, "--json").stdout)
+        )
+
+
+class TestData:
+    def test_list(self, run: Run, tmp_path: Path) -> None:
+        found = json.loads(run("data", "list", "--json", "--data-root", tmp_path).stdout)
+        rows = {row["name"]: row for row in found["sets"]}
+        assert found["root"] == str(tmp_path)
+        assert (rows["mnist"]["train"], rows["mnist"]["test"]) == (60_000, 10_000)
+        assert rows["digits"]["present"]
+        assert not rows["mnist"]["present"]
+        assert all(row["licence"] for row in rows.values())
+        assert "CC BY-SA 3.0" in run("data", "list").stdout
+
+    def test_inspect(self, run: Run) -> None:
+        images = np.zeros((30, 1, 6, 7), np.uint8)
+        images[:28] = np.random.default_rng(0).integers(0, 256, (28, 1, 6, 7))
+        np.savez("x.npz", x=images, y=np.arange(30) % 2)
+        result = run("data", "inspect", "x.npz", "--out", "sheet.png", "--json")
+        found = json.loads(result.stdout)
+        assert (found["images"], found["shape"]) == (30, [1, 6, 7])
+        assert (found["constant"], found["duplicates"]) == (2, 1)
+        assert found["classes"] == {"0": 15, "1": 15}
+        assert len(found["warnings"]) == 2
+        assert Path("sheet.png").read_bytes().startswith(b"\x89PNG")
+        said = run("data", "inspect", "x.npz").stdout
+        assert "! 2 of 30 images have one value everywhere" in said
+
+    def test_a_known_set_that_is_not_there_says_how_to_get_it(
+        self, run: Run, tmp_path: Path
+    ) -> None:
+        result = run("data", "inspect", "mnist", "--data-root", tmp_path)
+        assert result.exit_code == 1
+        assert "featlearn data fetch mnist" in result.stderr
+
+
+class TestDoctor:
+    def test_finds_what_is_here(self, run: Run) -> None:
+        import torch
+
+        found = json.loads(run("doctor", "--json").stdout)
+        versions = {row["name"]: row["version"] for row in found["packages"]}
+        assert versions["torch"] == torch.__version__
+        assert any(device["kind"] == "cpu" for device in found["devices"])
+        assert run("doctor").stdout.startswith("featlearn")
+
+
+class TestTraining:
+    def test_from_images_to_classes(self, run: Run, tiny: Path) -> None:
+        out = trained(run, tiny)
+        tuned = run("finetune", out, "--labels", "50", "-q", "--json")
+        assert tuned.exit_code == 0, tuned.output
+        assert json.loads(tuned.stdout)["labelled"] == 50
+        judged = run("evaluate", out, "--json")
+        figures = json.loads(judged.stdout)
+        assert figures["images"] == 500
+        assert figures["error"] == pytest.approx(1 - figures["accuracy"])
+        named = run("predict", out, "digits:test")
+        rows = named.stdout.splitlines()
+        assert len(rows) == 501
+        assert rows[0].startswith("image,prediction,p(0)")
+        written = run("predict", out, "digits:test", "--out", "x.csv", "--json")
+        assert json.loads(written.stdout)["out"] == "x.csv"
+        assert Path("x.csv").read_text(encoding="utf-8").splitlines() == rows
+        coded = run("encode", out, "digits:test", "--out", "x.npy", "--what", "code", "--json")
+        assert json.loads(coded.stdout)["shape"] == [500, 4 * 6 * 6]
+        assert np.load("x.npy").shape == (500, 144)
+
+    def test_pictures_and_a_page(self, run: Run, tiny: Path) -> None:
+        out = trained(run, tiny)
+        drawn = run("visualize", out, "--what", "filters", "--what", "curves", "--out", "pictures")
+        assert drawn.exit_code == 0, drawn.output
+        files = [Path(line) for line in drawn.stdout.splitlines()]
+        assert len(files) == 2
+        assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+        made = run("report", out, "--json")
+        assert made.exit_code == 0, made.output
+        page = Path(json.loads(made.stdout)["report"])
+        assert "Tiny" in page.read_text(encoding="utf-8")
+        assert made.stderr == ""
+        assert run("report", out, out).exit_code == 2
+
+    def test_for_people(self, run: Run, tiny: Path) -> None:
+        made = run("pretrain", tiny, "--out", "run")
+        assert "strokes" in made.stdout
+        assert "strokes: epoch 1/1" in made.stderr
+        assert "Next: `featlearn report run`" in made.stderr
+        tuned = run("finetune", "run", "--labels", "50", "--from-scratch")
+        assert "random weights" in tuned.stdout
+        assert "evaluate run --head scratch" in tuned.stderr
+        judged = run("evaluate", "run", "--head", "scratch")
+        assert "500 test images of digits" in judged.stdout
+
+    def test_probe(self, run: Run, tiny: Path) -> None:
+        out = trained(run, tiny)
+        found = json.loads(run("evaluate", out, "--probe", "--labels", "50", "--json").stdout)
+        assert [row["stage"] for row in found["probes"]] == ["pixels", "strokes"]
+        said = run("evaluate", out, "--probe", "--labels", "50").stdout
+        assert "50 labelled images" in said
+
+    def test_quiet_says_nothing_beside_the_result(self, run: Run, tiny: Path) -> None:
+        result = run("pretrain", tiny, "--out", "run", "-q")
+        assert result.stderr == ""
+        assert "strokes" in result.stdout
+
+    def test_the_seed_is_the_recipe_s_unless_given(self, run: Run, tiny: Path) -> None:
+        trained(run, tiny, "a")
+        run("pretrain", tiny, "--out", "b", "-q", "--seed", "0")
+        run("pretrain", tiny, "--out", "c", "-q", "--seed", "1")
+        models = [Path(name, "model.safetensors").read_bytes() for name in "abc"]
+        assert models[0] == models[1]
+        assert models[0] != models[2]
+
+    def test_a_run_is_not_overwritten_unless_asked(self, run: Run, tiny: Path) -> None:
+        trained(run, tiny)
+        result = run("pretrain", tiny, "--out", "run")
+        assert result.exit_code == 1
+        assert "--overwrite" in result.stderr
+        assert run("pretrain", tiny, "--out", "run", "--overwrite", "-q").exit_code == 0
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+    def test_a_folder_that_may_not_be_written_to(self, run: Run, tiny: Path) -> None:
+        Path("locked").mkdir(mode=0o500)
+        result = run("pretrain", tiny, "--out", "locked/run", "-q")
+        assert result.exit_code == 1
+        assert "no permission" in result.stderr
+
+    def test_out_under_a_file(self, run: Run, tiny: Path) -> None:
+        Path("file").touch()
+        result = run("pretrain", tiny, "--out", "file/run", "-q")
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ")
+        assert "unforeseen" not in result.stderr
+
+
+def test_json_is_the_only_thing_on_standard_output(start: Start, tiny: Path) -> None:
+    made = start("pretrain", tiny, "--out", "run", "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["title"] == "Tiny"
+    assert made.stdout.count("\n") == 1
+    assert "strokes: epoch 1/1" in made.stderr
+
+
+def test_exit_codes_of_a_process(start: Start) -> None:
+    assert start("recipes").returncode == 0
+    missing = start("predict", "nowhere", "digits")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    content = start("describe", "lenet5", "--input", "1x8x8", "--json")
+    assert (content.returncode, content.stdout) == (1, "")
+    traced = start("describe", "lenet5", "--input", "1x8x8", "--debug")
+    assert "Traceback" in traced.stderr

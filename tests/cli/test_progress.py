@@ -1,0 +1,136 @@
+import re
+
+import pytest
+
+from featlearn.training.progress import Silent, StepReport
+from featlearn_cli import progress as module
+from featlearn_cli.progress import Bar, Clock, Lines, downloads, duration, make_progress
+
+
+def report(step: int, *, steps: int = 4, held_out: dict[str, float] | None = None) -> StepReport:
+    return StepReport(
+        phase="strokes",
+        epoch=(step - 1) // 2,
+        step=step,
+        steps=steps,
+        lr=0.001,
+        loss=12.5,
+        terms={"reconstruction": 12.0, "l1": 0.5},
+        held_out=held_out,
+    )
+
+
+def test_quiet_shows_nothing() -> None:
+    assert isinstance(make_progress(-1), Silent)
+
+
+def test_lines_where_there_is_no_terminal() -> None:
+    assert isinstance(make_progress(0), Lines)
+    usual, verbose = make_progress(0), make_progress(1)
+    assert isinstance(usual, Lines)
+    assert isinstance(verbose, Lines)
+    assert verbose.every < usual.every
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "on_terminal", lambda: True)
+    assert isinstance(make_progress(0), Bar)
+
+
+def test_lines_say_the_figures_at_the_end_of_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every=1000)
+    lines.start("strokes", epochs=2, steps=4)
+    lines.step(report(1))
+    lines.step(report(2, held_out={"loss": 11.0, "error": 0.25}))
+    lines.step(report(3))
+    lines.step(report(4))
+    lines.note("saved")
+    lines.stop()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    said = captured.err.splitlines()
+    assert said[0] == "strokes: 2 epochs, 4 steps"
+    assert said[1].startswith(
+        "strokes: epoch 1/2, step 2/4, loss 12.5 (reconstruction 12, l1 0.5), "
+        "held out 11, error 25.00%, rate 0.001, "
+    )
+    assert re.search(r" steps/s, \d.* left$", said[1])
+    assert said[2].startswith("strokes: epoch 2/2, step 4/4")
+    assert said[3] == "saved"
+    assert len(said) == 5
+
+
+def test_lines_keep_their_distance(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every=0.0)
+    lines.start("strokes", epochs=1, steps=4)
+    lines.step(report(1))
+    assert "step 1/4" in capsys.readouterr().err
+
+
+def test_stopping_twice_says_nothing_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines.stop()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_shows_terms_rate_and_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    bar = Bar()
+    bar.note("before")
+    bar.step(report(1))
+    bar.start("strokes[1]", epochs=2, steps=4)
+    bar.step(report(1))
+    bar.step(report(2, held_out={"loss": 11.0}))
+    bar.note("a [bold] note")
+    bar.stop()
+    bar.stop()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    for part in ("before", "strokes[1]", "2/4", "reconstruction 12", "held out 11", "rate 0.001"):
+        assert part in captured.err
+    assert "a [bold] note" in captured.err
+
+
+def test_the_rate_of_a_resumed_phase_counts_from_where_it_resumed() -> None:
+    clock = Clock()
+    clock.started -= 2.0
+    for step in (501, 502, 503, 504):
+        clock.tick(step)
+    assert clock.rate == pytest.approx(2.0, rel=0.05)
+    assert clock.left(604) == pytest.approx(50, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (10, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (125, "2 min 5 s"),
+        (3600, "1 h 0 min"),
+        (3725, "1 h 2 min"),
+    ],
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_downloads_are_lines_bars_or_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with downloads(-1) as show:
+        assert show is None
+    with downloads(0) as show:
+        assert show is not None
+        show("x.gz", 5, 10)
+        show("x.gz", 10, 10)
+    assert capsys.readouterr().err == "x.gz: 10 bytes\n"
+    monkeypatch.setattr(module, "on_terminal", lambda: True)
+    with downloads(0) as show:
+        assert show is not None
+        show("y.gz", 10, 10)
+    assert "y.gz" in capsys.readouterr().err

@@ -1,0 +1,142 @@
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from featlearn.config.data import DataSpec
+from featlearn.datasets import catalogue
+from featlearn.datasets.catalogue import KNOWN, RemoteFile
+from featlearn.errors import DataError, UsageError
+from featlearn.workflows.data import fetch_data, inspect_data, list_data
+
+
+def save(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -> str:
+    np.savez(path, x=images) if labels is None else np.savez(path, x=images, y=labels)
+    return str(path)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+def test_the_list_is_the_catalogue(tmp_path: Path) -> None:
+    found = list_data(tmp_path)
+    assert [row.name for row in found.sets] == list(KNOWN)
+    mnist = next(row for row in found.sets if row.name == "mnist")
+    assert (mnist.shape, mnist.classes, mnist.present) == ((1, 28, 28), 10, False)
+    assert mnist.size == sum(file.size for file in KNOWN["mnist"].files)
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[str]:
+    """Serve the folder `web` on this machine."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(folder))
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_fetching_says_where_the_set_is(
+    tmp_path: Path, mirror: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"pictures"
+    (tmp_path / "web" / "a.gz").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    files = (RemoteFile(name="a.gz", size=len(data), sha256=digest),)
+    small = msgspec.structs.replace(KNOWN["mnist"], files=files)
+    monkeypatch.setattr(catalogue, "KNOWN", {"mnist": small})
+    told: list[tuple[str, int, int]] = []
+    found = fetch_data(
+        "mnist",
+        root=tmp_path / "root",
+        mirror=mirror,
+        progress=lambda name, done, size: told.append((name, done, size)),
+    )
+    assert (found.name, found.size) == ("mnist", len(data))
+    assert (Path(found.path) / "a.gz").read_bytes() == data
+    assert told[-1] == ("a.gz", len(data), len(data))
+
+
+def test_what_cannot_be_fetched(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'mnist'"):
+        fetch_data("mnst", root=tmp_path)
+    with pytest.raises(UsageError, match="needs no download"):
+        fetch_data("digits", root=tmp_path)
+
+
+def test_a_sound_source_has_no_warnings(tmp_path: Path) -> None:
+    found = inspect_data("digits", root=tmp_path)
+    assert (found.images, found.shape, found.warnings) == (1797, (1, 8, 8), [])
+    assert found.source == "digits"
+    assert found.sheet is None
+
+
+def test_constant_and_repeated_images_are_named(tmp_path: Path) -> None:
+    images = noise(20, 1, 5, 5)
+    images[3] = 7
+    images[9] = images[2]
+    source = save(tmp_path / "x.npz", images)
+    found = inspect_data(source, root=tmp_path)
+    assert found.warnings == [
+        "1 of 20 images have one value everywhere (image 3)",
+        "1 of 20 images repeat another (image 9): one may be learned from, and its twin tested on",
+    ]
+
+
+def test_values_beyond_0_and_1_are_named(tmp_path: Path) -> None:
+    images = np.linspace(-2, 5, 100, dtype=np.float32).reshape(4, 1, 5, 5)
+    found = inspect_data(save(tmp_path / "x.npz", images), root=tmp_path)
+    (said,) = found.warnings
+    assert said.startswith("values reach from -2 to 5; floating-point images are taken as they are")
+
+
+def test_one_class_and_small_classes_are_named(tmp_path: Path) -> None:
+    one = save(tmp_path / "one.npz", noise(12, 1, 5, 5), np.zeros(12, np.int64))
+    assert inspect_data(one, root=tmp_path).warnings == ["all images are of one class, '0'"]
+    few = save(tmp_path / "few.npz", noise(12, 1, 5, 5), np.array([0] * 11 + [1]))
+    assert inspect_data(few, root=tmp_path).warnings == [
+        "1 of 2 classes have fewer than 10 images, such as '1' with 1"
+    ]
+
+
+def test_the_sheet_is_a_picture(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "sheet.png"
+    found = inspect_data("digits", root=tmp_path, out=out)
+    assert found.sheet == str(out)
+    with Image.open(out) as sheet:
+        assert min(sheet.size) > 100
+
+
+def test_a_folder_of_mixed_sizes_needs_a_policy(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for place, side in enumerate((6, 8)):
+        Image.fromarray(noise(side, side)).save(folder / f"{place}.png")
+    with pytest.raises(DataError, match=r"data\.size"):
+        inspect_data(str(folder), root=tmp_path)
+    spec = DataSpec(source=str(folder), size=(6, 6), fit="crop")
+    assert inspect_data(str(folder), root=tmp_path, spec=spec).shape == (1, 6, 6)
+
+
+def test_a_source_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere"):
+        inspect_data(str(tmp_path / "nowhere"), root=tmp_path)

@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from featlearn.config.load import load_recipe
+from featlearn.config.plan import plan
+from featlearn.errors import CheckpointError, FeatlearnError, RecipeError, UsageError
+from featlearn.geometry import MapShape
+from featlearn.workflows.describe import describe, describe_source
+from featlearn.workflows.pretrain import pretrain
+
+STAGE = '[[stages]]\nname = "s"\nfilter = { kind = "dense", maps = 3 }\n'
+
+
+def write(folder: Path, data: str, *, preprocess: str = "") -> Path:
+    path = folder / "r.toml"
+    text = f'title = "T"\npreprocess = [{preprocess}]\n[data]\n{data}\n{STAGE}'
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_counts_what_the_plan_counts() -> None:
+    recipe = load_recipe("lenet5")
+    found = describe(recipe, MapShape(1, 32, 32), 10)
+    counted = plan(recipe, MapShape(1, 32, 32), 10)
+    assert (found.layers, found.totals, found.title) == (
+        counted.layers,
+        counted.totals,
+        recipe.title,
+    )
+
+
+def test_a_known_set_need_not_be_there(tmp_path: Path) -> None:
+    found = describe_source("lenet5", root=tmp_path / "nowhere")
+    assert found.input == (1, 32, 32)
+    assert found.layers[-1].units == 10
+
+
+@pytest.mark.parametrize(
+    ("data", "shape"),
+    [
+        ('source = "photographs"\ncolour = "grey"\nsize = [9, 7]\nfit = "crop"', (1, 9, 7)),
+        ('source = "photographs"\nsize = [9, 7]\nfit = "crop"', (3, 9, 7)),
+        ('source = "digits"\ncolour = "rgb"', (3, 8, 8)),
+        ('source = "mnist:test"', (1, 28, 28)),
+        ('source = "elsewhere"\ncolour = "rgb"\nsize = [5, 5]\nfit = "pad"', (3, 5, 5)),
+    ],
+)
+def test_the_recipe_and_the_catalogue_tell_the_shape(
+    tmp_path: Path, data: str, shape: tuple[int, int, int]
+) -> None:
+    assert describe_source(write(tmp_path, data), root=tmp_path).input == shape
+
+
+def test_other_data_are_read_for_it(tmp_path: Path) -> None:
+    images = np.zeros((30, 2, 6, 5), np.float32)
+    np.savez(tmp_path / "x.npz", x=images, y=np.arange(30) % 3)
+    path = write(tmp_path, 'source = "x.npz"')
+    found = describe_source(path, root=tmp_path)
+    assert found.input == (2, 6, 5)
+    assert found.layers[-1].units == 3
+
+
+def test_another_shape_may_be_given(tmp_path: Path) -> None:
+    path = write(tmp_path, 'source = "nowhere"')
+    found = describe_source(path, root=tmp_path, input_shape=MapShape(2, 3, 3))
+    assert found.layers[0].weights == 3 * 18
+    with pytest.raises(FeatlearnError, match="nowhere"):
+        describe_source(path, root=tmp_path)
+
+
+def test_a_run_knows_how_many_components_were_kept(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, 'source = "digits"\nlimit = 60', preprocess='{ kind = "pca", keep = 0.8 }'
+    )
+    with pytest.raises(RecipeError, match="share of variance"):
+        describe_source(path, root=tmp_path)
+    run = tmp_path / "run"
+    recipe = load_recipe(path, overrides=["pretrain.epochs=1"])
+    pretrain(recipe, out=run, root=tmp_path, device="cpu")
+    (row, head) = describe_source(run, root=tmp_path).layers
+    assert 1 < row.weights // 3 < 64
+    assert head.units == 10
+
+
+def test_a_run_with_a_damaged_model(tmp_path: Path) -> None:
+    path = write(tmp_path, 'source = "digits"')
+    path.rename(tmp_path / "recipe.toml")
+    (tmp_path / "model.safetensors").write_bytes(b"not a model")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        describe_source(tmp_path, root=tmp_path)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean lenet5"):
+        describe_source("lenet", root=tmp_path)
+    with pytest.raises(RecipeError, match=r"stage 'C3': filter\.size 99"):
+        describe_source("lenet5", root=tmp_path, overrides=["stages.C3.filter.size=99"])

@@ -1,0 +1,60 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from featlearn._version import __version__
+from featlearn.datasets.catalogue import KNOWN
+from featlearn.workflows import doctor as module
+from featlearn.workflows.doctor import doctor, is_present
+
+
+def test_says_what_this_process_computes_with(tmp_path: Path) -> None:
+    found = doctor(tmp_path)
+    assert found.featlearn == __version__
+    assert found.threads == torch.get_num_threads()
+    assert [device.kind for device in found.devices].count("cuda") == torch.cuda.device_count()
+    assert {row.name: row.version for row in found.packages}["torch"] == torch.__version__
+    assert found.memory is None or found.memory > 10**8
+    assert found.cores >= 1
+
+
+def test_a_folder_that_does_not_exist_yet_is_judged_by_the_one_above(tmp_path: Path) -> None:
+    place = doctor(tmp_path / "a" / "b").places[0]
+    assert (place.name, place.path, place.writable) == (
+        "data root",
+        str(tmp_path / "a" / "b"),
+        True,
+    )
+    assert place.free is not None
+    assert abs(place.free - shutil.disk_usage(tmp_path).free) < 10**9
+
+
+def test_changes_nothing(tmp_path: Path) -> None:
+    doctor(tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_problems_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LITTLE", 10**18)
+    monkeypatch.setattr(module, "_REQUIRED", ("numpy", "no-such-package"))
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != tmp_path)
+    said = doctor(tmp_path).problems
+    assert said[0].startswith("no-such-package is not installed")
+    assert any("data root" in line and "cannot be written to" in line for line in said)
+    assert any("temporary files" in line and "almost full" in line for line in said)
+
+
+def test_a_set_is_here_with_all_its_files_gzipped_or_not(tmp_path: Path) -> None:
+    assert is_present("digits", tmp_path)
+    assert not is_present("mnist", tmp_path)
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    names = [file.name for file in KNOWN["mnist"].files]
+    for name in names[:-1]:
+        (folder / name).touch()
+    assert not is_present("mnist", tmp_path)
+    (folder / names[-1].removesuffix(".gz")).touch()
+    assert is_present("mnist", tmp_path)
