@@ -1,0 +1,34 @@
+"""Devices by name, and threads."""
+
+import pytest
+import torch
+
+from featlearn.errors import DeviceError
+from featlearn.training.device import pick_device, use_threads
+
+
+def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == pick_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert pick_device("auto") == torch.device("cuda")
+
+
+def test_cuda_without_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match=r"--device cuda.*no CUDA device here; use --device cpu"):
+        pick_device("cuda")
+
+
+def test_what_is_no_device_is_refused() -> None:
+    with pytest.raises(DeviceError, match="'toaster' is no device; use auto, cpu or cuda"):
+        pick_device("toaster")
+
+
+def test_threads_are_set_and_told() -> None:
+    before = torch.get_num_threads()
+    try:
+        assert use_threads(2) == torch.get_num_threads() == 2
+        assert use_threads(None) == 2
+    finally:
+        torch.set_num_threads(before)

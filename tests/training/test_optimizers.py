@@ -1,0 +1,156 @@
+"""Optimisers against their papers' steps, written out in NumPy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from featlearn.config.training import FinetuneSpec, OptimizerSpec
+from featlearn.training.optimizers import (
+    build_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+    weight_groups,
+)
+
+Array = NDArray[np.float64]
+Rule = Callable[[Array, Array, dict[str, Array], int], Array]
+LR, DECAY = 0.1, 0.05
+
+
+def spec_of(**table: Any) -> OptimizerSpec:
+    raw = {"optimizer": {"lr": LR, "weight_decay": DECAY, **table}}
+    return msgspec.convert(raw, FinetuneSpec).optimizer
+
+
+def sgd(w: Array, g: Array, kept: dict[str, Array], t: int) -> Array:
+    g = g + DECAY * w
+    kept["v"] = 0.9 * kept["v"] + g if t else g
+    return w - LR * kept["v"]
+
+
+def nesterov(w: Array, g: Array, kept: dict[str, Array], t: int) -> Array:
+    g = g + DECAY * w
+    kept["v"] = 0.9 * kept["v"] + g if t else g
+    return w - LR * (g + 0.9 * kept["v"])
+
+
+def adagrad(w: Array, g: Array, kept: dict[str, Array], t: int) -> Array:
+    g = g + DECAY * w
+    kept["s"] = kept.get("s", np.zeros_like(w)) + g**2
+    return w - LR * g / (np.sqrt(kept["s"]) + 1e-10)
+
+
+def rmsprop(w: Array, g: Array, kept: dict[str, Array], t: int) -> Array:
+    g = g + DECAY * w
+    kept["s"] = 0.8 * kept.get("s", np.zeros_like(w)) + 0.2 * g**2
+    kept["v"] = 0.5 * kept.get("v", np.zeros_like(w)) + g / (np.sqrt(kept["s"]) + 1e-8)
+    return w - LR * kept["v"]
+
+
+def adam_step(g: Array, kept: dict[str, Array], t: int) -> Array:
+    kept["m"] = 0.8 * kept.get("m", np.zeros_like(g)) + 0.2 * g
+    kept["s"] = 0.9 * kept.get("s", np.zeros_like(g)) + 0.1 * g**2
+    mean, square = kept["m"] / (1 - 0.8 ** (t + 1)), kept["s"] / (1 - 0.9 ** (t + 1))
+    return LR * mean / (np.sqrt(square) + 1e-8)
+
+
+def adam(w: Array, g: Array, kept: dict[str, Array], t: int) -> Array:
+    return w - adam_step(g + DECAY * w, kept, t)
+
+
+def adamw(w: Array, g: Array, kept: dict[str, Array], t: int) -> Array:
+    return w * (1 - LR * DECAY) - adam_step(g, kept, t)
+
+
+RULES: dict[str, tuple[dict[str, Any], Rule]] = {
+    "sgd": ({"kind": "sgd", "momentum": 0.9}, sgd),
+    "nesterov": ({"kind": "sgd", "momentum": 0.9, "nesterov": True}, nesterov),
+    "adagrad": ({"kind": "adagrad"}, adagrad),
+    "rmsprop": ({"kind": "rmsprop", "alpha": 0.8, "momentum": 0.5}, rmsprop),
+    "adam": ({"kind": "adam", "betas": [0.8, 0.9]}, adam),
+    "adamw": ({"kind": "adamw", "betas": [0.8, 0.9]}, adamw),
+}
+
+
+def start() -> Tensor:
+    return torch.tensor([[1.0, -2.0, 0.5]], dtype=torch.float64, requires_grad=True)
+
+
+def loss(w: Tensor) -> Tensor:
+    return (w * torch.tensor([1.0, 2.0, -3.0])).sum() + w.pow(4).sum() / 4
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_steps_are_those_of_the_paper(name: str) -> None:
+    table, rule = RULES[name]
+    w = start()
+    optimizer = build_optimizer(spec_of(**table), [{"params": [w], "scale": 1.0}])
+    expected, kept = w.detach().numpy().copy(), dict[str, Array]()
+    for t in range(4):
+        gradient = np.array([1.0, 2.0, -3.0]) + expected**3
+        expected = rule(expected, gradient, kept, t)
+        optimizer.zero_grad()
+        loss(w).backward()
+        optimizer.step()
+        np.testing.assert_allclose(w.detach().numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_state_that_is_put_back_goes_on_with_the_same_bits(name: str) -> None:
+    table, _ = RULES[name]
+
+    def steps(w: Tensor, optimizer: torch.optim.Optimizer, count: int) -> None:
+        for _ in range(count):
+            optimizer.zero_grad()
+            loss(w).backward()
+            optimizer.step()
+
+    w = start()
+    optimizer = build_optimizer(spec_of(**table), [{"params": [w]}])
+    steps(w, optimizer, 3)
+    kept = {key: value.clone() for key, value in optimizer_tensors(optimizer).items()}
+    assert kept
+    twin = w.detach().clone().requires_grad_()
+    restored = build_optimizer(spec_of(**table), [{"params": [twin]}])
+    restore_optimizer(restored, kept)
+    steps(w, optimizer, 3)
+    steps(twin, restored, 3)
+    assert torch.equal(w, twin)
+
+
+def test_an_optimizer_that_took_no_step_can_be_put_back() -> None:
+    w = start()
+    optimizer = build_optimizer(spec_of(kind="adamw"), [{"params": [w]}])
+    restore_optimizer(optimizer, optimizer_tensors(optimizer))
+    assert not optimizer.state_dict()["state"]
+
+
+def test_biases_and_scales_of_normalisation_do_not_decay() -> None:
+    module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Linear(4, 2, bias=False))
+    decaying, rest = weight_groups(module, scale=0.5)
+    assert [tuple(p.shape) for p in decaying["params"]] == [(3, 2, 3, 3), (2, 4)]
+    assert [tuple(p.shape) for p in rest["params"]] == [(3,), (3,), (3,)]
+    assert rest["weight_decay"] == 0.0
+    assert "weight_decay" not in decaying
+    assert decaying["scale"] == rest["scale"] == 0.5
+
+
+def test_bias_maps_of_any_shape_do_not_decay() -> None:
+    module = nn.Module()
+    module.register_parameter("bias", nn.Parameter(torch.ones(2, 3, 3)))
+    (group,) = weight_groups(module)
+    assert group["weight_decay"] == 0.0
+
+
+def test_frozen_parameters_are_left_out() -> None:
+    layer = nn.Linear(2, 2)
+    layer.bias.requires_grad_(False)
+    (group,) = weight_groups(layer)
+    assert group["params"] == [layer.weight]
+    assert weight_groups(layer.requires_grad_(False)) == []

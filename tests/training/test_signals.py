@@ -1,0 +1,42 @@
+"""Signals that ask for a stop."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from featlearn.training.signals import StopRequest, stop_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_the_old_handler_comes_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stop_signals() as stop:
+        assert not stop
+        os.kill(os.getpid(), number)
+        assert stop
+        assert stop.signal_number == number
+    assert signal.getsignal(number) is before
+
+
+def test_the_second_signal_is_not_held_back() -> None:
+    def press_twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), stop_signals():
+        press_twice()
+
+
+def test_other_threads_note_nothing() -> None:
+    found: list[StopRequest] = []
+
+    def work() -> None:
+        with stop_signals() as stop:
+            found.append(stop)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not found[0]
