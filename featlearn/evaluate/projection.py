@@ -11,6 +11,7 @@ from featlearn.errors import ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.planes import borders
 from featlearn.ops.pool import avg_pool
+from featlearn.stages.preprocess import Preprocess
 from featlearn.stages.stage import Stage
 
 Unit = tuple[int, int, int]
@@ -74,9 +75,20 @@ def _project(stack: Stack, index: int, units: Sequence[Unit]) -> Tensor:
         maps = _through_filter(stack.stage(place), maps)
         if place > 0:
             maps = _through_output(stack.stage(place - 1), maps)
+    return to_image(stack, maps)
+
+
+def to_image(stack: Stack, prepared: Tensor) -> Tensor:
+    """Take prepared images, or patterns in their space, back to the image, without offsets.
+
+    Args:
+        stack: The network whose preparation is undone.
+        prepared: `(batch, maps, height, width)`, as the first stage is given it.
+    """
     for step in reversed(list(stack.preprocess)):
-        maps = step.invert_linear(maps)
-    return maps
+        assert isinstance(step, Preprocess)
+        prepared = step.invert_linear(prepared)
+    return prepared
 
 
 def _through_filter(stage: Stage, code: Tensor) -> Tensor:

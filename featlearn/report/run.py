@@ -17,6 +17,18 @@ from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.projections import first_filters
 from featlearn.visualize.style import svg_text
 
+_FITTED = "Preparation and scaling were fitted on those images too, on no others."
+_HELD_OUT = "The held-out curves and early stopping use them; learning does not."
+_LABELS = (
+    "Labelled images are drawn class by class, as many of each, by a seed of their own; heads "
+    "with the same draw used the same labels."
+)
+_TEST = (
+    "Test figures are on the test split, which no training step, fit or choice of this run has "
+    "seen. Their intervals (Wilson, 95 %) speak of the number of test images alone, not of other "
+    "draws of labels or seeds."
+)
+
 
 def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
     """Gather everything about a run.
@@ -55,7 +67,7 @@ def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
         protocol=_protocol(record, records),
         recipe=run.recipe_file.read_text(encoding="utf-8"),
         environment=[Fact(name, str(value)) for name, value in record.environment.items()],
-        files=_files(run, record, records),
+        files=_files(record, records),
         sample=words,
         strip=embed_strip(first_filters(loaded.stack)),
     )
@@ -108,35 +120,21 @@ def _charts(key: str, run: RunDirectory) -> list[Chart]:
 def _protocol(record: RunRecord, heads: list[HeadRecord]) -> list[str]:
     """Say which images were used for what."""
     data = record.data
-    lines = [
-        f"Pre-training saw {plural(data.train, 'image')} of {Path(data.source).name}, and no label. "
-        "Preparation and scaling were fitted on those images too, on no others."
-    ]
+    source = Path(data.source).name
+    lines = [f"Pre-training saw {plural(data.train, 'image')} of {source}, and no label. {_FITTED}"]
     if data.held_out:
-        lines.append(
-            f"{plural(data.held_out, 'further training image')} were held out: the held-out curves "
-            "and early stopping use them, learning does not."
-        )
+        further = plural(data.held_out, "further training image")
+        lines += [f"{further} were held out. {_HELD_OUT}"]
     if any(head.labels != "all" for head in heads):
-        lines.append(
-            "Labelled images are drawn class by class, as many of each, by a seed of their own; "
-            "heads with the same draw used the same labels."
-        )
-    validated = [head for head in heads if head.validation]
-    lines += [
-        f"Head {head.head} kept {plural(head.validation, 'labelled image')} apart for early stopping."
-        for head in validated
-    ]
-    if heads:
-        lines.append(
-            "Test figures are on the test split, which no training step, fit or choice of this "
-            "run has seen. Their intervals (Wilson, 95 %) speak of the test images' number alone, "
-            "not of other draws of labels or seeds."
-        )
-    return lines
+        lines += [_LABELS]
+    for head in heads:
+        if head.validation:
+            kept = plural(head.validation, "labelled image")
+            lines += [f"Head {head.head} kept {kept} apart for early stopping."]
+    return [*lines, _TEST] if heads else lines
 
 
-def _files(run: RunDirectory, record: RunRecord, heads: list[HeadRecord]) -> list[Fact]:
+def _files(record: RunRecord, heads: list[HeadRecord]) -> list[Fact]:
     """List files with their SHA-256."""
     own = [Fact(name, digest) for name, digest in record.files.items()]
     return own + [

@@ -157,7 +157,8 @@ def stage_words(spec: StageSpec) -> list[str]:
 def _window(size: int, stride: int, padding: str) -> str:
     """Write a window."""
     step = f", stride {stride}" if stride > 1 else ""
-    return f"{size}\u00a0×\u00a0{size}{step}{', same size' if padding == 'same' and stride == 1 else ''}"
+    same = ", same size" if padding == "same" and stride == 1 else ""
+    return f"{size}\u00a0×\u00a0{size}{step}{same}"
 
 
 def _penalty(spec: PenaltySpec) -> str:

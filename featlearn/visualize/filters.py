@@ -119,17 +119,14 @@ def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
     rows, columns = _spread(weight.shape[0]), _spread(weight.shape[1])
     maps, channels = weight.shape[2:4]
     shown = min(maps, _GRID_MAPS)
-    grids: list[Pixels] = []
-    note = ""
-    for place in range(shown):
-        bank = weight[np.ix_(rows, columns)][:, :, place].reshape(-1, *weight.shape[3:])
-        tiles, note = tiles_of(bank, colour=colour)
-        grids.append(mosaic(tiles, columns=len(columns)))
-    gap = max(4, weight.shape[-1] // 2)
-    pixels = mosaic(np.stack(grids), columns=min(shown, 4), gap=gap)
+    bank = weight[np.ix_(rows, columns)][:, :, :shown].transpose(2, 0, 1, 3, 4, 5)
+    tiles, note = tiles_of(bank.reshape(-1, *weight.shape[3:]), colour=colour)
+    grids = [mosaic(grid, columns=len(columns)) for grid in np.split(tiles, shown)]
+    pixels = mosaic(np.stack(grids), columns=shown, gap=max(4, weight.shape[-1] // 2))
+    where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} positions"
     title = (
-        f"{stage.name}: the first {shown} of {maps} maps, each at {len(rows)}×{len(columns)} of its "
-        f"{weight.shape[0]}×{weight.shape[1]} positions{_on(channels, colour=colour)}"
+        f"{stage.name}: the first {shown} of {maps} maps, each at {where}"
+        f"{_on(channels, colour=colour)}"
     )
     note = f"Tiles lie as their positions lie in the image; every position learned its own. {note}"
     return Picture(f"{stage.name}-positions", title, note, pixels)

@@ -34,9 +34,10 @@ def projection_picture(stack: Stack, index: int) -> Picture:
     height, width = patterns.shape[-2:]
     pixels = mosaic(tiles, columns=best_columns(len(tiles), height=height, width=width))
     maps = stage.code_shape.maps
-    title = f"{stage.name}: what each of {maps} units adds to the image, {height}×{width}"
+    who = f"each of {maps} units"
     if stage.code_shape.height * stage.code_shape.width > 1:
-        title = f"{stage.name}: what the central unit of each of {maps} maps adds to the image, {height}×{width}"
+        who = f"the central unit of each of {maps} maps"
+    title = f"{stage.name}: what {who} adds to the image, {height}×{width}"
     if len(units) < maps:
         note = f"The first {len(units)} of {maps}. {note}"
     return Picture(

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from featlearn.config.data import ContrastSpec, PreprocessSpec
+from featlearn.evaluate.projection import to_image
 from featlearn.evaluate.rebuilding import rebuildable
 from featlearn.networks.stack import Stack
 from featlearn.visualize.picture import Picture, pictures_figure
@@ -59,7 +60,7 @@ def _first(
     """Show rows of images: given, prepared if asked for, rebuilt."""
     name = stack.stage(0).name
     if given.shape[2:] == (1, 1) and given.shape[1:] != images.shape[1:]:
-        given, rebuilt = _undone(stack, given), _undone(stack, rebuilt)
+        given, rebuilt = to_image(stack, given), to_image(stack, rebuilt)
     prepared, rebuilt_, shown = _array(given), _array(rebuilt), min(_COLUMNS, len(given))
     low, high = _range(prepared)
     rows: list[tuple[str, Pixels]] = []
@@ -88,17 +89,10 @@ def _higher(name: str, given: Tensor, rebuilt: Tensor) -> Picture:
         rows += [_scaled(maps, low, high), _scaled(back, low, high)]
     pixels = mosaic(np.concatenate(rows), columns=shown)
     note = (
-        f"The first {shown} of {given.shape[1]} maps below the stage, for {samples} of the images; under "
-        "each map its reconstruction, on the same scale."
+        f"The first {shown} of {given.shape[1]} maps below the stage, for {samples} of the "
+        "images; under each map its reconstruction, on the same scale."
     )
     return Picture(f"{name}-reconstructions", f"{name}: maps and what the code keeps", note, pixels)
-
-
-def _undone(stack: Stack, components: Tensor) -> Tensor:
-    """Take principal components back to the image, without its mean."""
-    for step in reversed(list(stack.preprocess)):
-        components = step.invert_linear(components)
-    return components
 
 
 def _scaled(tiles: Floats, low: Floats, high: Floats) -> Pixels:

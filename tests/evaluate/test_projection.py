@@ -1,6 +1,7 @@
 """Projections against Jacobians of linear networks, transposed."""
 
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 import pytest
@@ -46,9 +47,7 @@ THIRD = StageSpec(
 
 
 def build(*stages: StageSpec, preprocess: tuple[PreprocessSpec, ...] = ()) -> Stack:
-    recipe = Recipe(
-        title="t", data=DataSpec(source="digits"), stages=stages, preprocess=preprocess
-    )
+    recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=stages, preprocess=preprocess)
     images = torch.rand(400, *IMAGE, generator=torch.Generator().manual_seed(1))
     return build_stack(recipe, IMAGE, seed=0, images=images).double().eval()
 
@@ -59,7 +58,7 @@ def transposed_jacobian(stack: Stack, index: int) -> Tensor:
     def code(image: Tensor) -> Tensor:
         return stack.stage(index)(stack.maps_below(image[None], index)).code[0].flatten()
 
-    return torch.autograd.functional.jacobian(code, torch.rand(IMAGE).double())
+    return cast(Tensor, torch.autograd.functional.jacobian(code, torch.rand(IMAGE).double()))
 
 
 def all_units(stack: Stack, index: int) -> list[tuple[int, int, int]]:

@@ -1,5 +1,6 @@
 """Small finished runs, written without training."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,10 @@ from featlearn.datasets.tensors import as_images
 from featlearn.files import write_json
 from featlearn.networks.stack import build_stack
 from featlearn.networks.store import save_stack
+from featlearn.report.page import build_report
 from featlearn.training.rundir import RunDirectory
+
+CLASSES = ["zero", "one", "<script>alert(1)</script>"]
 
 RECIPE = Recipe(
     title="Strokes <b>of</b> digits",
@@ -53,7 +57,21 @@ class MakeRun(Protocol):
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """Give a function that writes finished runs."""
+    """Give a function that writes finished runs into the test's folder."""
+    return run_maker(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def full_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build one page that has everything: two runs, a head, a comparison."""
+    folder = tmp_path_factory.mktemp("full")
+    make = run_maker(folder)
+    runs = [make("plain", title="First of two"), make("labelled", classes=CLASSES)]
+    return build_report(runs, folder / "out", comparison=COMPARISON, root=folder)
+
+
+def run_maker(folder: Path) -> MakeRun:
+    """Give a function that writes finished runs into a folder."""
 
     def make(
         name: str = "run",
@@ -62,11 +80,9 @@ def make_run(tmp_path: Path) -> MakeRun:
         preprocess: tuple[PreprocessSpec, ...] = (),
         title: str | None = None,
     ) -> Path:
-        recipe = msgspec.structs.replace(
-            RECIPE, preprocess=preprocess, title=title or RECIPE.title
-        )
-        run = RunDirectory(tmp_path / name)
-        train = open_splits(recipe.data, root=tmp_path, seed=0).train
+        recipe = msgspec.structs.replace(RECIPE, preprocess=preprocess, title=title or RECIPE.title)
+        run = RunDirectory(folder / name)
+        train = open_splits(recipe.data, root=folder, seed=0).train
         stack = build_stack(recipe, train.shape, seed=0, images=as_images(train.images))
         run.path.mkdir()
         run.recipe_file.write_text(dump_recipe(recipe))
@@ -143,18 +159,28 @@ def write_head(run: RunDirectory, name: str, classes: list[str]) -> None:
 
 @pytest.fixture
 def comparison() -> dict[str, Any]:
-    """What `quickstart` finds."""
-    curve = [
-        {"labels": 50, "pretrained": [0.9, 0.92], "scratch": [0.85, 0.88],
-         "difference_interval": [0.02, 0.07]},
-        {"labels": 100, "pretrained": [0.94, 0.95], "scratch": [0.92, 0.92],
-         "difference_interval": [0.01, 0.04]},
-    ]  # fmt: skip
-    return {
-        "labels": 100,
-        "accuracy": {"pretrained": 0.945, "scratch": 0.92},
-        "difference_interval": [0.01, 0.04],
-        "seconds": 61.0,
-        "curve": curve,
-        "runs": {"digits": "digits"},
-    }
+    """Give what `quickstart` finds, to be changed at will."""
+    return copy.deepcopy(COMPARISON)
+
+
+COMPARISON: dict[str, Any] = {
+    "labels": 100,
+    "accuracy": {"pretrained": 0.945, "scratch": 0.92},
+    "difference_interval": [0.01, 0.04],
+    "seconds": 61.0,
+    "curve": [
+        {
+            "labels": 50,
+            "pretrained": [0.9, 0.92],
+            "scratch": [0.85, 0.88],
+            "difference_interval": [0.02, 0.07],
+        },
+        {
+            "labels": 100,
+            "pretrained": [0.94, 0.95],
+            "scratch": [0.92, 0.92],
+            "difference_interval": [0.01, 0.04],
+        },
+    ],
+    "runs": {"digits": "digits"},
+}

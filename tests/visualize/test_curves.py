@@ -15,8 +15,10 @@ LINES = [
     {"phase": "strokes", "epoch": 0, "step": 20, "lr": 0.1, "loss": 3.0,
      "terms": {"reconstruction": 2.5, "l1": 0.5}},
     {"phase": "strokes", "epoch": 0, "step": 25, "held_out": {"loss": 3.5, "reconstruction": 3.0}},
-    {"phase": "parts", "epoch": 1, "step": 1, "lr": 0.1, "loss": 9.0, "terms": {"reconstruction": 9.0}},
-    {"phase": "parts", "epoch": 1, "step": 9, "held_out": {"loss": 8.0, "terms": {"reconstruction": 8.0}}},
+    {"phase": "parts", "epoch": 1, "step": 1, "lr": 0.1, "loss": 9.0,
+     "terms": {"reconstruction": 9.0}},
+    {"phase": "parts", "epoch": 1, "step": 9,
+     "held_out": {"loss": 8.0, "terms": {"reconstruction": 8.0}}},
 ]  # fmt: skip
 
 

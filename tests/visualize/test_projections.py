@@ -49,12 +49,8 @@ def images(count: int = 60, *, maps: int = 1) -> Tensor:
     return torch.rand(count, maps, 10, 10, generator=torch.Generator().manual_seed(0))
 
 
-def build(
-    *stages: StageSpec, preprocess: tuple[PreprocessSpec, ...] = (), maps: int = 1
-) -> Stack:
-    recipe = Recipe(
-        title="t", data=DataSpec(source="digits"), stages=stages, preprocess=preprocess
-    )
+def build(*stages: StageSpec, preprocess: tuple[PreprocessSpec, ...] = (), maps: int = 1) -> Stack:
+    recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=stages, preprocess=preprocess)
     sample = images(200, maps=maps)
     return build_stack(recipe, MapShape(maps, 10, 10), seed=0, images=sample).eval()
 

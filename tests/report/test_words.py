@@ -1,0 +1,52 @@
+"""Numbers and specs in words."""
+
+import pytest
+
+from featlearn.config.load import load_recipe, recipe_names
+from featlearn.report import words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min"), (61, "1 min 1 s"),
+     (3599.7, "1 h"), (3700, "1 h 1 min")],
+)  # fmt: skip
+def test_durations(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "of", "text"),
+    [(0.0235, 10_000, "2.35"), (0.0235, 500, "2.4"), (1.0, None, "100.0"), (0.0, 9, "0.0")],
+)
+def test_percentages_have_the_digits_that_the_count_can_bear(
+    share: float, of: int | None, text: str
+) -> None:
+    assert words.percent(share, of=of) == f"{text}\u00a0%"
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"), [(0.0214, "+2.1"), (-0.0214, "−2.1"), (0.0, "0.0"), (-0.0001, "0.0")]
+)
+def test_points_have_a_sign_unless_they_are_none(difference: float, text: str) -> None:
+    assert words.points(difference) == text
+
+
+def test_counts_and_plurals() -> None:
+    assert words.count(1234567) == "1\u202f234\u202f567"
+    assert words.plural(1, "image") == "1 image"
+    assert words.plural(0, "image") == "0 images"
+
+
+def test_shapes() -> None:
+    assert words.shape(500, 1, 1) == "500"
+    assert words.shape(16, 11, 9).split("\u00a0×\u00a0") == ["16", "11", "9"]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_has_words(name: str) -> None:
+    recipe = load_recipe(name)
+    said = [part for stage in recipe.stages for part in words.stage_words(stage)]
+    said += [words.preprocess_words(spec) for spec in recipe.preprocess]
+    assert all(said)
+    assert not any("Spec(" in part for part in said)

@@ -1,0 +1,76 @@
+"""`visualize`: which pictures, and what stands in the way."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from featlearn.config.load import load_recipe
+from featlearn.errors import UsageError
+from featlearn.workflows.evaluate import evaluate
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.visualize import visualize
+
+SMALL = (
+    "pretrain.epochs=1",
+    "stages.features.filter.maps=8",
+    "data.limit=100",
+    "finetune.steps=1",
+    "finetune.epochs=1",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    run = folder / "run"
+    pretrain(load_recipe("dense", overrides=SMALL), out=run, root=folder, device="cpu")
+    finetune(run, root=folder, name="judged", device="cpu")
+    evaluate(run, root=folder, head="judged", device="cpu")
+    return run
+
+
+@pytest.mark.parametrize("what", ["filters", "projections", "reconstructions", "curves"])
+def test_one_kind_is_drawn(run: Path, tmp_path: Path, what: str) -> None:
+    result = visualize(run, what=[what, what], out=tmp_path / "new", root=tmp_path)
+    (file,) = result.files
+    assert what in file
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+        assert min(image.size) > 100
+
+
+def test_all_there_is(run: Path, tmp_path: Path) -> None:
+    result = visualize(run, out=tmp_path, root=tmp_path)
+    assert sorted(Path(file).name for file in result.files) == [
+        "curves.png",
+        "features-filters.png",
+        "features-projections.png",
+        "judged-confusion.png",
+        "reconstructions.png",
+    ]
+    assert result.left_out == {}
+
+
+def test_a_head_s_curves(run: Path, tmp_path: Path) -> None:
+    result = visualize(run, what=["curves"], out=tmp_path, root=tmp_path, head="judged")
+    assert result.files == [str(tmp_path / "judged-curves.png")]
+
+
+def test_what_cannot_be_drawn_is_left_out_unless_it_was_named(run: Path, tmp_path: Path) -> None:
+    file = run / "heads" / "judged" / "evaluation.json"
+    data = file.read_bytes()
+    file.unlink()
+    try:
+        result = visualize(run, out=tmp_path, root=tmp_path)
+        assert list(result.left_out) == ["confusion"]
+        with pytest.raises(UsageError, match=r"featlearn evaluate .*--head judged"):
+            visualize(run, what=["confusion"], out=tmp_path, root=tmp_path)
+    finally:
+        file.write_bytes(data)
+
+
+def test_an_unknown_kind(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no picture of 'art'; choose from filters"):
+        visualize(run, what=["art"], out=tmp_path, root=tmp_path)
