@@ -1,0 +1,181 @@
+"""The run directory: what is a run, what may be replaced, what is removed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from featlearn.errors import CheckpointError, UsageError
+from featlearn.training.identity import Environment, Identity
+from featlearn.training.rundir import HeadFolder, RunDirectory
+
+BEGUN = Identity({"seed": 0}, Environment.here("cpu"))
+
+
+def begin(path: Path, *, finished: bool = False) -> RunDirectory:
+    run = RunDirectory(path)
+    run.begin('title = "x"\n', BEGUN, resume=False)
+    if finished:
+        run.model_file.write_bytes(b"weights")
+        run.results_file.write_text("{}")
+    return run
+
+
+def contents(path: Path) -> list[str]:
+    return sorted(str(found.relative_to(path)) for found in path.rglob("*") if found.is_file())
+
+
+def test_a_run_that_is_begun_says_what_it_was_begun_with(tmp_path: Path) -> None:
+    run = begin(tmp_path / "a" / "run")
+    assert contents(run.path) == ["identity.json", "metrics.jsonl", "recipe.toml"]
+    assert Identity.load(run.identity_file) == BEGUN
+    assert run.started
+    assert not run.finished
+    assert begin(tmp_path / "b", finished=True).finished
+
+
+def test_new_and_empty_folders_may_be_used(tmp_path: Path) -> None:
+    RunDirectory(tmp_path / "new").check(resume=False, overwrite=False)
+    (tmp_path / "empty").mkdir()
+    RunDirectory(tmp_path / "empty").check(resume=False, overwrite=True)
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="has nothing to resume; run without --resume"):
+        RunDirectory(tmp_path / "new").check(resume=True, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("finished", "message"),
+    [
+        (True, "holds a finished run; add --overwrite to replace it"),
+        (False, "holds an unfinished run; add --resume to go on, or --overwrite to replace it"),
+    ],
+)
+def test_a_run_is_not_replaced_unasked(tmp_path: Path, finished: bool, message: str) -> None:
+    run = begin(tmp_path, finished=finished)
+    with pytest.raises(CheckpointError, match=re.escape(message)):
+        run.check(resume=False, overwrite=False)
+    run.check(resume=True, overwrite=False)
+    run.check(resume=False, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "notes.txt", "metrics.jsonl", "model.safetensors"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_folders_of_others_are_left_alone(tmp_path: Path, name: str, overwrite: bool) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(CheckpointError, match="holds other files; name a new or an empty folder"):
+        RunDirectory(tmp_path).check(resume=False, overwrite=overwrite)
+
+
+def test_another_tool_s_identity_makes_no_run(tmp_path: Path) -> None:
+    (tmp_path / "identity.json").write_text('{"name": "somebody"}')
+    with pytest.raises(CheckpointError, match="holds other files"):
+        RunDirectory(tmp_path).check(resume=False, overwrite=True)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="file is a file; name a folder"):
+        RunDirectory(tmp_path / "file").check(resume=False, overwrite=False)
+
+
+def test_overwriting_removes_what_commands_wrote_and_nothing_else(tmp_path: Path) -> None:
+    run = begin(tmp_path, finished=True)
+    for own in (
+        "heads/default/model.safetensors",
+        "report/index.html",
+        "checkpoints/x/state.json",
+        "events/e",
+        "README.md",
+    ):
+        (tmp_path / own).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / own).touch()
+    for users in ("notes.txt", "pictures/cat.png", ".hidden"):
+        (tmp_path / users).parent.mkdir(exist_ok=True)
+        (tmp_path / users).write_text("mine")
+    run.begin('title = "y"\n', BEGUN, resume=False)
+    assert contents(tmp_path) == [
+        ".hidden",
+        "identity.json",
+        "metrics.jsonl",
+        "notes.txt",
+        "pictures/cat.png",
+        "recipe.toml",
+    ]
+    assert run.recipe_file.read_text() == 'title = "y"\n'
+
+
+def test_a_linked_folder_is_unlinked_and_not_emptied(tmp_path: Path) -> None:
+    run, elsewhere = begin(tmp_path / "run"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").touch()
+    run.checkpoints.symlink_to(elsewhere)
+    run.begin("", BEGUN, resume=False)
+    assert (elsewhere / "precious").exists()
+    assert not run.checkpoints.exists()
+
+
+def test_resuming_keeps_everything_but_what_was_half_written(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    run.metrics_file.write_text("line\n")
+    (tmp_path / ".model.safetensors.k3j2.tmp.safetensors").touch()
+    (tmp_path / ".users.tmp").touch()
+    run.begin("other", BEGUN, resume=True)
+    assert contents(tmp_path) == [".users.tmp", "identity.json", "metrics.jsonl", "recipe.toml"]
+    assert run.metrics_file.read_text() == "line\n"
+    assert run.recipe_file.read_text() == 'title = "x"\n'
+
+
+@pytest.mark.parametrize("kept", [["identity.json"], ["identity.json", "recipe.toml"]])
+def test_a_crash_while_a_run_is_begun_leaves_a_run(tmp_path: Path, kept: list[str]) -> None:
+    run = begin(tmp_path)
+    for path in tmp_path.iterdir():
+        if path.name not in kept:
+            path.unlink()
+    run.check(resume=True, overwrite=False)
+    run.begin('title = "x"\n', BEGUN, resume=True)
+    assert contents(tmp_path) == ["identity.json", "metrics.jsonl", "recipe.toml"]
+
+
+def test_a_crash_before_the_first_file_leaves_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / ".identity.json.8k2.tmp.json").write_text('{"for')
+    run = RunDirectory(tmp_path)
+    run.check(resume=False, overwrite=False)
+    run.begin("", BEGUN, resume=False)
+    assert contents(tmp_path) == ["identity.json", "metrics.jsonl", "recipe.toml"]
+
+
+def test_only_finished_runs_are_opened(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist; name a run, made by"):
+        RunDirectory.open(tmp_path / "none")
+    with pytest.raises(CheckpointError, match="is not a run"):
+        RunDirectory.open(tmp_path)
+    run = begin(tmp_path / "run")
+    with pytest.raises(CheckpointError, match=r"is not finished; go on with .*--resume"):
+        RunDirectory.open(run.path)
+    run.results_file.write_text("{}")
+    assert RunDirectory.open(run.path).path == run.path
+
+
+def test_heads_are_found_by_name(tmp_path: Path) -> None:
+    run = begin(tmp_path, finished=True)
+    with pytest.raises(UsageError, match="has no trained head; make one with `featlearn finetune"):
+        run.open_head(None)
+    for name in ("b", "a"):
+        run.head(name).begin("", BEGUN, resume=False)
+        run.head(name).results_file.write_text("{}")
+    run.head("unfinished").begin("", BEGUN, resume=False)
+    (tmp_path / "heads" / ".hidden").mkdir()
+    assert run.heads() == ["a", "b"]
+    assert isinstance(run.open_head("b")[1], HeadFolder)
+    with pytest.raises(UsageError, match="several heads; name one with --head: a, b"):
+        run.open_head(None)
+    with pytest.raises(UsageError, match="has no head 'c'; it has a, b"):
+        run.open_head("c")
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../../up", "a b", "-x", "x" * 65, "ä", "a\n"])
+def test_a_head_s_name_is_the_name_of_one_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a head; use letters, digits"):
+        RunDirectory(tmp_path).head(name)
