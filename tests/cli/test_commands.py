@@ -3,7 +3,9 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import Result
@@ -265,6 +267,54 @@ class TestTraining:
         assert result.exit_code == 1
         assert result.stderr.startswith("Error: ")
         assert "unforeseen" not in result.stderr
+
+
+class TestQuickstart:
+    RESULT: ClassVar[dict[str, object]] = {
+        "report": "q/report/index.html",
+        "seconds": 61.0,
+        "labels": 100,
+        "draws": 10,
+        "accuracy": {"pretrained": 0.95, "scratch": 0.9},
+        "difference_interval": [0.03, 0.07],
+        "test_images": 500,
+        "curve": [],
+        "protocol": {
+            "settings": {},
+            "tried": [],
+            "tuning_labels": 100,
+            "tuning_draws": 3,
+            "validation": 1000,
+        },
+        "runs": {},
+    }
+
+    @pytest.fixture(autouse=True)
+    def given(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+        """Keep what the workflow is given, and answer at once."""
+        from featlearn.workflows import quickstart as module
+
+        given: dict[str, object] = {}
+
+        def answer(**options: object) -> object:
+            given.update(options)
+            return msgspec.convert(self.RESULT, module.QuickstartResult)
+
+        monkeypatch.setattr(module, "quickstart", answer)
+        return given
+
+    def test_for_people(self, run: Run) -> None:
+        result = run("quickstart")
+        assert "accuracy, pretrained  95.00 %" in result.stdout
+        assert "+3.00 to +7.00 points (95 % interval)" in result.stdout
+        assert "Next: open q/report/index.html in a browser" in result.stderr
+
+    def test_as_json(self, run: Run, given: dict[str, object]) -> None:
+        result = run("quickstart", "--out", "q", "--seed", "4", "--threads", "1", "--json")
+        found = json.loads(result.stdout)
+        assert {key: found[key] for key in self.RESULT} == self.RESULT
+        assert result.stderr == ""
+        assert (given["out"], given["seed"], given["threads"]) == (Path("q"), 4, 1)
 
 
 def test_json_is_the_only_thing_on_standard_output(start: Start, tiny: Path) -> None:
