@@ -5,7 +5,7 @@ from statistics import fmean
 from featlearn.report.embed import embed_chart
 from featlearn.report.records import Comparison, CurvePoint
 from featlearn.report.views import Chart, ComparisonView, CurveRow
-from featlearn.report.words import count, duration, percent, points
+from featlearn.report.words import count, duration, percent, plural, points
 from featlearn.visualize.few_labels import few_labels_figure
 from featlearn.visualize.style import svg_text
 
@@ -22,20 +22,23 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
         scratch=percent(scratch),
         difference=points(pretrained - scratch),
         interval=f"{points(low)} to {points(high)}",
-        verdict=_verdict(low, high),
+        verdict=_verdict(comparison),
         note=_note(comparison, draws),
         chart=_chart(curve) if curve else None,
         rows=[_row(point) for point in curve],
     )
 
 
-def _verdict(low: float, high: float) -> str:
+def _verdict(comparison: Comparison) -> str:
     """Say what the interval lets one conclude."""
-    if low > 0:
-        return "Learning from unlabelled images first was worth it."
-    if high < 0:
-        return "Learning from unlabelled images first did harm here."
-    return "These draws do not settle whether learning from unlabelled images helped."
+    low, high = comparison.difference_interval
+    difference = comparison.accuracy["pretrained"] - comparison.accuracy["scratch"]
+    given = f"With {plural(comparison.labels, 'labelled image')}"
+    if low <= 0 <= high:
+        return f"{given}, these draws do not settle whether learning from unlabelled ones helps."
+    verb = "gains" if low > 0 else "loses"
+    amount = points(abs(difference)).lstrip("+")
+    return f"{given}, learning from unlabelled ones first {verb} {amount} points of accuracy."
 
 
 def _note(comparison: Comparison, draws: int) -> str:

@@ -61,10 +61,11 @@ def embed_picture(picture: Picture, *, tile: int = 8) -> EmbeddedImage:
     )
 
 
-def embed_strip(picture: Picture, *, tile: int = 47) -> EmbeddedImage:
-    """Embed a single row of square tiles, `tile` CSS pixels each."""
+def embed_strip(picture: Picture, *, tile: int = 48) -> EmbeddedImage:
+    """Embed a single row of tiles, `tile` CSS pixels high, or less to fit the page."""
     height, width = picture.pixels.shape[:2]
-    most = round(width * tile / height)
+    most = min(round(width * tile / height), 820)
+    tile = round(most * height / width)
     source = _data_address(picture_png(picture, width=2 * most), "image/png")
     return EmbeddedImage(source, most, tile, picture.title, picture.note, f"{picture.title}.")
 

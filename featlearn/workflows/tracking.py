@@ -4,13 +4,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-
 from featlearn.errors import MissingExtraError
 from featlearn.networks.stack import Stack
 from featlearn.training.progress import StepReport
 from featlearn.visualize.filters import filters_figure
+from featlearn.visualize.style import figure_pixels
 
 _EVERY = 20
 
@@ -48,9 +46,8 @@ class Tracker:
         """Write the picture of the stage's filters."""
         if self.stack is None or phase not in self.stack.names:
             return
-        canvas = FigureCanvasAgg(filters_figure(self.stack.stage(phase)))
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+        on_image = self.stack.index(phase) == 0
+        pixels = figure_pixels(filters_figure(self.stack.stage(phase), on_image=on_image))
         self.writer.add_image(f"{phase}/filters", pixels, step, dataformats="HWC")
 
 

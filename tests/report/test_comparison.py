@@ -12,9 +12,10 @@ from featlearn.report.records import read_comparison
 @pytest.mark.parametrize(
     ("interval", "words"),
     [
-        ((0.01, 0.04), "was worth it"),
-        ((-0.04, -0.01), "did harm"),
+        ((0.01, 0.04), "With 100 labelled images, learning from unlabelled ones first gains 2.5"),
+        ((-0.04, -0.01), "first loses 2.5 points"),
         ((-0.01, 0.02), "do not settle"),
+        ((0.0, 0.02), "do not settle"),
     ],
 )
 def test_the_verdict_is_what_the_interval_lets_one_say(

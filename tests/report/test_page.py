@@ -140,7 +140,7 @@ def test_the_comparison_comes_first_then_a_table_of_runs(full: Page) -> None:
         "92.0 %",
         "+2.5",
         "+1.0 to +4.0",
-        "was worth it",
+        "gains 2.5 points",
         "1 min 1 s",
         "2 draws",
     ):
