@@ -1,7 +1,7 @@
 """The two problems of pre-training: one stage on a frozen stack, or all stages."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms, Objective
 from featlearn.config.stages import PatchSpec
-from featlearn.datasets.augment import Augment
 from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
 from featlearn.stages.stage import Stage
@@ -31,7 +30,7 @@ class Material(NamedTuple):
 
     images: Pictures
     held_out: Pictures | None = None
-    augment: Augment | None = None
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
     seed: int = 0
 
 

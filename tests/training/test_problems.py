@@ -1,0 +1,328 @@
+"""What a stage alone, and all stages together, minimise."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.objective import Objective
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import PatchSpec
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.stage import Stage
+from featlearn.training import problems
+from featlearn.training.pictures import Pictures
+from featlearn.training.problems import GreedyProblem, JointProblem, Material, random_patches
+from featlearn.training.settling import settle
+
+Tiny = Callable[..., Recipe]
+Make = Callable[..., Pictures]
+PLAIN = {"kind": "plain"}
+EDGES = {
+    "name": "edges",
+    "filter": {"kind": "conv", "size": 3, "maps": 4},
+    "activation": "tanh",
+    "pool": {"kind": "l2", "size": 2, "stride": 2},
+    "norm": {"kind": "batch"},
+    "objective": PLAIN,
+}
+PARTS = {
+    "name": "parts",
+    "filter": {"kind": "local", "size": 2, "maps": 3},
+    "activation": "tanh",
+    "objective": {**PLAIN, "decoder": "untied"},
+}
+
+
+@pytest.fixture
+def recipe(tiny: Tiny) -> Recipe:
+    return tiny(stages=[EDGES, PARTS])
+
+
+def stack_of(recipe: Recipe, images: Pictures) -> Stack:
+    stack = build_stack(recipe, MapShape(1, 8, 8), seed=0)
+    settle(stack, images)
+    return stack
+
+
+def objectives(recipe: Recipe) -> dict[int, Objective]:
+    return {
+        place: build_objective(stage.objective)
+        for place, stage in enumerate(recipe.stages)
+        if stage.objective is not None
+    }
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def own_loss(stage: Stage, maps: Tensor, target: Tensor | None = None) -> Tensor:
+    """Compute a plain auto-encoder's loss by hand."""
+    x = (maps - stage.scaler.centre) / stage.scaler.scale
+    error = stage.decode(stage.code(x)) - (x.detach() if target is None else target)
+    return error.square().sum() / len(maps)
+
+
+def gradients(stack: Stack, loss: Tensor) -> dict[str, Tensor]:
+    stack.zero_grad()
+    loss.backward()
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in stack.named_parameters()
+    }
+
+
+def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    for name, value in expected.items():
+        torch.testing.assert_close(
+            found[name], value, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
+def test_a_greedy_stage_learns_on_the_scaled_output_of_those_below(
+    recipe: Recipe, pictures: Make
+) -> None:
+    images = pictures()
+    stack = stack_of(recipe, images)
+    problem = GreedyProblem(stack, 1, objectives(recipe)[1], Material(images))
+    rows = torch.tensor([3, 1, 20])
+    found = problem.terms(rows, generator())
+    assert list(found) == ["reconstruction"]
+    maps = stack.maps_below(images.at(rows), 1)
+    torch.testing.assert_close(found["reconstruction"], own_loss(stack.stage(1), maps))
+    assert problem.name == "parts"
+    assert problem.samples == len(images)
+
+
+def test_greedy_gradients_stay_within_the_stage(recipe: Recipe, pictures: Make) -> None:
+    images = pictures()
+    stack = stack_of(recipe, images)
+    before = {name: value.clone() for name, value in stack.stage(0).state_dict().items()}
+    problem = GreedyProblem(stack, 1, objectives(recipe)[1], Material(images))
+    (loss,) = problem.terms(torch.arange(8), generator()).values()
+    found = gradients(stack, loss)
+    assert all(not bool(g.any()) for name, g in found.items() if name.startswith("stages.0"))
+    assert bool(found["stages.1.filter.weight"].any())
+    trained = {id(p) for group in problem.groups() for p in group["params"]}
+    assert trained == {id(p) for p in stack.stage(1).parameters()}
+    now = stack.stage(0).state_dict()  # batch statistics too
+    assert all(torch.equal(now[name], value) for name, value in before.items())
+
+
+def joint(
+    recipe: Recipe, images: Pictures, *, through: bool, **material: Any
+) -> tuple[Stack, JointProblem]:
+    stack = stack_of(recipe, images)
+    chosen = objectives(recipe)
+    return stack, JointProblem(stack, chosen, Material(images, **material), through=through)
+
+
+def test_joint_terms_are_named_by_stage(recipe: Recipe, pictures: Make) -> None:
+    _, problem = joint(recipe, pictures(), through=False)
+    assert list(problem.terms(torch.arange(4), generator())) == [
+        "edges.reconstruction",
+        "parts.reconstruction",
+    ]
+
+
+def test_jointly_every_stage_has_the_gradient_of_its_own_loss(
+    recipe: Recipe, pictures: Make
+) -> None:
+    images = pictures()
+    stack, problem = joint(recipe, images, through=False)
+    rows = torch.arange(12)
+    terms = problem.terms(rows, generator())
+    found = gradients(stack, torch.stack(list(terms.values())).sum())
+
+    expected: dict[str, Tensor] = {}
+    x = images.at(rows)
+    with torch.no_grad():
+        above = stack.stage(0)(x).output  # in training mode: normalised by the batch
+    for place, maps in enumerate((x, above)):
+        own = gradients(stack, own_loss(stack.stage(place), maps))
+        prefix = f"stages.{place}."
+        assert all(not bool(g.any()) for name, g in own.items() if not name.startswith(prefix))
+        expected |= {name: g for name, g in own.items() if name.startswith(prefix)}
+    assert_same(found, expected)
+    assert not bool(found["stages.0.norm.weight"].any())
+
+
+def test_through_lets_the_gradient_flow_down_but_not_into_targets(
+    recipe: Recipe, pictures: Make
+) -> None:
+    images = pictures()
+    stack, problem = joint(recipe, images, through=True)
+    rows = torch.arange(12)
+    terms = problem.terms(rows, generator())
+    found = gradients(stack, torch.stack(list(terms.values())).sum())
+
+    x = images.at(rows)
+    above = stack.stage(0)(x).output
+    detached = own_loss(stack.stage(0), x) + own_loss(stack.stage(1), above)
+    assert_same(found, gradients(stack, detached))
+    assert bool(found["stages.0.norm.weight"].any())
+
+    above = stack.stage(0)(x).output
+    scaler = stack.stage(1).scaler
+    target = (above - scaler.centre) / scaler.scale
+    moving = own_loss(stack.stage(0), x) + own_loss(stack.stage(1), above, target)
+    other = gradients(stack, moving)["stages.0.filter.weight"]
+    assert not torch.allclose(found["stages.0.filter.weight"], other)
+
+
+def test_a_stage_without_an_objective_is_passed_through(tiny: Tiny, pictures: Make) -> None:
+    images = pictures()
+    recipe = tiny(stages=[{**EDGES, "objective": None}, PARTS, {**PARTS, "name": "top"}])
+    stack = stack_of(recipe, images)
+    learned = {1: objectives(recipe)[1]}
+    problem = JointProblem(stack, learned, Material(images))
+    assert list(problem.terms(torch.arange(4), generator())) == ["parts.reconstruction"]
+    trained = {id(p) for group in problem.groups() for p in group["params"]}
+    assert trained == {id(p) for p in stack.stage(1).parameters()}
+
+
+def test_scaling_follows_the_batches_only_while_training_jointly(
+    recipe: Recipe, pictures: Make
+) -> None:
+    images = pictures(held := 24)
+    stack, problem = joint(recipe, images, through=False, held_out=pictures(held, seed=1))
+    scaler = stack.stage(1).scaler
+    before = scaler.centre.clone()
+    problem.terms(torch.arange(8), generator())
+    assert torch.equal(scaler.centre, before)
+    scaler.running = True
+    problem.held_out()
+    assert torch.equal(scaler.centre, before)
+    problem.terms(torch.arange(8), generator())
+    assert not torch.equal(scaler.centre, before)
+
+
+def test_weights_that_blew_up_show_as_a_term_and_not_as_bad_data(
+    recipe: Recipe, pictures: Make
+) -> None:
+    stack, problem = joint(recipe, pictures(), through=False)
+    stack.stage(1).scaler.running = True
+    with torch.no_grad():
+        stack.stage(0).filter.weight.fill_(float("nan"))
+    terms = problem.terms(torch.arange(8), generator())
+    assert bool(terms["edges.reconstruction"].isnan())
+
+
+@pytest.mark.parametrize("kind", ["greedy", "joint"])
+def test_held_out_images_are_measured_under_the_same_noise_as_in_use(
+    tiny: Tiny, pictures: Make, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    recipe, images, kept = tiny(), pictures(), pictures(10, seed=1)
+    stack = stack_of(recipe, images)
+    chosen, material = objectives(recipe), Material(images, kept, seed=5)
+    problem = (
+        GreedyProblem(stack, 1, chosen[1], material)
+        if kind == "greedy"
+        else JointProblem(stack, chosen, material)
+    )
+    mode = problem.module.training
+    one, two = problem.held_out(), problem.held_out()
+    assert one == two
+    assert one is not None
+    assert one["loss"] == pytest.approx(sum(v for k, v in one.items() if k != "loss"))
+    assert problem.module.training is mode
+    assert all(not p.requires_grad or p.grad is None for p in stack.parameters())
+
+
+def test_held_out_terms_are_averages_over_images(
+    recipe: Recipe, pictures: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, kept = pictures(), pictures(10, seed=1)
+    problem = GreedyProblem(
+        stack_of(recipe, images), 0, objectives(recipe)[0], Material(images, kept)
+    )
+    whole = problem.held_out()
+    monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 4, 4 and 2
+    assert problem.held_out() == pytest.approx(whole)
+
+
+def test_without_held_out_images_nothing_is_measured(recipe: Recipe, pictures: Make) -> None:
+    images = pictures()
+    for kept in (None, pictures(0)):
+        problem = GreedyProblem(
+            stack_of(recipe, images), 0, objectives(recipe)[0], Material(images, kept)
+        )
+        assert problem.held_out() is None
+
+
+def test_only_training_batches_are_augmented(recipe: Recipe, pictures: Make) -> None:
+    images, seen = pictures(), list[int]()
+
+    def black(x: Tensor, _draw: torch.Generator) -> Tensor:
+        seen.append(len(x))
+        return torch.zeros_like(x)
+
+    stack = stack_of(recipe, images)
+    material = Material(images, images, augment=black)
+    problem = GreedyProblem(stack, 0, objectives(recipe)[0], material)
+    (loss,) = problem.terms(torch.arange(6), generator()).values()
+    torch.testing.assert_close(loss, own_loss(stack.stage(0), torch.zeros(6, 1, 8, 8)))
+    assert seen == [6]
+    problem.held_out()
+    assert seen == [6]
+
+
+def test_patches_are_windows_of_the_maps() -> None:
+    maps = torch.arange(2 * 3 * 5 * 6.0).reshape(2, 3, 5, 6)
+    patches = random_patches(maps, PatchSpec(size=3, per_image=40), generator())
+    assert patches.shape == (80, 3, 3, 3)
+    corners = set[tuple[int, int]]()
+    for number, patch in enumerate(patches):
+        image = maps[number // 40]
+        top, left = divmod(int(patch[0, 0, 0] - image[0, 0, 0]), 6)
+        assert torch.equal(patch, image[:, top : top + 3, left : left + 3])
+        corners.add((top, left))
+    assert corners == {(top, left) for top in range(3) for left in range(4)}
+
+
+def test_a_patch_as_large_as_the_maps_is_the_maps() -> None:
+    maps = torch.rand(4, 2, 3, 3)
+    assert torch.equal(random_patches(maps, PatchSpec(size=3), generator()), maps)
+
+
+def test_patches_of_the_stage_s_input_maps_are_learned_from(tiny: Tiny, pictures: Make) -> None:
+    images = pictures()
+    second = {
+        "name": "parts",
+        "filter": {"kind": "dense", "size": 2, "maps": 3},
+        "patches": {"size": 2, "per_image": 5},
+        "objective": PLAIN,
+    }
+    recipe = tiny(stages=[EDGES, second])
+    stack = stack_of(recipe, images)
+    problem = GreedyProblem(stack, 1, objectives(recipe)[1], Material(images))
+    found = problem.terms(torch.arange(6), generator(3))["reconstruction"]
+    stage = stack.stage(1)
+    patches = random_patches(
+        stack.maps_below(images.at(range(6)), 1), PatchSpec(size=2, per_image=5), generator(3)
+    )
+    x = stage.scaler(patches)
+    error = stage.decode(stage.code(x), size=(2, 2)) - x
+    torch.testing.assert_close(found, error.square().sum() / 30)
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_under_autocast_every_gradient_arrives_and_is_close(
+    recipe: Recipe, pictures: Make, through: bool
+) -> None:
+    images = pictures()
+    found: list[dict[str, Tensor]] = []
+    for half in (False, True):
+        stack, problem = joint(recipe, images, through=through)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            terms = problem.terms(torch.arange(24), generator())
+        found.append(gradients(stack, torch.stack([t.float() for t in terms.values()]).sum()))
+    for name, exact in found[0].items():
+        assert bool(exact.any()) == bool(found[1][name].any()), name
+        difference = (found[1][name] - exact).norm()
+        assert difference <= 0.1 * exact.norm(), name

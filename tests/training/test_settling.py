@@ -1,0 +1,59 @@
+"""What stages measure on training data."""
+
+from collections.abc import Callable
+
+import msgspec
+import torch
+
+from featlearn.config.recipe import Recipe
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.norm import BatchNorm
+from featlearn.training.pictures import Pictures
+from featlearn.training.settling import fit_scaler, settle, settle_norm
+
+Tiny = Callable[..., Recipe]
+Make = Callable[..., Pictures]
+
+
+def normalised(tiny: Tiny) -> Stack:
+    first, second = tiny().stages
+    spec = msgspec.to_builtins(first) | {"norm": {"kind": "batch"}}
+    return build_stack(tiny(stages=[spec, msgspec.to_builtins(second)]), MapShape(1, 8, 8), seed=0)
+
+
+def test_a_stage_s_input_is_standardised(tiny: Tiny, pictures: Make) -> None:
+    stack, images = build_stack(tiny(), MapShape(1, 8, 8), seed=0), pictures(300)
+    fit_scaler(stack, 0, images)
+    fit_scaler(stack, 1, images)
+    whole = images.at(range(300))
+    pixels = stack.stage(0).scaler(whole)
+    assert abs(float(pixels.mean())) < 1e-5
+    assert abs(float(pixels.std(correction=0)) - 1) < 1e-5
+    units = stack.stage(1).scaler(stack.maps_below(whole, 1))  # dense: unit by unit
+    torch.testing.assert_close(units.mean(0), torch.zeros(4, 3, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(units.std(0, correction=0), torch.ones(4, 3, 3), atol=1e-4, rtol=0)
+
+
+def test_batch_statistics_are_plain_averages(tiny: Tiny, pictures: Make) -> None:
+    stack, images = normalised(tiny), pictures(100)
+    norm = stack.stage(0).norm
+    assert isinstance(norm, BatchNorm)
+    settle_norm(stack, 0, images)
+    pooled = stack(images.at(range(100)))[0].pooled
+    assert pooled is not None
+    torch.testing.assert_close(norm.running_mean, pooled.mean((0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, pooled.transpose(0, 1).flatten(1).var(1))
+    assert norm.momentum == 0.1
+    assert not norm.training
+
+
+def test_settling_goes_bottom_first_and_once_is_enough(tiny: Tiny, pictures: Make) -> None:
+    stack, images = normalised(tiny), pictures(50)
+    settle(stack, images)
+    once = {name: value.clone() for name, value in stack.state_dict().items()}
+    settle(stack, images)
+    now = stack.state_dict()
+    assert all(torch.equal(now[name], value) for name, value in once.items())
+    units = stack.stage(1).scaler(stack.maps_below(images.at(range(50)), 1))
+    torch.testing.assert_close(units.mean(0), torch.zeros(4, 3, 3), atol=1e-5, rtol=0)
