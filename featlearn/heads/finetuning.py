@@ -61,8 +61,10 @@ def start_finetuning(
         DataError: If the labels are missing or of one class.
         RecipeError: If the head does not fit.
     """
+    # Stages that learn at no rate are frozen, their batch statistics too.
+    freeze = len(stack) if spec.stack_lr == 0 else spec.freeze
     classifier = Classifier(
-        stack, spec.head, classes=len(labelled.set.classes), freeze=spec.freeze, seed=seed
+        stack, spec.head, classes=len(labelled.set.classes), freeze=freeze, seed=seed
     ).to(labelled.device)
     fit_feature_scaler(classifier, sample)
     problem = FinetuneProblem(

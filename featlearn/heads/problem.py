@@ -67,8 +67,6 @@ class FinetuneProblem:
     def groups(self) -> list[Group]:
         """Give the head, and the filters and norms of the stages that learn."""
         groups = weight_groups(self.classifier.layers)
-        if self.stack_lr == 0:
-            return groups
         for place in range(self.classifier.freeze, len(self.classifier.stack)):
             stage = self.classifier.stack.stage(place)
             groups += weight_groups(stage.filter, scale=self.stack_lr)

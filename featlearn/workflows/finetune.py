@@ -152,7 +152,7 @@ def finetune(
         label_seed=label_seed,
         labelled=len(data.train),
         validation=len(data.validation_indices),
-        freeze=options.freeze,
+        freeze=work.classifier.freeze,
         from_scratch=from_scratch,
         seed=options.seed,
         epochs=work.loop.state.epoch,

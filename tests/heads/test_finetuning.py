@@ -1,0 +1,123 @@
+"""Setting up the training of a classifier, and its untrained control."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import torch
+
+from featlearn.config.recipe import Recipe
+from featlearn.config.training import FinetuneSpec
+from featlearn.geometry import MapShape
+from featlearn.heads.finetuning import scaling_sample, start_finetuning, untrained_stack
+from featlearn.heads.problem import labels_of, logits_of
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.training.pictures import Pictures
+from featlearn.training.settling import settle
+
+Tiny = Callable[..., Recipe]
+Labelled = Callable[..., Pictures]
+IMAGE = MapShape(1, 8, 8)
+
+
+def trained(recipe: Recipe, images: Pictures) -> Stack:
+    stack = build_stack(recipe, IMAGE, seed=0, images=images.at(range(len(images))))
+    settle(stack, images)
+    return stack
+
+
+def spec(**table: object) -> FinetuneSpec:
+    plain = {"batch": 8, "epochs": 15, "optimizer": {"kind": "adamw", "lr": 0.02}}
+    return msgspec.convert({**plain, **table}, FinetuneSpec)
+
+
+@pytest.mark.parametrize("head", [{}, {"hidden": [8], "dropout": 0.2, "smoothing": 0.1}])
+@pytest.mark.parametrize("freeze", [0, 2])
+def test_it_learns_to_tell_classes_apart(
+    tiny: Tiny, labelled: Labelled, head: dict[str, object], freeze: int
+) -> None:
+    images, unseen = labelled(), labelled(60, seed=9)
+    work = start_finetuning(
+        trained(tiny(), images),
+        spec(head={"kind": "classification", **head}, freeze=freeze),
+        images,
+        sample=images,
+        seed=0,
+    )
+    losses = [report.loss for report in work.loop.steps()]
+    assert losses[0] == pytest.approx(torch.tensor(3.0).log().item(), rel=1e-4)
+    assert losses[-1] < 0.7 * losses[0]
+    right = logits_of(work.classifier, unseen).argmax(1) == labels_of(unseen)
+    assert float(right.float().mean()) > 0.9
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(0, 15), (45, 15), (46, 16), (100, 34)])
+def test_epochs_are_added_until_there_are_steps_enough(
+    tiny: Tiny, labelled: Labelled, steps: int, epochs: int
+) -> None:
+    images = labelled()  # three batches of eight
+    work = start_finetuning(
+        trained(tiny(), images), spec(steps=steps), images, sample=images, seed=0
+    )
+    assert work.loop.epochs == epochs
+
+
+@pytest.mark.parametrize("table", [{"stack_lr": 0.0}, {"freeze": 2}])
+def test_frozen_stages_stay_as_they_were(
+    tiny: Tiny, labelled: Labelled, table: dict[str, object]
+) -> None:
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    recipe = tiny(stages=[first | {"norm": {"kind": "batch"}}, second])
+    images = labelled()
+    stack = trained(recipe, images)
+    before = {name: value.clone() for name, value in stack.state_dict().items()}
+    work = start_finetuning(stack, spec(epochs=1, **table), images, sample=images, seed=0)
+    assert len(list(work.loop.steps())) == 3
+    now = work.classifier.stack.state_dict()
+    assert all(torch.equal(now[name], value) for name, value in before.items())
+    assert bool(work.classifier.layers[-1].get_parameter("weight").any())
+
+
+def test_the_control_has_everything_but_the_learned_filters(tiny: Tiny, labelled: Labelled) -> None:
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    recipe = tiny(
+        stages=[first | {"norm": {"kind": "batch"}}, second], preprocess=[{"kind": "zca"}]
+    )
+    images = labelled(60)
+    stack = trained(recipe, images)
+    with torch.no_grad():  # as training would
+        stack.stage(0).filter.weight.mul_(2)
+    before = {name: value.clone() for name, value in stack.state_dict().items()}
+    control = untrained_stack(recipe, stack, images, seed=7)
+
+    x = images.at(range(20))
+    assert torch.equal(control.prepare(x), stack.prepare(x))
+    fresh = build_stack(recipe, IMAGE, seed=7, preprocess=stack.preparation)
+    for place in range(2):
+        own = control.stage(place).filter.weight
+        assert torch.equal(own, fresh.stage(place).filter.weight)
+        assert not torch.equal(own, stack.stage(place).filter.weight)
+    settle(fresh, images)  # its own scaling and statistics, on the same images
+    state = fresh.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in control.state_dict().items())
+
+    with torch.no_grad():  # it shares no memory with what it is compared to
+        for value in control.state_dict().values():
+            value.zero_()
+    assert all(torch.equal(value, before[name]) for name, value in stack.state_dict().items())
+
+
+def test_the_sample_for_scaling_is_drawn_by_the_recipe_s_seed(
+    tiny: Tiny, labelled: Labelled
+) -> None:
+    images = labelled()
+    recipe = tiny(pretrain={"fit_samples": 10})
+
+    def drawn(recipe: Recipe) -> torch.Tensor:
+        sample = scaling_sample(recipe, images)
+        return sample.at(range(len(sample)))
+
+    assert len(drawn(recipe)) == 10
+    assert torch.equal(drawn(recipe), drawn(recipe))
+    other = tiny(pretrain={"fit_samples": 10}, seed=1)
+    assert not torch.equal(drawn(recipe), drawn(other))

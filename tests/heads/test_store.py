@@ -1,0 +1,60 @@
+"""Classifiers on disk."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from featlearn.config.recipe import Recipe
+from featlearn.config.training import ClassificationSpec
+from featlearn.errors import CheckpointError
+from featlearn.geometry import MapShape
+from featlearn.heads.classifier import Classifier
+from featlearn.heads.store import load_classifier, save_classifier
+from featlearn.networks.stack import build_stack
+from featlearn.networks.store import save_stack
+
+Tiny = Callable[..., Recipe]
+CLASSES = ("cat", "<script>", "dog")
+HEAD = {"kind": "classification", "hidden": [5], "dropout": 0.1}
+
+
+@pytest.fixture
+def recipe(tiny: Tiny) -> Recipe:
+    return tiny(finetune={"head": HEAD, "freeze": 1})
+
+
+def classifier(recipe: Recipe) -> Classifier:
+    stack = build_stack(recipe, MapShape(1, 8, 8), seed=4)
+    spec = ClassificationSpec(hidden=(5,), dropout=0.1)
+    found = Classifier(stack, spec, classes=3, freeze=1, seed=4)
+    torch.nn.init.ones_(found.layers[-1].get_parameter("weight"))
+    return found
+
+
+def test_a_classifier_comes_back(tmp_path: Path, recipe: Recipe) -> None:
+    path, then = tmp_path / "model.safetensors", classifier(recipe)
+    save_classifier(path, then, recipe, CLASSES, options={"labels": 3})
+    loaded = load_classifier(path)
+    assert loaded.classes == CLASSES
+    assert loaded.recipe == recipe
+    assert loaded.metadata["options"] == {"labels": 3}
+    assert loaded.classifier.freeze == 1
+    x = torch.rand(4, 1, 8, 8)
+    assert torch.equal(loaded.classifier(x), then.eval()(x))
+    assert bool(then(x).any())
+
+
+def test_a_stack_without_a_head_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    path = tmp_path / "model.safetensors"
+    save_stack(path, classifier(recipe).stack, recipe)
+    with pytest.raises(CheckpointError, match="holds a model without a classifier's head"):
+        load_classifier(path)
+
+
+def test_a_head_that_does_not_fit_is_named(tmp_path: Path, recipe: Recipe) -> None:
+    path = tmp_path / "model.safetensors"
+    save_classifier(path, classifier(recipe), recipe, (*CLASSES, "one more"))
+    with pytest.raises(CheckpointError, match=r"does not fit its recipe.*layers\.3\."):
+        load_classifier(path)
