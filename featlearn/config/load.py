@@ -5,7 +5,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import tomli_w
@@ -13,6 +12,7 @@ import tomli_w
 from featlearn.config import schema
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate
 from featlearn.errors import RecipeError, UsageError
 
@@ -95,28 +95,7 @@ def parse_recipe(text: str, *, title: str = "the recipe") -> Recipe:
 
 def dump_recipe(recipe: Recipe) -> str:
     """Write a recipe as TOML, without what is as by default; reading gives it back."""
-    return tomli_w.dumps(cast("dict[str, object]", _plain(recipe)))
-
-
-def _plain(value: object) -> object:
-    """Turn specs into tables, leaving out keys that hold their default."""
-    if isinstance(value, msgspec.Struct):
-        fields = {
-            field.encode_name: _plain(getattr(value, field.name))
-            for field in msgspec.structs.fields(value)
-            if getattr(value, field.name) != _default(field)
-        }
-        tag = value.__struct_config__.tag
-        return fields if tag is None else {schema.TAG: tag, **fields}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in cast("tuple[object, ...]", value)]
-    return value
-
-
-def _default(field: msgspec.structs.FieldInfo) -> object:
-    if field.default_factory is not msgspec.NODEFAULT:
-        return field.default_factory()
-    return field.default
+    return tomli_w.dumps(as_tables(recipe))
 
 
 def _path_of(source: str | Path) -> Path | None:

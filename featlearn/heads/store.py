@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
 from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack
@@ -33,7 +32,7 @@ def save_classifier(
     """Write a classifier with its stack, its recipe and the names of its classes."""
     stack = classifier.stack
     metadata = {
-        "recipe": msgspec.to_builtins(recipe_as_built(recipe, stack)),
+        "recipe": as_tables(recipe_as_built(recipe, stack)),
         "input_shape": list(stack.input_shape),
         "classes": list(classes),
         "freeze": classifier.freeze,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from featlearn.config.base import Count
 from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
 from featlearn.files import canonical_json, replacing
 from featlearn.geometry import MapShape
@@ -92,7 +93,7 @@ def save_stack(path: Path, stack: Stack, recipe: Recipe, **extra: object) -> Non
         extra: Further metadata, in JSON's types.
     """
     metadata = {
-        "recipe": msgspec.to_builtins(recipe_as_built(recipe, stack)),
+        "recipe": as_tables(recipe_as_built(recipe, stack)),
         "input_shape": list(stack.input_shape),
         **extra,
     }

@@ -9,6 +9,7 @@ import torch
 
 from featlearn.config.load import dump_recipe, load_recipe
 from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError, RecipeError
 from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
@@ -185,7 +186,7 @@ def _recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) 
 def _settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
     """Name everything that decides a head's bytes, as nested tables."""
     return {
-        "finetune": msgspec.to_builtins(recipe.finetune),
+        "finetune": as_tables(recipe.finetune),
         "options": msgspec.to_builtins(options),
         "model": sha256(run.model_file),
     }

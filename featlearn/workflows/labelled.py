@@ -32,7 +32,9 @@ class Labelled(NamedTuple):
     validation_indices: list[int]
 
 
-def draw_labelled(recipe: Recipe, *, labels: int | None, label_seed: int, root: Path | None) -> Labelled:
+def draw_labelled(
+    recipe: Recipe, *, labels: int | None, label_seed: int, root: Path | None
+) -> Labelled:
     """Draw the labels, and a validation set from among them if training needs one.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 from featlearn.autoencoders.objective import Objective
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.labels import hold_out
 from featlearn.datasets.source import open_splits
@@ -143,7 +144,7 @@ def pretrain(
 
 def settings(recipe: Recipe) -> dict[str, Any]:
     """Give the parts of a recipe that decide what is learned, as nested tables."""
-    parts = msgspec.to_builtins(recipe)
+    parts = as_tables(recipe)
     said = ("title", "shows", "expect", "minutes", "finetune")
     return {key: value for key, value in parts.items() if key not in said}
 

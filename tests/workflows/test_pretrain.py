@@ -1,0 +1,194 @@
+"""`pretrain`: the run directory, repeatability, and what is never overwritten."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from featlearn.autoencoders.objective import LossTerms
+from featlearn.config.load import load_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.errors import CheckpointError, RecipeError
+from featlearn.files import sha256
+from featlearn.networks.store import load_stack
+from featlearn.stages.stage import Stage
+from featlearn.training.progress import StepReport
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.pretrain import PretrainResult, pretrain, settings
+
+Tiny = Callable[..., Recipe]
+
+
+def run(recipe: Recipe, out: Path, **options: Any) -> PretrainResult:
+    return pretrain(recipe, out=out, root=out, device="cpu", **options)
+
+
+def model(path: Path) -> bytes:
+    return RunDirectory(path).model_file.read_bytes()
+
+
+def test_a_run_holds_what_it_should(tmp_path: Path, tiny: Tiny) -> None:
+    recipe, out = tiny(), tmp_path / "run"
+    result = run(recipe, out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "README.md",
+        "identity.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "recipe.toml",
+        "results.json",
+    ]
+    assert load_recipe(out / "recipe.toml") == recipe
+    assert load_stack(out).recipe == recipe
+    assert msgspec.json.decode((out / "results.json").read_bytes(), type=PretrainResult) == result
+    assert result.files == {"model.safetensors": sha256(out / "model.safetensors")}
+    assert (result.data.source, result.data.train, result.data.held_out) == ("digits", 90, 10)
+    assert result.input_shape == (1, 8, 8)
+    assert [(p.name, p.epochs, p.steps) for p in result.phases] == [
+        ("edges", 2, 6),
+        ("parts", 2, 6),
+    ]
+    assert result.parameters == 41 + 6 * 36 + 6 + 36
+    assert result.environment.threads == torch.get_num_threads()
+    assert "Tiny" in (out / "README.md").read_text()
+
+
+def test_metrics_have_the_lines_that_were_promised(tmp_path: Path, tiny: Tiny) -> None:
+    run(tiny(), tmp_path / "run")
+    text = (tmp_path / "run" / "metrics.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [(line["phase"], line["epoch"], line["step"]) for line in lines] == [
+        (name, *place) for name in ("edges", "parts") for place in ((0, 1), (0, 3), (1, 6))
+    ]
+    assert list(lines[0]) == ["phase", "epoch", "step", "lr", "loss", "terms"]
+    assert lines[0]["loss"] == lines[0]["terms"]["reconstruction"]
+    assert lines[1]["held_out"].keys() == {"reconstruction", "loss"}
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path: Path, tiny: Tiny) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run(tiny(seed=seed), tmp_path / name)
+    assert model(tmp_path / "a") == model(tmp_path / "b") != model(tmp_path / "c")
+    metrics = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in "abc"]
+    assert metrics[0] == metrics[1] != metrics[2]
+
+
+def test_held_out_images_are_never_learned_from(tmp_path: Path, tiny: Tiny) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0.2, 0.8, (40, 1, 8, 8)).astype(np.float32)
+
+    def trained(name: str, pixels: Any) -> bytes:
+        np.save(tmp_path / "images.npy", pixels)
+        data = {"source": str(tmp_path / "images.npy"), "limit": None, "hold_out": 0.25}
+        recipe = tiny(data=data, preprocess=[{"kind": "standardize"}])
+        held_out: list[float] = []
+
+        class Watch:
+            def start(self, phase: str, *, epochs: int, steps: int) -> None: ...
+            def note(self, text: str) -> None: ...
+            def stop(self) -> None: ...
+            def step(self, report: StepReport) -> None:
+                if report.held_out is not None:
+                    held_out.append(report.held_out["loss"])
+
+        run(recipe, tmp_path / name, progress=Watch())
+        figures.append(held_out)
+        return model(tmp_path / name)
+
+    figures: list[list[float]] = []
+    once = trained("once", images)
+    changed, same = 0, 0
+    for place in range(12):
+        other = images.copy()
+        other[place] = 1 - other[place]
+        if trained(f"other-{place}", other) == once:
+            same += 1
+            # It was held out, or set apart for the test: at most the figures moved.
+            changed += figures[-1] != figures[0]
+    assert 0 < same < 12
+    assert changed > 0
+
+
+def test_the_recipe_in_the_run_makes_the_same_run(tmp_path: Path, tiny: Tiny) -> None:
+    recipe = tiny(
+        preprocess=[{"kind": "pca", "keep": 0.9}],
+        stages=[tiny().stages[1]],
+        pretrain={"rate": {"kind": "one-cycle"}},
+    )
+    run(recipe, tmp_path / "a")
+    again = load_recipe(tmp_path / "a" / "recipe.toml")
+    assert settings(again) == settings(recipe)
+    run(again, tmp_path / "b")
+    assert model(tmp_path / "a") == model(tmp_path / "b")
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path, tiny: Tiny) -> None:
+    run(tiny(), tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(CheckpointError, match="holds a finished run; add --overwrite to replace"):
+        run(tiny(seed=1), tmp_path / "run")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_overwriting_leaves_a_user_s_own_files(tmp_path: Path, tiny: Tiny) -> None:
+    out = tmp_path / "run"
+    run(tiny(), out)
+    (out / "notes.txt").write_text("mine")
+    (out / "heads" / "old").mkdir(parents=True)
+    run(tiny(seed=1), out, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not (out / "heads").exists()
+    run(tiny(seed=1), tmp_path / "other")
+    assert model(out) == model(tmp_path / "other")
+
+
+def test_a_folder_with_a_user_s_recipe_is_not_taken_for_a_run(tmp_path: Path, tiny: Tiny) -> None:
+    (tmp_path / "recipe.toml").write_text("mine")
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(CheckpointError, match="holds other files"):
+            run(tiny(), tmp_path, **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
+    assert (tmp_path / "recipe.toml").read_text() == "mine"
+
+
+def test_what_does_not_fit_leaves_no_folder(tmp_path: Path, tiny: Tiny) -> None:
+    first = msgspec.to_builtins(tiny().stages[0]) | {"pool": {"kind": "max", "size": 9}}
+    with pytest.raises(RecipeError, match=r"stage 'edges': pool.size 9 does not fit into 6x6"):
+        run(tiny(stages=[first]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+class Shrink:
+    """A caller's own objective."""
+
+    def terms(
+        self, stage: Stage, x: Tensor, *, target: Tensor, generator: torch.Generator
+    ) -> LossTerms:
+        return {"size": stage.code(x).square().sum() / len(x)}
+
+    def after_step(self, stage: Stage) -> None: ...
+
+
+def test_a_caller_s_own_objective_trains(tmp_path: Path, tiny: Tiny) -> None:
+    out = tmp_path / "run"
+    result = run(tiny(pretrain={"epochs": 6}), out, objectives={"edges": Shrink()})
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    sizes = [line["held_out"]["size"] for line in lines if "size" in line.get("held_out", {})]
+    assert len(sizes) == 6
+    assert sizes[-1] < 0.8 * sizes[0]
+    assert "reconstruction" in (result.phases[1].held_out or {})
+    with pytest.raises(CheckpointError, match=r"objectives was .*Shrink.*, now it is the default"):
+        run(tiny(pretrain={"epochs": 6}), out, resume=True)
+
+
+def test_a_custom_stage_without_decoder_can_be_loaded_again(tmp_path: Path, tiny: Tiny) -> None:
+    stage = msgspec.to_builtins(tiny().stages[0])
+    recipe = tiny(stages=[{**stage, "objective": None}])
+    run(recipe, tmp_path / "run", objectives={"edges": Shrink()})
+    assert load_stack(tmp_path / "run").stack.stage(0).decoder is None
