@@ -76,7 +76,9 @@ def open_splits(spec: DataSpec, *, root: Path | None, seed: int) -> Splits:
     return Splits(images, judged)
 
 
-def open_images(source: str, spec: DataSpec, *, root: Path | None, split: Split = "all") -> ImageSet:
+def open_images(
+    source: str, spec: DataSpec, *, root: Path | None, split: Split = "all"
+) -> ImageSet:
     """Read one set of images, in the order of the source, for a trained model.
 
     The size policy is that of `spec`, but every image is read, and one image is

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from featlearn.config.training import LoopSpec, PlateauSpec
 from featlearn.datasets.batches import batches_of
 from featlearn.errors import TrainingError
-from featlearn.ops.random import generator
+from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
 from featlearn.training.optimizers import (
     Group,
@@ -196,10 +196,7 @@ class Loop:
         """Compute the loss and its gradients; give the terms as numbers."""
         problem, step = self.problem, self.state.step
         draw = generator(self.seed, problem.name, "noise", step, device=problem.device)
-        devices = [problem.device] if problem.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            # Dropout knows only the global generator.
-            torch.manual_seed(derive(self.seed, problem.name, "dropout", step))
+        with seeded(derive(self.seed, problem.name, "dropout", step), problem.device):
             half = self.spec.precision == "bfloat16"
             with torch.autocast(problem.device.type, dtype=torch.bfloat16, enabled=half):
                 terms = problem.terms(rows, draw)

@@ -44,20 +44,24 @@ def _decays(name: str, parameter: Tensor) -> bool:
 
 
 def build_optimizer(spec: OptimizerSpec, groups: Iterable[Group]) -> Optimizer:
-    """Build the optimiser that a recipe asks for."""
+    """Build the optimiser that a recipe asks for.
+
+    Fused where PyTorch can: one pass over memory for a step instead of one for each
+    operation, which is most of a step's time where every position has its own weights.
+    """
     lr, decay = spec.lr, spec.weight_decay
     params = list(groups)
     match spec:
         case SGDSpec(momentum=momentum, nesterov=nesterov):
-            return SGD(params, lr, momentum, weight_decay=decay, nesterov=nesterov)
+            return SGD(params, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
         case AdaGradSpec(eps=eps):
-            return Adagrad(params, lr, weight_decay=decay, eps=eps)
+            return Adagrad(params, lr, weight_decay=decay, eps=eps, fused=True)
         case RMSpropSpec(alpha=alpha, momentum=momentum, eps=eps):
             return RMSprop(params, lr, alpha, eps, weight_decay=decay, momentum=momentum)
         case AdamSpec(betas=betas, eps=eps):
-            return Adam(params, lr, betas, eps, weight_decay=decay)
+            return Adam(params, lr, betas, eps, weight_decay=decay, fused=True)
         case AdamWSpec(betas=betas, eps=eps):
-            return AdamW(params, lr, betas, eps, weight_decay=decay)
+            return AdamW(params, lr, betas, eps, weight_decay=decay, fused=True)
         case _:
             assert_never(spec)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from featlearn.ops.random import generator
+from featlearn.ops.random import generator, seeded
 
 
 def test_a_name_is_a_stream() -> None:
@@ -16,3 +16,16 @@ def test_the_global_state_is_left_alone() -> None:
     before = torch.get_rng_state()
     torch.rand(5, generator=generator(0))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_seeding_the_global_generator_repeats_dropout_and_leaves_no_trace() -> None:
+    x = torch.ones(100)
+    before = torch.get_rng_state()
+
+    def dropped(seed: int) -> torch.Tensor:
+        with seeded(seed, torch.device("cpu")):
+            return torch.nn.functional.dropout(x, 0.5)
+
+    assert torch.equal(dropped(3), dropped(3))
+    assert not torch.equal(dropped(3), dropped(4))
+    assert torch.equal(torch.get_rng_state(), before)
