@@ -1,0 +1,325 @@
+"""A run that was cut off anywhere ends with the bytes of one that was not."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+
+from featlearn.config.load import load_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.errors import CheckpointError, Interrupted
+from featlearn.training import driver
+from featlearn.training.checkpoints import CheckpointStore
+from featlearn.training.rundir import Folder, RunDirectory
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.pretrain import pretrain
+
+Tiny = Callable[..., Recipe]
+Stopper = Callable[..., Any]
+
+
+def stages(tiny: Tiny) -> list[dict[str, Any]]:
+    """Take the two stages with everything that has a state of its own."""
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    sparse = {"kind": "sparse", "penalty": {"kind": "l1", "weight": 0.1}, "decoder": "untied"}
+    return [
+        first | {"norm": {"kind": "batch"}, "patches": {"size": 5, "per_image": 2}},
+        second | {"objective": sparse, "epochs": 3, "activation": "relu"},
+    ]
+
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "greedy": {"rate": {"kind": "one-cycle"}},
+    "joint": {"schedule": "joint", "through": True},
+    "greedy-then-joint": {"schedule": "greedy-then-joint", "joint_epochs": 1},
+    "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
+    "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
+    "augmented": {
+        "augment": [{"kind": "shift", "pixels": 1}, {"kind": "flip"}],
+        "optimizer": {"kind": "adagrad", "lr": 0.05},
+        "precision": "bfloat16",
+        "clip": 1.0,
+    },
+}
+
+
+def recipe_of(tiny: Tiny, name: str) -> Recipe:
+    return tiny(
+        stages=stages(tiny),
+        pretrain=RECIPES[name],
+        preprocess=[{"kind": "contrast"}, {"kind": "zca"}],
+    )
+
+
+def run(recipe: Recipe, out: Path, **options: Any) -> None:
+    pretrain(recipe, out=out, root=out, device="cpu", **options)
+
+
+def outcome(folder: Folder) -> tuple[bytes, bytes]:
+    return folder.model_file.read_bytes(), folder.metrics_file.read_bytes()
+
+
+def steps_of(folder: Folder) -> int:
+    return sum(phase["steps"] for phase in json.loads(folder.results_file.read_text())["phases"])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("politely", [False, True])
+def test_pretraining_cut_off_at_any_step_ends_the_same(
+    tmp_path: Path,
+    tiny: Tiny,
+    stopper: Stopper,
+    crash: type[BaseException],
+    name: str,
+    politely: bool,
+) -> None:
+    recipe, whole = recipe_of(tiny, name), RunDirectory(tmp_path / "whole")
+    run(recipe, whole.path)
+    expected, total = outcome(whole), steps_of(whole)
+    # Every phase has a first, a middle and a last step among these.
+    for at in range(1 + politely, total + 1, 3):
+        cut = RunDirectory(tmp_path / f"cut-{at}")
+        with pytest.raises(Interrupted if politely else crash):
+            run(recipe, cut.path, progress=stopper(at, politely=politely), save_seconds=0)
+        assert not cut.finished
+        run(recipe, cut.path, resume=True)
+        assert outcome(cut) == expected
+        assert cut.finished
+        assert not cut.checkpoints.exists()
+        assert steps_of(cut) == total
+
+
+def test_a_run_may_be_cut_off_at_every_step(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
+) -> None:
+    recipe, whole = recipe_of(tiny, "greedy-then-joint"), RunDirectory(tmp_path / "whole")
+    run(recipe, whole.path)
+    cut, times = RunDirectory(tmp_path / "cut"), 0
+    while not cut.finished:
+        try:
+            run(recipe, cut.path, resume=times > 0, progress=stopper(2), save_seconds=0)
+        except crash:
+            times += 1
+    # Of two steps the first was saved, the second lost.
+    assert times >= steps_of(whole) - 1
+    assert outcome(cut) == outcome(whole)
+
+
+@pytest.mark.parametrize("saves", [1, 2, 3, 4])
+def test_a_crash_between_phases_ends_the_same(
+    tmp_path: Path,
+    tiny: Tiny,
+    monkeypatch: pytest.MonkeyPatch,
+    crash: type[BaseException],
+    saves: int,
+) -> None:
+    recipe, whole = recipe_of(tiny, "greedy-then-joint"), RunDirectory(tmp_path / "whole")
+    run(recipe, whole.path)
+    cut, left = RunDirectory(tmp_path / "cut"), [saves]
+    real = CheckpointStore.save
+
+    def save(store: CheckpointStore, *given: Any, **_named: Any) -> Path:
+        left[0] -= 1
+        if left[0] == 0:
+            raise crash
+        return real(store, *given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CheckpointStore, "save", save)
+        if saves == 4:  # there are three phases; the fourth crash comes after the last one
+            broken.setattr("featlearn.workflows.pretrain.save_stack", save)
+        with pytest.raises(crash):
+            run(recipe, cut.path)
+    run(recipe, cut.path, resume=True)
+    assert outcome(cut) == outcome(whole)
+
+
+def test_a_crash_before_the_first_checkpoint_starts_anew(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
+) -> None:
+    run(tiny(), tmp_path / "whole")
+    cut = RunDirectory(tmp_path / "cut")
+    with pytest.raises(crash):
+        run(tiny(), cut.path, progress=stopper(2))
+    told = stopper(0)
+    run(tiny(), cut.path, resume=True, progress=told)
+    assert told.notes == ["there is no checkpoint to go on from; starting from the beginning"]
+    assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+def test_a_broken_checkpoint_is_named_and_the_older_one_used(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException], damage: str
+) -> None:
+    run(tiny(), tmp_path / "whole")
+    cut = RunDirectory(tmp_path / "cut")
+    with pytest.raises(crash):
+        run(tiny(), cut.path, progress=stopper(9), save_seconds=0)
+    older, newest = sorted(cut.checkpoints.glob("checkpoint-*"))
+    path = newest / "training.safetensors"
+    data = path.read_bytes()
+    match damage:
+        case "truncate":
+            path.write_bytes(data[:-1])
+        case "flip":
+            path.write_bytes(data[:-1] + bytes([data[-1] ^ 128]))
+        case _:
+            path.unlink()
+    told = stopper(0)
+    run(tiny(), cut.path, resume=True, progress=told)
+    (note,) = told.notes
+    assert note.startswith("skipping a broken checkpoint: ")
+    assert str(path) in note
+    assert older.name not in note
+    assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
+
+
+@pytest.fixture
+def unfinished(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
+) -> RunDirectory:
+    cut = RunDirectory(tmp_path / "cut")
+    with pytest.raises(crash):
+        run(tiny(), cut.path, progress=stopper(4), save_seconds=0)
+    return cut
+
+
+def contents(folder: Folder) -> dict[str, bytes]:
+    files = (path for path in folder.path.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder.path)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_another_recipe_is_refused(unfinished: RunDirectory, tiny: Tiny, checkpoint: bool) -> None:
+    if not checkpoint:
+        CheckpointStore(unfinished.checkpoints).clear()
+    before = contents(unfinished)
+    with pytest.raises(
+        CheckpointError,
+        match=r"begun with other settings: pretrain.optimizer.lr was 0.01, now it is 0.5; resume",
+    ):
+        run(
+            tiny(pretrain={"optimizer": {"kind": "adamw", "lr": 0.5}}),
+            unfinished.path,
+            resume=True,
+        )
+    assert contents(unfinished) == before
+
+
+def test_other_words_and_other_fine_tuning_are_the_same_recipe(
+    unfinished: RunDirectory, tiny: Tiny
+) -> None:
+    run(tiny(title="Renamed", finetune={"epochs": 9}), unfinished.path, resume=True)
+    assert unfinished.finished
+
+
+def test_the_run_s_own_recipe_resumes_it(unfinished: RunDirectory) -> None:
+    run(load_recipe(unfinished.recipe_file), unfinished.path, resume=True)
+    assert unfinished.finished
+
+
+def test_other_threads_are_refused(unfinished: RunDirectory, tiny: Tiny) -> None:
+    now = torch.get_num_threads()
+    try:
+        with pytest.raises(
+            CheckpointError,
+            match=rf"begun with --threads {now}, now it is {now + 1}; resume with --threads {now}",
+        ):
+            run(tiny(), unfinished.path, resume=True, threads=now + 1)
+    finally:
+        torch.set_num_threads(now)
+
+
+def test_a_run_of_another_format_is_refused(unfinished: RunDirectory, tiny: Tiny) -> None:
+    value = json.loads(unfinished.identity_file.read_text())
+    unfinished.identity_file.write_text(json.dumps({**value, "format": 2}))
+    with pytest.raises(CheckpointError, match=r"identity.json has format version 2"):
+        run(tiny(), unfinished.path, resume=True)
+
+
+def test_an_unfinished_run_is_not_overwritten_unasked(unfinished: RunDirectory, tiny: Tiny) -> None:
+    before = contents(unfinished)
+    with pytest.raises(CheckpointError, match=r"unfinished run; add --resume to go on, or --over"):
+        run(tiny(), unfinished.path)
+    assert contents(unfinished) == before
+    run(tiny(seed=1), unfinished.path, overwrite=True)
+    assert unfinished.finished
+
+
+def test_a_finished_run_has_nothing_left_to_do(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper
+) -> None:
+    done = RunDirectory(tmp_path / "run")
+    first = pretrain(tiny(), out=done.path, root=tmp_path)
+    before, told = contents(done), stopper(0)
+    again = pretrain(tiny(), out=done.path, root=tmp_path, resume=True, progress=told)
+    assert again == first
+    assert told.notes == [f"{done.path} is finished; there is nothing left to do"]
+    assert contents(done) == before
+    with pytest.raises(CheckpointError, match="seed was the default, now it is 1"):
+        pretrain(tiny(seed=1), out=done.path, root=tmp_path, resume=True)
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path, tiny: Tiny) -> None:
+    with pytest.raises(CheckpointError, match="has nothing to resume; run without --resume"):
+        run(tiny(), tmp_path / "none", resume=True)
+
+
+def test_time_is_counted_over_all_parts(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    def tick() -> float:
+        clock[0] += 1.0
+        return clock[0]
+
+    monkeypatch.setattr(driver.time, "monotonic", tick)
+    cut = tmp_path / "cut"
+    with pytest.raises(Interrupted):
+        run(tiny(), cut, progress=stopper(5, politely=True))
+    result = pretrain(tiny(), out=cut, root=cut, resume=True)
+    assert result.seconds >= sum(phase.seconds for phase in result.phases)
+    assert result.phases[0].seconds > 5  # five steps of a second each, and more
+
+
+HEADS: dict[str, dict[str, Any]] = {
+    "whole": {"finetune": {"augment": [{"kind": "shift", "pixels": 1}]}},
+    "frozen": {"freeze": 2},
+    "scratch": {"from_scratch": True},
+    "patience": {"finetune": {"patience": 1, "epochs": 4, "optimizer": {"kind": "sgd", "lr": 0.3}}},
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_fine_tuning_cut_off_at_any_step_ends_the_same(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException], name: str
+) -> None:
+    head = {"kind": "classification", "hidden": [8], "dropout": 0.4}
+    options = dict(HEADS[name])
+    spec = {"head": head, "epochs": 3, **options.pop("finetune", {})}
+    path = tmp_path / "run"
+    run(tiny(stages=stages(tiny), finetune=spec), path)
+    before = (path / "model.safetensors").read_bytes()
+
+    def tune(head: str, **more: Any) -> Folder:
+        finetune(path, name=head, root=tmp_path, labels=60, **options, **more)
+        return RunDirectory(path).head(head)
+
+    whole = outcome(tune("whole"))
+    for at, politely in ((1, False), (2, False), (3, True), (4, False), (5, True)):
+        folder = RunDirectory(path).head(f"cut-{at}")
+        with pytest.raises(Interrupted if politely else crash):
+            tune(
+                folder.path.name,
+                progress=stopper(at, politely=politely),
+                save_seconds=0,
+            )
+        tune(folder.path.name, resume=True)
+        assert outcome(folder) == whole
+        assert not folder.checkpoints.exists()
+    assert (path / "model.safetensors").read_bytes() == before
