@@ -11,7 +11,7 @@ from featlearn.errors import ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.planes import borders
 from featlearn.ops.pool import avg_pool
-from featlearn.stages.preprocess import Preprocess
+from featlearn.stages.preprocess import Contrast, Preprocess
 from featlearn.stages.stage import Stage
 
 Unit = tuple[int, int, int]
@@ -67,15 +67,39 @@ def project_units(stack: Stack, index: int, units: Sequence[Unit], *, batch: int
 
 def _project(stack: Stack, index: int, units: Sequence[Unit]) -> Tensor:
     """Take a few units down."""
-    stage = stack.stage(index)
-    maps = stage.filter.weight.new_zeros(len(units), *stage.code_shape)
-    for place, unit in enumerate(units):
-        maps[(place, *unit)] = 1
+    maps = _codes(stack.stage(index), units)
     for place in reversed(range(index + 1)):
         maps = _through_filter(stack.stage(place), maps)
         if place > 0:
             maps = _through_output(stack.stage(place - 1), maps)
     return to_image(stack, maps)
+
+
+def response_patterns(stack: Stack, *, most: int) -> Tensor:
+    """Show what the first stage's units respond to, as patterns in the image.
+
+    Unit u responds by ⟨p_u, image⟩ before its bias and activation: p_u is its filter
+    taken back through the transposes of scaling and of preparation. Whitening makes
+    it differ from what the unit adds to the image (`project_units`), which is taken
+    back through their inverses. The contrast of each image is passed over.
+
+    Args:
+        stack: The network.
+        most: How many units to take, of each map the central one.
+
+    Returns:
+        `(units, maps, height, width)` in the shape of an image.
+    """
+    stage = stack.stage(0)
+    units = central_units(stage)[:most]
+    with torch.no_grad():
+        patterns = stage.filter.adjoint(_codes(stage, units)) / stage.scaler.scale
+    for step in reversed(list(stack.preprocess)):
+        assert isinstance(step, Preprocess)
+        if not isinstance(step, Contrast):
+            images = patterns.new_zeros(len(patterns), *step.input_shape, requires_grad=True)
+            (patterns,) = torch.autograd.grad(step(images), images, patterns)
+    return patterns
 
 
 def to_image(stack: Stack, prepared: Tensor) -> Tensor:
@@ -89,6 +113,14 @@ def to_image(stack: Stack, prepared: Tensor) -> Tensor:
         assert isinstance(step, Preprocess)
         prepared = step.invert_linear(prepared)
     return prepared
+
+
+def _codes(stage: Stage, units: Sequence[Unit]) -> Tensor:
+    """Make a code for each unit, in which it alone is 1."""
+    codes = stage.filter.weight.new_zeros(len(units), *stage.code_shape)
+    for place, unit in enumerate(units):
+        codes[(place, *unit)] = 1
+    return codes
 
 
 def _through_filter(stage: Stage, code: Tensor) -> Tensor:

@@ -43,15 +43,22 @@ def _verdict(comparison: Comparison) -> str:
 
 def _note(comparison: Comparison, draws: int) -> str:
     """Say how the figures came about."""
-    parts = ["Same network, same training, same labels"]
+    parts = ["Both are the same network, trained alike on the same labels"]
     if draws:
-        parts.append(f"{draws} draws of labels, each used by both")
+        parts.append(f"in {draws} draws")
     if comparison.test_images is not None:
-        parts.append(f"accuracy on {count(comparison.test_images)} test images")
-    parts.append("interval: Student, of the paired difference, 95 %")
+        parts.append(f"and judged on the same {count(comparison.test_images)} test images")
+    sentences = [" ".join(parts), "The interval is Student's, of the paired difference"]
+    tuning = comparison.protocol
+    if tuning is not None:
+        sentences.append(
+            f"Each was given the best of {len(tuning.tried)} settings, chosen on "
+            f"{tuning.tuning_draws} other draws of {count(tuning.tuning_labels)} labels and judged "
+            f"on {count(tuning.validation)} training images"
+        )
     if comparison.seconds is not None:
-        parts.append(f"everything took {duration(comparison.seconds)}")
-    return "; ".join(parts) + "."
+        sentences.append(f"Everything took {duration(comparison.seconds)}")
+    return ". ".join(sentences) + "."
 
 
 def _chart(curve: list[CurvePoint]) -> Chart:

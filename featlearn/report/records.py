@@ -79,6 +79,15 @@ class CurvePoint(msgspec.Struct, frozen=True):
     difference_interval: tuple[float, float]
 
 
+class TuningRecord(msgspec.Struct, frozen=True):
+    """How the settings of both methods were chosen, each by its own accuracy."""
+
+    tried: list[Any]
+    tuning_labels: int
+    tuning_draws: int
+    validation: int
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """What pre-training was worth, as `quickstart.json` holds it.
 
@@ -89,6 +98,7 @@ class Comparison(msgspec.Struct, frozen=True):
         seconds: How long all of it took.
         curve: The accuracies of every draw, at several numbers of labels.
         test_images: How many images the accuracies were measured on.
+        protocol: How settings were chosen.
     """
 
     labels: int
@@ -97,6 +107,7 @@ class Comparison(msgspec.Struct, frozen=True):
     curve: list[CurvePoint]
     seconds: float | None = None
     test_images: int | None = None
+    protocol: TuningRecord | None = None
 
 
 def read_record(path: Path, kind: type[T]) -> T:

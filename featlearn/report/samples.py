@@ -6,11 +6,11 @@ from typing import NamedTuple
 from torch import Tensor
 
 from featlearn.config.recipe import Recipe
-from featlearn.datasets.labels import hold_out
+from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
 from featlearn.datasets.tensors import as_images
 from featlearn.geometry import MapShape
-from featlearn.seeds import derive
+from featlearn.visualize.tiles import spread
 
 
 class Sample(NamedTuple):
@@ -43,7 +43,7 @@ def sample_images(
     train = open_splits(recipe.data, root=root, seed=recipe.seed).train
     if train.shape != shape:
         return None
-    learned, kept = hold_out(len(train), recipe.data.hold_out, seed=derive(recipe.seed, "hold-out"))
-    places, words = (kept, "held-out") if len(kept) else (learned, "training")
-    places = places[:most]
-    return Sample(as_images(train.images[places]), f"{len(places)} {words} images")
+    learned, kept = split_training(recipe, train)
+    chosen, words = (kept, "held-out") if len(kept) else (learned, "training")
+    places = spread(len(chosen), most)
+    return Sample(as_images(chosen.images[places]), f"{len(places)} {words} images")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from featlearn.config.data import ZCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.evaluate.health import StageHealth, stack_health
 from featlearn.networks.stack import Stack
@@ -13,7 +14,12 @@ from featlearn.report.views import Fact, StageView
 from featlearn.report.words import count, percent, stage_words
 from featlearn.visualize.filters import filter_pictures
 from featlearn.visualize.picture import Picture
-from featlearn.visualize.projections import projection_picture, projection_tells_more
+from featlearn.visualize.projections import (
+    has_plane,
+    projection_picture,
+    projection_tells_more,
+    response_picture,
+)
 from featlearn.visualize.reconstructions import reconstruction_pictures
 
 
@@ -53,20 +59,26 @@ def _pictures(recipe: Recipe, stack: Stack, index: int) -> Iterator[Picture]:
     """Draw a stage's filters, and its projections where they say more.
 
     A person sees more in the projections of a higher stage than in its filters.
+    Weights that lie in no plane are left to the projections.
     """
-    on_image = index == 0 and stack.stage(0).input_shape == stack.input_shape
-    filters = filter_pictures(stack.stage(index), on_image=on_image)
-    if index == 0 and any(spec.__struct_config__.tag == "zca" for spec in recipe.preprocess):
-        filters = [
-            picture._replace(note=f"As the filters meet whitened images. {picture.note}")
-            for picture in filters
-        ]
     projected = projection_tells_more(stack, index, recipe.preprocess)
-    if projected and index > 0:
+    if projected and (index > 0 or not has_plane(stack, index)):
         yield projection_picture(stack, index)
-    yield from filters
-    if projected and index == 0:
+    if has_plane(stack, index):
+        yield from _filters(recipe, stack, index)
+    elif index == 0:
+        yield response_picture(stack)
+    if projected and index == 0 and has_plane(stack, index):
         yield projection_picture(stack, index)
+
+
+def _filters(recipe: Recipe, stack: Stack, index: int) -> Iterator[Picture]:
+    """Draw a stage's filters, and say where they meet whitened images."""
+    on_image = index == 0 and stack.stage(0).input_shape == stack.input_shape
+    whitened = index == 0 and any(isinstance(spec, ZCASpec) for spec in recipe.preprocess)
+    where = "As the filters meet whitened images. " if whitened else ""
+    for picture in filter_pictures(stack.stage(index), on_image=on_image):
+        yield picture._replace(note=where + picture.note)
 
 
 def _embedded(picture: Picture) -> EmbeddedImage:

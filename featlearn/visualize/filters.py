@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from featlearn.config.stages import LocalSpec
 from featlearn.stages.stage import Stage
@@ -14,6 +13,7 @@ from featlearn.visualize.tiles import (
     mosaic,
     principal_pattern,
     signed_tiles,
+    spread,
     strips,
 )
 
@@ -111,12 +111,12 @@ def _matrix(stage: Stage, matrix: Floats) -> Picture:
     note = (
         "Mid-grey is zero, on one scale for all. These units see no plane; their projection does."
     )
-    return Picture(f"{stage.name}-filters", title, note, pixels)
+    return Picture(f"{stage.name}-matrix", title, note, pixels)
 
 
 def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
     """Show a few maps of a local stage, each at positions as they lie in the image."""
-    rows, columns = _spread(weight.shape[0]), _spread(weight.shape[1])
+    rows, columns = (spread(count, _GRID_SIDE) for count in weight.shape[:2])
     maps, channels = weight.shape[2:4]
     shown = min(maps, _GRID_MAPS)
     bank = weight[np.ix_(rows, columns)][:, :, :shown].transpose(2, 0, 1, 3, 4, 5)
@@ -130,11 +130,6 @@ def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
     )
     note = f"Tiles lie as their positions lie in the image; every position learned its own. {note}"
     return Picture(f"{stage.name}-positions", title, note, pixels)
-
-
-def _spread(count: int) -> NDArray[np.int64]:
-    """Choose up to eight places along an axis, evenly, both ends among them."""
-    return np.unique(np.rint(np.linspace(0, count - 1, min(count, _GRID_SIDE))).astype(np.int64))
 
 
 def _on(channels: int, *, colour: bool) -> str:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from featlearn.config.data import ContrastSpec, PreprocessSpec
 from featlearn.config.stages import LocalSpec
-from featlearn.evaluate.projection import central_units, project_units
+from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.networks.stack import Stack
 from featlearn.visualize.filters import LIMIT, tiles_of
 from featlearn.visualize.picture import Picture, pictures_figure
@@ -45,6 +45,29 @@ def projection_picture(stack: Stack, index: int) -> Picture:
     )
 
 
+def response_picture(stack: Stack) -> Picture:
+    """Show what the first stage's units respond to in the image.
+
+    It stands for the filters where they have no plane of their own, as after PCA.
+    """
+    stage = stack.stage(0)
+    patterns = cropped(response_patterns(stack, most=LIMIT).float().cpu().numpy())
+    tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
+    height, width = patterns.shape[-2:]
+    pixels = mosaic(tiles, columns=best_columns(len(tiles), height=height, width=width))
+    maps = stage.code_shape.maps
+    title = f"{stage.name}: what each of {maps} units responds to in the image, {height}×{width}"
+    if len(tiles) < maps:
+        note = f"The first {len(tiles)} of {maps}. {note}"
+    note = f"Filters, taken back through whitening. {note}"
+    return Picture(f"{stage.name}-filters", title, note, pixels)
+
+
+def has_plane(stack: Stack, index: int) -> bool:
+    """Say whether a stage's filters have a spatial extent to show."""
+    return stack.stage(index).filter.weight.shape[-1] > 1
+
+
 def first_filters(stack: Stack, *, count: int = 18) -> Picture:
     """Show the first filters of the first stage in one row, to know a network by.
 
@@ -56,7 +79,7 @@ def first_filters(stack: Stack, *, count: int = 18) -> Picture:
     bank = stage.filter.weight.detach().float().cpu().numpy()
     if isinstance(stage.spec.filter, LocalSpec):
         bank = bank[bank.shape[0] // 2, bank.shape[1] // 2]
-    if bank.shape[-1] == 1:
+    if not has_plane(stack, 0):
         bank = cropped(project_units(stack, 0, units).float().cpu().numpy())
     tiles, note = tiles_of(bank[:count], colour=bank.shape[1] == stack.input_shape.maps == 3)
     pixels = mosaic(tiles, columns=len(tiles))

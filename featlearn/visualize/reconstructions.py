@@ -10,7 +10,7 @@ from featlearn.evaluate.projection import to_image
 from featlearn.evaluate.rebuilding import rebuildable
 from featlearn.networks.stack import Stack
 from featlearn.visualize.picture import Picture, pictures_figure
-from featlearn.visualize.tiles import Floats, Pixels, image_tiles, mosaic
+from featlearn.visualize.tiles import Floats, Pixels, image_tiles, mosaic, spread
 
 _COLUMNS = 12
 _MAP_IMAGES = 2
@@ -35,11 +35,12 @@ def reconstruction_pictures(
 
     Args:
         stack: The network, in evaluation mode.
-        images: `(n, maps, height, width)` in [0, 1]; the first twelve are shown.
+        images: `(n, maps, height, width)` in [0, 1]; twelve are shown, from all over.
         preprocess: The recipe's preparation of images.
     """
     pictures: list[Picture] = []
-    maps = stack.prepare(images[:_COLUMNS])
+    images = images[spread(len(images), _COLUMNS)]
+    maps = stack.prepare(images)
     for index in range(len(stack)):
         stage = stack.stage(index)
         if stage.decoder is not None:
@@ -61,15 +62,16 @@ def _first(
     name = stack.stage(0).name
     if given.shape[2:] == (1, 1) and given.shape[1:] != images.shape[1:]:
         given, rebuilt = to_image(stack, given), to_image(stack, rebuilt)
-    prepared, rebuilt_, shown = _array(given), _array(rebuilt), min(_COLUMNS, len(given))
+    places = spread(len(given), _COLUMNS)
+    prepared, rebuilt_, shown = _array(given)[places], _array(rebuilt)[places], len(places)
     low, high = _range(prepared)
     rows: list[tuple[str, Pixels]] = []
     whole = given.shape[1:] == images.shape[1:]
     if whole:
-        rows.append(("as given", image_tiles(_array(images)[:shown])))
+        rows.append(("as given", image_tiles(_array(images))))
     if prepared_too or not whole:
-        rows.append(("as prepared", _scaled(prepared, low, high)[:shown]))
-    rows.append(("rebuilt from the code", _scaled(rebuilt_, low, high)[:shown]))
+        rows.append(("as prepared", _scaled(prepared, low, high)))
+    rows.append(("rebuilt from the code", _scaled(rebuilt_, low, high)))
     what = "images" if whole else "patches"
     words = ", ".join(word for word, _ in rows)
     pixels = mosaic(np.concatenate([tiles for _, tiles in rows]), columns=shown)

@@ -90,6 +90,11 @@ def strips(bank: Floats) -> Pixels:
     return spaced.reshape(n, height, channels * (width + 1), 4)[:, :, :-1]
 
 
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """Choose up to `most` of `count` places, evenly, both ends among them."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+
+
 def best_columns(count: int, *, height: int, width: int, aspect: float = 2.2) -> int:
     """Choose how many tiles make a row.
 

@@ -5,21 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from featlearn.autoencoders.objective import Objective
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
-from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.labels import hold_out
+from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError
 from featlearn.files import sha256, write_json
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import FORMAT, save_stack
-from featlearn.seeds import derive
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment, Identity
@@ -153,21 +150,6 @@ def _settings_with(recipe: Recipe, objectives: Mapping[str, Objective]) -> dict[
     """Name the caller's own objectives among the settings, as far as they have names."""
     own = {stage: type(objective).__qualname__ for stage, objective in objectives.items()}
     return {**settings(recipe), **({"objectives": own} if own else {})}
-
-
-def split_training(recipe: Recipe, images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Set held-out images apart from those that are learned from.
-
-    Crops of one picture stay together: they overlap, and crops that were learned
-    from would say little about others.
-    """
-    seed = derive(recipe.seed, "hold-out")
-    crops = recipe.data.crops or 1
-    pictures = hold_out(len(images) // crops, recipe.data.hold_out, seed=seed)
-    learned, kept = (
-        (chosen[:, None] * crops + np.arange(crops)).reshape(-1) for chosen in pictures
-    )
-    return images.subset(learned), images.subset(kept)
 
 
 def read_result(run: RunDirectory) -> PretrainResult:

@@ -14,7 +14,8 @@ from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, read_metrics
 from featlearn.visualize.filters import filters_figure
-from featlearn.visualize.projections import projections_figure
+from featlearn.visualize.picture import pictures_figure
+from featlearn.visualize.projections import has_plane, projections_figure, response_picture
 from featlearn.visualize.reconstructions import reconstructions_figure
 from featlearn.visualize.style import Figure, save_figure
 
@@ -87,7 +88,10 @@ def _filters(subject: _Subject) -> _Named:
     stack = subject.loaded.stack
     on_image = stack.stage(0).input_shape == stack.input_shape
     for index, name in enumerate(stack.names):
-        figure = filters_figure(stack.stage(index), on_image=on_image and index == 0)
+        if index == 0 and not has_plane(stack, 0):
+            figure = pictures_figure([response_picture(stack)])
+        else:
+            figure = filters_figure(stack.stage(index), on_image=on_image and index == 0)
         yield f"{name}-filters", figure
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featlearn.config.data import DataSpec, PreprocessSpec, ZCASpec
+from featlearn.config.data import DataSpec, PCASpec, PreprocessSpec, StandardizeSpec, ZCASpec
 from featlearn.config.objectives import PlainSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import (
@@ -23,7 +23,7 @@ from featlearn.config.stages import (
     StageSpec,
 )
 from featlearn.errors import ShapeError
-from featlearn.evaluate.projection import central_units, project_units
+from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 
@@ -113,6 +113,19 @@ def test_whitening_is_undone() -> None:
     zero = stack.prepare(torch.zeros(1, *IMAGE).double())
     weight = stack.stage(0).filter.weight
     torch.testing.assert_close(stack.prepare(patterns) - zero, weight, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("preprocess", [(), (StandardizeSpec(),), (PCASpec(keep=40, eps=0.1),)])
+def test_responses_are_products_with_their_patterns(
+    preprocess: tuple[PreprocessSpec, ...],
+) -> None:
+    stack = build(THIRD, preprocess=preprocess)
+    stack.stage(0).scaler.scale.uniform_(0.5, 2.0)
+    patterns = response_patterns(stack, most=4)
+    images = torch.rand(2, *IMAGE).double()
+    first, second = stack.stage(0).code(stack.stage(0).scaler(stack.prepare(images)))
+    expected = torch.einsum("chw,uchw->u", images[0] - images[1], patterns)
+    torch.testing.assert_close((first - second).flatten()[:4], expected)
 
 
 class Crop(nn.Module):

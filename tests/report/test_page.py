@@ -142,7 +142,7 @@ def test_the_comparison_comes_first_then_a_table_of_runs(full: Page) -> None:
         "+1.0 to +4.0",
         "gains 2.5 points",
         "1 min 1 s",
-        "2 draws",
+        "in 2 draws",
     ):
         assert words in full.words
 

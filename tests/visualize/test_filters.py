@@ -82,6 +82,7 @@ def test_a_local_stage_of_one_position_is_a_bank() -> None:
 def test_filters_without_a_plane_are_a_matrix() -> None:
     (picture,) = filter_pictures(stage(DenseSpec(maps=5), maps=9, side=1))
     assert picture.title == "edges: weights of 5 units (rows) on 9 inputs (columns)"
+    assert picture.name == "edges-matrix"
     assert picture.pixels.shape == (5, 9, 4)
 
 

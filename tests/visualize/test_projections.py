@@ -25,6 +25,7 @@ from featlearn.visualize.projections import (
     projection_picture,
     projection_tells_more,
     projections_figure,
+    response_picture,
 )
 from featlearn.visualize.reconstructions import reconstruction_pictures, reconstructions_figure
 from featlearn.visualize.style import png_bytes
@@ -91,6 +92,12 @@ def test_first_filters_stand_in_a_row() -> None:
     assert first_filters(whitened).pixels.shape[0] == 10
 
 
+def test_what_whitened_units_respond_to_has_a_plane() -> None:
+    picture = response_picture(build(DENSE, preprocess=(PCASpec(keep=5),)))
+    assert picture.title == "high: what each of 6 units responds to in the image, 10×10"
+    assert "through whitening" in picture.note
+
+
 def test_colour_reaches_projections() -> None:
     pixels = projection_picture(build(DENSE, maps=3), 0).pixels
     assert (pixels[..., 0] != pixels[..., 1]).any()
@@ -99,8 +106,8 @@ def test_colour_reaches_projections() -> None:
 def test_images_stand_above_their_reconstructions() -> None:
     stack, x = build(LOCAL, DENSE), images()
     first, second = reconstruction_pictures(stack, x)
-    given = image_tiles(x[:1].numpy())[0]
-    np.testing.assert_array_equal(first.pixels[:10, :10], given)
+    np.testing.assert_array_equal(first.pixels[:10, :10], image_tiles(x[:1].numpy())[0])
+    np.testing.assert_array_equal(first.pixels[:10, -10:], image_tiles(x[-1:].numpy())[0])
     assert first.pixels.shape == (21, 12 * 11 - 1, 4)
     assert "as given, rebuilt" in first.note
     assert second.pixels.shape[0] == 4 * 5 - 1

@@ -10,6 +10,7 @@ from featlearn.visualize.tiles import (
     mosaic,
     principal_pattern,
     signed_tiles,
+    spread,
     strips,
 )
 
@@ -117,6 +118,14 @@ def test_columns_leave_no_hole_where_they_can(count: int, columns: int) -> None:
 
 def test_wide_tiles_make_fewer_columns() -> None:
     assert best_columns(60, height=5, width=50) < best_columns(60, height=5, width=5)
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 8), (5, 8), (8, 8), (9, 8), (22, 8), (1000, 12)])
+def test_places_are_spread_from_end_to_end(count: int, most: int) -> None:
+    places = spread(count, most)
+    assert len(set(places.tolist())) == len(places) == min(count, most)
+    assert (places[0], places[-1]) == (0, count - 1)
+    assert np.ptp(np.diff(places)) <= 1 if len(places) > 1 else True
 
 
 def test_pixels_are_repeated_whole() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from featlearn.config.load import load_recipe
+from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.report.samples import sample_images
-from featlearn.workflows.pretrain import pretrain, split_training
+from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 
 SMALL = ("pretrain.epochs=1", "stages.features.filter.maps=8", "data.limit=100")
