@@ -1,5 +1,6 @@
 """Convolution with shared filters, and its adjoint."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -45,6 +46,9 @@ def conv2d(
     if (left, top) != (right, bottom):
         # What both sides share is left to the kernel, which adds it without a copy.
         x = F.pad(x, (0, right - left, 0, bottom - top))
+    # "Channels last" is what the kernels compute in; what follows then needs no copies.
+    x = x.contiguous(memory_format=torch.channels_last)
+    weight = weight.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, weight, bias, stride=stride, padding=(top, left))
 
 

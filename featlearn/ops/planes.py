@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding, output_size, pads
+
+_WIDE = 8  # numbers that a processor treats at once, at least
 
 
 def check_planes(
@@ -91,15 +94,18 @@ def on_planes(operation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply an operation that treats every plane alike, on planes laid side by side.
 
     Args:
-        operation: From `(1, planes, height, width)` to `(1, planes, height', width')`, each
+        operation: From `(n, planes, height, width)` to `(n, planes, height', width')`, each
             plane by itself; it finds the planes innermost in memory, "channels last".
         x: Maps, `(batch, maps, height, width)`; best with the batch innermost.
 
+    Maps that come out of a convolution, "channels last" already, are taken as they lie.
+
     Returns:
-        `(batch, maps, height', width')`, with the batch innermost in memory.
+        `(batch, maps, height', width')`, laid out in memory as `operation` saw it.
     """
     batch, maps = x.shape[:2]
-    if batch == 0:
+    as_it_lies = maps >= _WIDE and x.is_contiguous(memory_format=torch.channels_last)
+    if batch == 0 or as_it_lies:
         return operation(x)
     planes = x.permute(2, 3, 1, 0).flatten(2).unsqueeze(0)
     y = operation(planes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
