@@ -1,6 +1,9 @@
 """A set of images in memory, with labels if it has them."""
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,6 +77,21 @@ class ImageSet:
         maps, height, width = self.images.shape[1:]
         return MapShape(maps, height, width)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of all that a result can depend on.
+
+        Shape, type, classes, labels, ids and every image in order; not the name,
+        which may hold the path of one machine. It is computed once, when first asked
+        for: about 0.1 s for 47 MB.
+        """
+        head = [self.images.dtype.name, self.images.shape, self.classes, self.ids]
+        digest = hashlib.sha256(json.dumps([*head, self.labels is not None]).encode())
+        for array in (self.labels, self.images):
+            if array is not None:
+                digest.update(_bytes_of(array))
+        return digest.hexdigest()
+
     def subset(self, indices: Indices) -> "ImageSet":
         """Take the images at `indices`, in that order."""
         return replace(
@@ -94,3 +112,14 @@ class Splits:
 
     train: ImageSet
     test: ImageSet | None
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint each split that there is, under `train` and `test`."""
+        named = {"train": self.train, "test": self.test}
+        return {name: part.fingerprint for name, part in named.items() if part is not None}
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    """View an array as bytes in C order, the low byte first on every machine."""
+    plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return plain.reshape(-1).view(np.uint8).data

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 
@@ -58,3 +58,37 @@ def test_parts_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(ShapeError, match=message):
         small(**changes)
+
+
+def test_equal_sets_have_one_fingerprint_whatever_their_name_and_storage() -> None:
+    pixels = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)
+    turned = np.ascontiguousarray(pixels.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
+    sets = [
+        small(images=images, name=name)
+        for images, name in ((pixels, "a"), (turned, "b"), (pixels.astype(">f4"), "c"))
+    ]
+    assert len({images.fingerprint for images in sets}) == 1
+    assert len(sets[0].fingerprint) == 64
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"images": np.arange(24, dtype=np.uint8).reshape(4, 1, 3, 2)},
+        {"images": np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)},
+        {"images": np.arange(24, dtype=np.uint8).reshape(4, 1, 2, 3) + np.uint8(1)},
+        {"labels": np.array([0, 1, 1, 1])},
+        {"labels": None},
+        {"classes": ("dog", "cat")},
+        {"ids": ("a", "b", "c", "e")},
+        {"ids": None},
+    ],
+)
+def test_whatever_a_result_depends_on_changes_the_fingerprint(changes: dict[str, object]) -> None:
+    assert small(**changes).fingerprint != small().fingerprint
+
+
+def test_splits_fingerprint_what_there_is() -> None:
+    train, test = small(), small(labels=np.array([1, 1, 1, 1]))
+    assert Splits(train, None).fingerprints() == {"train": train.fingerprint}
+    assert Splits(train, test).fingerprints()["test"] == test.fingerprint != train.fingerprint
