@@ -61,15 +61,15 @@ def plural(number: int, noun: str) -> str:
 def duration(seconds: float) -> str:
     """Write a time in the two units that matter."""
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\u00a0s"
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}\u00a0s"
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+        return f"{minutes}\u00a0min {rest}\u00a0s" if rest else f"{minutes}\u00a0min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours}\u00a0h {minutes}\u00a0min" if minutes else f"{hours}\u00a0h"
 
 
 def shape(maps: int, height: int, width: int) -> str:

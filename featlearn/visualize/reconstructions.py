@@ -75,7 +75,10 @@ def _first(
     what = "images" if whole else "patches"
     words = ", ".join(word for word, _ in rows)
     pixels = mosaic(np.concatenate([tiles for _, tiles in rows]), columns=shown)
-    note = f"From the top: {words}; of one image, the same scale throughout."
+    note = (
+        f"From the top: {words}. A reconstruction has the scale of the image as it was prepared, "
+        "so that lost contrast shows."
+    )
     return Picture(
         f"{name}-reconstructions", f"{name}: {what} and what the code keeps", note, pixels
     )

@@ -12,7 +12,7 @@ from featlearn.report import words
      (3599.7, "1 h"), (3700, "1 h 1 min")],
 )  # fmt: skip
 def test_durations(seconds: float, text: str) -> None:
-    assert words.duration(seconds) == text
+    assert words.duration(seconds).replace("\u00a0", " ") == text
 
 
 @pytest.mark.parametrize(
