@@ -91,18 +91,32 @@ def set_apart(
         `round(n * fraction)` places as far as every class keeps an image to
         train on; it may be empty.
     """
-    rng = _rng(seed, "test")
     groups = np.zeros(n, np.int64) if labels is None else labels
-    values, sizes = np.unique(groups, return_counts=True)
-    exact = sizes * fraction
-    quotas = np.minimum(np.floor(exact).astype(np.int64), sizes - 1)
-    # Largest remainders first; equal ones in a random order.
-    ties = rng.permutation(len(values))
-    for place in ties[np.argsort(-(exact - quotas)[ties], kind="stable")]:
-        if quotas.sum() < round(n * fraction) and quotas[place] < sizes[place] - 1:
-            quotas[place] += 1
-    test = _draw(groups, values, quotas, rng)
-    return np.setdiff1d(np.arange(n), test), test
+    return _apart(groups, fraction, _rng(seed, "test"))
+
+
+def hold_out_labelled(
+    labels: Indices, fraction: float, *, seed: int, pictures: Indices | None = None
+) -> tuple[Indices, Indices]:
+    """Set a part of some labelled images apart for validation, each class in proportion.
+
+    Args:
+        labels: `(n,)` classes of the images.
+        fraction: The part to hold out, in (0, 1).
+        seed: The seed of the draw.
+        pictures: `(n,)` the picture that each image is cut out of, where one may
+            give several: they overlap, so all go to one side. A picture has one class.
+
+    Returns:
+        The places to train on and those held out, each ascending. Every class keeps
+        a picture to train on; as far as that allows, at least one is held out.
+    """
+    named = np.arange(len(labels)) if pictures is None else pictures
+    _, first, inverse = np.unique(named, return_index=True, return_inverse=True)
+    least = 1 / max(len(first), 1)
+    _, held = _apart(labels[first], max(fraction, least), _rng(seed, "hold-out"))
+    kept = np.isin(inverse, held)
+    return np.flatnonzero(~kept), np.flatnonzero(kept)
 
 
 def match_classes(images: ImageSet, classes: Sequence[str]) -> Indices:
@@ -148,6 +162,20 @@ def _level_quotas(sizes: Indices, count: int, rng: np.random.Generator) -> Indic
         else:
             quotas[open_] += np.minimum(step, sizes[open_] - quotas[open_])
     return quotas
+
+
+def _apart(groups: Indices, fraction: float, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Take a fraction of the places away, group by group, and leave each group one."""
+    values, sizes = np.unique(groups, return_counts=True)
+    exact = sizes * fraction
+    quotas = np.minimum(np.floor(exact).astype(np.int64), sizes - 1)
+    # Largest remainders first; equal ones in a random order.
+    ties = rng.permutation(len(values))
+    for place in ties[np.argsort(-(exact - quotas)[ties], kind="stable")]:
+        if quotas.sum() < round(len(groups) * fraction) and quotas[place] < sizes[place] - 1:
+            quotas[place] += 1
+    taken = _draw(groups, values, quotas, rng)
+    return np.setdiff1d(np.arange(len(groups)), taken), taken
 
 
 def _draw(labels: Indices, values: Indices, quotas: Indices, rng: np.random.Generator) -> Indices:

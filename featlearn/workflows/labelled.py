@@ -8,7 +8,7 @@ import numpy as np
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec, PlateauSpec
 from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.labels import balanced_subset, hold_out
+from featlearn.datasets.labels import balanced_subset, hold_out_labelled
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.seeds import derive
@@ -57,12 +57,17 @@ def draw_labelled(
     learned, kept = used, used[:0]
     if _measures(recipe.finetune):
         fraction = recipe.data.hold_out or 0.1
-        on, off = hold_out(len(used), fraction, seed=derive(label_seed, "validation"))
+        on, off = hold_out_labelled(
+            pool.labels[used],
+            fraction,
+            seed=derive(label_seed, "validation"),
+            pictures=used // (recipe.data.crops or 1),
+        )
         learned, kept = used[on], used[off]
         if len(kept) == 0:
             raise DataError(
                 "finetune.patience and a plateau need labelled images to measure on, and "
-                f"{len(used)} labels leave none"
+                f"{len(used)} labels leave none, as every class keeps one to learn from"
             )
     return Labelled(
         train=pool.subset(learned),

@@ -9,6 +9,7 @@ from featlearn.datasets.imageset import ImageSet, Indices
 from featlearn.datasets.labels import (
     balanced_subset,
     hold_out,
+    hold_out_labelled,
     limited,
     match_classes,
     set_apart,
@@ -139,6 +140,34 @@ def test_setting_apart_without_labels() -> None:
     train, test = set_apart(None, 10, 0.2, seed=0)
     assert (len(train), len(test)) == (8, 2)
     assert len(set_apart(None, 2, 0.2, seed=0)[1]) == 0
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=1, max_size=5),
+    crops=st.integers(1, 4),
+    fraction=st.floats(0.01, 0.9),
+)
+def test_validation_takes_whole_pictures_and_leaves_every_class_one(
+    sizes: list[int], crops: int, fraction: float
+) -> None:
+    of_picture = np.repeat(np.arange(len(sizes)), sizes)
+    pictures = np.repeat(np.arange(len(of_picture)), crops)[1:]  # of the first a crop less
+    labels = of_picture[pictures]
+    if not len(labels):
+        return
+    train, held = hold_out_labelled(labels, fraction, seed=3, pictures=pictures)
+    assert sorted([*train.tolist(), *held.tolist()]) == list(range(len(labels)))
+    assert not set(pictures[train].tolist()) & set(pictures[held].tolist())
+    assert set(labels[train].tolist()) == set(labels.tolist())
+    assert len(held) or len(np.unique(pictures)) == len(np.unique(labels))
+
+
+def test_validation_has_each_class_in_proportion() -> None:
+    labels = np.repeat(np.arange(10), 20)
+    _, held = hold_out_labelled(labels, 0.1, seed=0)
+    assert np.bincount(labels[held]).tolist() == [2] * 10
+    assert held.tolist() != hold_out_labelled(labels, 0.1, seed=1)[1].tolist()
 
 
 def named(classes: tuple[str, ...], labels: list[int] | None) -> ImageSet:
