@@ -43,7 +43,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> "Callable[..., Recipe]":
     """Make small recipes: two stages on a hundred of scikit-learn's digits.
 

@@ -4,15 +4,12 @@ import copy
 import math
 from typing import NamedTuple
 
-import torch
-
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.augment import build_augment
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler
 from featlearn.networks.stack import Stack, build_stack
-from featlearn.ops.random import generator
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.settling import settle
@@ -78,9 +75,3 @@ def start_finetuning(
     steps = math.ceil(len(labelled) / spec.batch)
     epochs = max(spec.epochs, math.ceil(spec.steps / steps))
     return Finetuning(classifier, Loop(problem, spec, epochs=epochs, seed=seed))
-
-
-def scaling_sample(recipe: Recipe, images: Pictures) -> Pictures:
-    """Draw the training images that scaling is fitted on."""
-    draw: torch.Generator = generator(recipe.seed, "fit-sample")
-    return images.sample(recipe.pretrain.fit_samples, draw)

@@ -8,7 +8,6 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
-from featlearn.ops.random import generator
 from featlearn.training.checkpoints import Checkpoint
 from featlearn.training.driver import Driver
 from featlearn.training.loop import Loop
@@ -20,7 +19,7 @@ from featlearn.training.problems import (
     Material,
     PretrainProblem,
 )
-from featlearn.training.settling import fit_scaler, settle, settle_norm
+from featlearn.training.settling import fit_scaler, fitting_sample, settle, settle_norm
 
 
 class Pretraining:
@@ -51,8 +50,7 @@ class Pretraining:
         self.material = Material(
             images, held_out, build_augment(augment) if augment else None, recipe.seed
         )
-        draw = generator(recipe.seed, "fit-sample")
-        self.sample = images.sample(recipe.pretrain.fit_samples, draw)
+        self.sample = fitting_sample(recipe, images)
         everything = self.sample.at(range(len(self.sample))) if recipe.preprocess else None
         self.stack: Stack = build_stack(
             recipe, images.shape, seed=recipe.seed, images=everything

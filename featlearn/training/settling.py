@@ -2,11 +2,23 @@
 
 import torch
 
+from featlearn.config.recipe import Recipe
 from featlearn.networks.stack import Stack
+from featlearn.ops.random import generator
 from featlearn.stages.norm import BatchNorm
 from featlearn.training.pictures import Pictures
 
 _AT_ONCE = 256
+
+
+def fitting_sample(recipe: Recipe, images: Pictures) -> Pictures:
+    """Draw the images that scaling and statistics are fitted on.
+
+    Args:
+        recipe: Its seed and `pretrain.fit_samples`.
+        images: Images to learn from, without those that are held out.
+    """
+    return images.sample(recipe.pretrain.fit_samples, generator(recipe.seed, "fit-sample"))
 
 
 @torch.no_grad()

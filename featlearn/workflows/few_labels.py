@@ -10,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featlearn.config.training import FinetuneSpec
+from featlearn.datasets.held_out import split_training
 from featlearn.datasets.labels import balanced_subset
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import paired_interval
-from featlearn.heads.finetuning import scaling_sample, start_finetuning, untrained_stack
+from featlearn.heads.finetuning import start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
 from featlearn.seeds import derive
 from featlearn.training.device import pick_device
 from featlearn.training.pictures import Pictures
+from featlearn.training.settling import fitting_sample
 
 PRETRAINED = "pretrained"
 SCRATCH = "scratch"
@@ -109,7 +111,8 @@ class Comparison:
         self.labels: NDArray[np.int64] = splits.train.labels
         self.train = Pictures(splits.train, self.device)
         self.test = Pictures(splits.test, self.device)
-        self.sample = scaling_sample(self.recipe, self.train)
+        learned = split_training(self.recipe, splits.train)[0]
+        self.sample = fitting_sample(self.recipe, Pictures(learned, self.device))
 
     def run(
         self,

@@ -13,12 +13,7 @@ from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError, RecipeError
 from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
-from featlearn.heads.finetuning import (
-    Finetuning,
-    scaling_sample,
-    start_finetuning,
-    untrained_stack,
-)
+from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.heads.store import save_classifier
 from featlearn.networks.store import FORMAT, load_stack, load_state
@@ -29,6 +24,7 @@ from featlearn.training.identity import Environment, Identity
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import HeadFolder, RunDirectory
+from featlearn.training.settling import fitting_sample
 from featlearn.workflows.labelled import Labelled, draw_labelled
 from featlearn.workflows.pretrain import settings
 from featlearn.workflows.running import Running, threads_option
@@ -171,16 +167,14 @@ def finetune(
 def _recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
     """Read the run's recipe, with its `[finetune]` changed as asked."""
     own = load_recipe(run.recipe_file)
-    recipe = load_recipe(run.recipe_file, overrides=overrides)
+    frozen = [] if freeze is None else [f"finetune.freeze={freeze}"]
+    recipe = load_recipe(run.recipe_file, overrides=[*overrides, *frozen])
     if settings(recipe) != settings(own):
         raise RecipeError(
             "only finetune.* can be set here; the rest is how the run was trained: "
             f"got {', '.join(overrides)}"
         )
-    if freeze is None:
-        return recipe
-    spec = msgspec.structs.replace(recipe.finetune, freeze=freeze)
-    return msgspec.structs.replace(recipe, finetune=spec)
+    return recipe
 
 
 def _settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
@@ -208,7 +202,7 @@ def _start(
 ) -> Finetuning:
     """Build the classifier, on the run's stack or on a random one."""
     stack = load_stack(run.model_file).stack.to(device)
-    sample = scaling_sample(recipe, Pictures(data.pool, device))
+    sample = fitting_sample(recipe, Pictures(data.unlabelled, device))
     if options.from_scratch:
         seed = derive(options.seed, "scratch")
         stack = untrained_stack(recipe, stack, sample, seed=seed)

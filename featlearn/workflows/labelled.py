@@ -7,6 +7,7 @@ import numpy as np
 
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec, PlateauSpec
+from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.labels import balanced_subset, hold_out_labelled
 from featlearn.datasets.source import open_splits
@@ -20,14 +21,14 @@ class Labelled(NamedTuple):
     Attributes:
         train: To learn from.
         validation: For early stopping or a plateau, if either needs it.
-        pool: All training images; their labels are not looked at.
+        unlabelled: What the run learned from, to fit scaling on; labels are not looked at.
         indices: Places in the training split of all labels that are used.
         validation_indices: Those of them that are only measured.
     """
 
     train: ImageSet
     validation: ImageSet | None
-    pool: ImageSet
+    unlabelled: ImageSet
     indices: list[int]
     validation_indices: list[int]
 
@@ -72,7 +73,7 @@ def draw_labelled(
     return Labelled(
         train=pool.subset(learned),
         validation=pool.subset(kept) if len(kept) else None,
-        pool=pool,
+        unlabelled=split_training(recipe, pool)[0],
         indices=used.tolist(),
         validation_indices=kept.tolist(),
     )

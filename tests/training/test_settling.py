@@ -10,7 +10,7 @@ from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.norm import BatchNorm
 from featlearn.training.pictures import Pictures
-from featlearn.training.settling import fit_scaler, settle, settle_norm
+from featlearn.training.settling import fit_scaler, fitting_sample, settle, settle_norm
 
 Tiny = Callable[..., Recipe]
 Make = Callable[..., Pictures]
@@ -57,3 +57,16 @@ def test_settling_goes_bottom_first_and_once_is_enough(tiny: Tiny, pictures: Mak
     assert all(torch.equal(now[name], value) for name, value in once.items())
     units = stack.stage(1).scaler(stack.maps_below(images.at(range(50)), 1))
     torch.testing.assert_close(units.mean(0), torch.zeros(4, 3, 3), atol=1e-5, rtol=0)
+
+
+def test_the_sample_is_drawn_by_the_recipe_s_seed(tiny: Tiny, pictures: Make) -> None:
+    images = pictures(24)
+
+    def drawn(seed: int) -> torch.Tensor:
+        sample = fitting_sample(tiny(pretrain={"fit_samples": 10}, seed=seed), images)
+        return sample.at(range(len(sample)))
+
+    assert len(drawn(0)) == 10
+    assert torch.equal(drawn(0), drawn(0))
+    assert not torch.equal(drawn(0), drawn(1))
+    assert fitting_sample(tiny(), images) is images

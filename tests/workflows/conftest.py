@@ -1,10 +1,13 @@
-"""Progress that stops a training where a test wants it to."""
+"""Progress that stops a training where a test wants it to, and a run to work with."""
 
+import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from featlearn.config.recipe import Recipe
 from featlearn.training.progress import Progress, Silent, StepReport
 
 
@@ -41,3 +44,25 @@ def stopper() -> Callable[..., Progress]:
 def crash() -> type[BaseException]:
     """Give what a crash raises."""
     return Crash
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., Recipe]) -> Path:
+    """Train a tiny run once, with a head on 200 labels; nothing may write into it."""
+    from featlearn.workflows.finetune import finetune
+    from featlearn.workflows.pretrain import pretrain
+
+    path = tmp_path_factory.mktemp("trained") / "run"
+    finetuning = {"epochs": 20, "batch": 50}
+    recipe = tiny(data={"limit": 400}, preprocess=[{"kind": "contrast"}], finetune=finetuning)
+    pretrain(recipe, out=path, root=path)
+    finetune(path, root=path, labels=200)
+    return path
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """Give a copy of the trained run to a test of its own."""
+    path = tmp_path / "run"
+    shutil.copytree(trained, path)
+    return path

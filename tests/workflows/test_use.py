@@ -1,0 +1,201 @@
+"""`evaluate`, `predict` and `encode` against direct computation."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from featlearn.errors import DataError, RecipeError, ShapeError, UsageError
+from featlearn.heads.store import load_classifier
+from featlearn.networks.store import load_stack
+from featlearn.workflows.encode import encode
+from featlearn.workflows.evaluate import evaluate
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.predict import predict
+
+
+def digits() -> tuple[torch.Tensor, NDArray[np.int64]]:
+    """Take scikit-learn's own digits as they are fed to a network."""
+    values, labels = load_digits(return_X_y=True)
+    images = np.rint(np.asarray(values).reshape(-1, 1, 8, 8) * (255 / 16)) / 255
+    return torch.tensor(images, dtype=torch.float32), np.asarray(labels, np.int64)
+
+
+@pytest.fixture(scope="module")
+def logits(trained: Path) -> NDArray[np.float32]:
+    """Compute the head's logits of all digits, in one go."""
+    classifier = load_classifier(trained / "heads/default/model.safetensors").classifier
+    with torch.no_grad():
+        return classifier(digits()[0]).numpy()
+
+
+def test_evaluation_is_on_the_test_split(run: Path, logits: NDArray[np.float32]) -> None:
+    result = evaluate(run, root=run)
+    truth, guess = digits()[1][-500:], logits[-500:].argmax(1)
+    assert (result.source, result.split, result.images) == ("digits", "test", 500)
+    assert result.accuracy == pytest.approx(np.mean(truth == guess))
+    assert result.error == pytest.approx(1 - result.accuracy)
+    assert result.accuracy > 0.5
+    confusion = np.zeros((10, 10), int)
+    np.add.at(confusion, (truth, guess), 1)
+    assert np.array_equal(result.confusion, confusion)
+    for place, row in enumerate(result.per_class):
+        assert row.name == str(place)
+        assert row.images == confusion[place].sum()
+        assert row.accuracy == pytest.approx(confusion[place, place] / row.images)
+    written = json.loads((run / "heads/default/evaluation.json").read_text())
+    assert written["accuracy"] == result.accuracy
+
+
+def test_given_images_are_measured_and_not_written_down(
+    run: Path, tmp_path: Path, logits: NDArray[np.float32]
+) -> None:
+    x, y = digits()
+    some = np.flatnonzero((y == 3) | (y == 8))[:60]
+    np.savez(tmp_path / "some.npz", images=x[some].numpy(), labels=y[some])
+    result = evaluate(run, root=run, source=str(tmp_path / "some.npz"))
+    assert (result.split, result.images) == ("given", 60)
+    assert result.accuracy == pytest.approx(np.mean(y[some] == logits[some].argmax(1)))
+    assert not (run / "heads/default/evaluation.json").exists()
+
+
+def test_classes_are_matched_by_name_and_not_by_place(
+    run: Path, tmp_path: Path, logits: NDArray[np.float32]
+) -> None:
+    from PIL import Image
+
+    x, y = digits()
+    for place in range(40, 80):
+        if y[place] in (7, 9):
+            folder = tmp_path / "pictures" / str(y[place])
+            folder.mkdir(parents=True, exist_ok=True)
+            pixels = (x[place, 0] * 255).round().to(torch.uint8).numpy()
+            Image.fromarray(pixels).save(folder / f"{place}.png")
+    chosen = [place for place in range(40, 80) if y[place] in (7, 9)]
+    result = evaluate(run, root=run, source=str(tmp_path / "pictures"))
+    assert result.images == len(chosen)
+    assert result.accuracy == pytest.approx(np.mean(logits[chosen].argmax(1) == y[chosen]))
+    assert result.classes == tuple(map(str, range(10)))
+
+
+def test_a_class_that_the_head_does_not_know_is_refused(run: Path, tmp_path: Path) -> None:
+    x, y = digits()
+    np.savez(tmp_path / "odd.npz", images=x[:20].numpy(), labels=np.where(y[:20] == 4, 77, y[:20]))
+    with pytest.raises(DataError, match=r"has the class '77', which is none of the model's"):
+        evaluate(run, root=run, source=str(tmp_path / "odd.npz"))
+
+
+def test_images_without_labels_cannot_be_evaluated(run: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "bare.npy", digits()[0][:5].numpy())
+    with pytest.raises(DataError, match="has no labels"):
+        evaluate(run, root=run, source=str(tmp_path / "bare.npy"))
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_predictions_are_softmax_in_the_order_of_the_source(
+    run: Path, tmp_path: Path, logits: NDArray[np.float32]
+) -> None:
+    order = np.random.default_rng(0).permutation(300)
+    np.save(tmp_path / "some.npy", digits()[0][order].numpy())
+    result = predict(run, str(tmp_path / "some.npy"), root=run, out=tmp_path / "table.csv")
+    assert result.images == 300
+    assert result.csv is None
+    rows = rows_of((tmp_path / "table.csv").read_text())
+    expected = np.exp(logits[order] - logits[order].max(1, keepdims=True))
+    expected /= expected.sum(1, keepdims=True)
+    found = np.array([[float(row[f"p({k})"]) for k in range(10)] for row in rows])
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    assert [row["image"] for row in rows] == [str(place) for place in range(300)]
+    assert [row["prediction"] for row in rows] == [str(k) for k in expected.argmax(1)]
+    counts = np.bincount(expected.argmax(1), minlength=10)
+    assert result.counts == {str(k): int(count) for k, count in enumerate(counts)}
+
+
+def test_without_a_file_the_table_is_in_the_result(run: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "some.npy", digits()[0][:3].numpy())
+    result = predict(run, str(tmp_path / "some.npy"), root=run)
+    assert result.csv is not None
+    assert len(rows_of(result.csv)) == 3
+
+
+@pytest.mark.parametrize(
+    ("stage", "what", "shape"),
+    [
+        (None, "output", (1797, 6)),
+        ("edges", "output", (1797, 36)),
+        ("edges", "pooled", (1797, 36)),
+        ("edges", "code", (1797, 144)),
+    ],
+)
+def test_features_are_those_of_the_stack(
+    trained: Path, tmp_path: Path, stage: str | None, what: Any, shape: tuple[int, int]
+) -> None:
+    out = tmp_path / "features.npy"
+    result = encode(trained, "digits", root=trained, out=out, stage=stage, what=what)
+    found = np.load(out)
+    assert found.shape == result.shape == shape
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    with torch.no_grad():
+        expected = load_stack(trained).stack.encode(digits()[0], stage=stage, what=what)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
+    rows = rows_of((tmp_path / "features.csv").read_text())
+    assert [row["label"] for row in rows] == [str(k) for k in digits()[1]]
+    assert (result.stage, result.what) == (stage or "parts", what)
+
+
+def test_a_head_has_features_of_its_own(trained: Path, tmp_path: Path) -> None:
+    for name, head in (("run", None), ("head", "default")):
+        encode(trained, "digits", root=trained, out=tmp_path / f"{name}.npy", head=head)
+    own, tuned = np.load(tmp_path / "run.npy"), np.load(tmp_path / "head.npy")
+    assert not np.allclose(own, tuned)
+    stack = load_classifier(trained / "heads/default/model.safetensors").classifier.stack
+    with torch.no_grad():
+        expected = stack.encode(digits()[0]).numpy()
+    np.testing.assert_allclose(tuned, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_images_without_labels_are_listed_without(trained: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "bare.npy", digits()[0][:5].numpy())
+    encode(trained, str(tmp_path / "bare.npy"), root=trained, out=tmp_path / "f.npy")
+    assert (tmp_path / "f.csv").read_text() == "image\n0\n1\n2\n3\n4\n"
+
+
+def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--out must end in .npy; got .*features.csv"):
+        encode(trained, "digits", root=trained, out=tmp_path / "features.csv")
+    with pytest.raises(RecipeError, match="there is no stage 'egdes'; the stages are edges, parts"):
+        encode(trained, "digits", root=trained, out=tmp_path / "f.npy", stage="egdes")
+    with pytest.raises(RecipeError, match="stage 'parts' has no pooling"):
+        encode(trained, "digits", root=trained, out=tmp_path / "f.npy", what="pooled")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_another_shape_are_refused(trained: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.zeros((3, 3, 9, 8), np.float32))
+    for use in (predict, evaluate_given):
+        with pytest.raises(ShapeError, match=r"images of 3 maps of 9x8; the network takes 1 map"):
+            use(trained, str(tmp_path / "large.npy"), root=trained)
+
+
+def evaluate_given(path: Path, source: str, *, root: Path) -> Any:
+    return evaluate(path, root=root, source=source)
+
+
+def test_one_of_several_heads_must_be_named(run: Path) -> None:
+    finetune(run, root=run, name="other", labels=20)
+    with pytest.raises(UsageError, match="several heads; name one with --head: default, other"):
+        evaluate(run, root=run)
+    assert evaluate(run, root=run, head="other").head == "other"
+    with pytest.raises(UsageError, match="has no head 'third'; it has default, other"):
+        predict(run, "digits", root=run, head="third")
