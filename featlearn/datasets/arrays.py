@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featlearn.datasets.imageset import Images
-from featlearn.datasets.limits import MAX_DEFLATE_RATIO, check_set_bytes, human_bytes
+from featlearn.datasets.limits import (
+    MAX_DEFLATE_RATIO,
+    check_expansion,
+    check_set_bytes,
+    human_bytes,
+)
 from featlearn.datasets.pictures import BAD_ARCHIVE
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError
@@ -92,6 +97,7 @@ def as_image_array(array: NDArray[Any], *, name: str) -> Images:
 
 def _finite(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     """Bring floats to float32 and refuse images that are not finite."""
+    check_set_bytes(array.size * 4, name=name)
     with np.errstate(over="ignore"):
         images = np.ascontiguousarray(array, np.float32)
     for place, image in enumerate(images):
@@ -104,11 +110,15 @@ def _finite(array: NDArray[Any], name: str) -> NDArray[np.float32]:
 
 
 class _Members(Mapping[str, NDArray[Any]]):
-    """The arrays of an NPZ file, read when they are asked for."""
+    """The arrays of an NPZ file, read when they are asked for.
+
+    The limits are on what has been read in sum: members may share packed bytes.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
         self._archive = archive
         self._path = path
+        self._taken = 0
         self._names = {
             info.filename.removesuffix(".npy"): info
             for info in archive.infolist()
@@ -129,6 +139,9 @@ class _Members(Mapping[str, NDArray[Any]]):
                 f"{name} claims {human_bytes(info.file_size)} in "
                 f"{human_bytes(info.compress_size)}, which is impossible"
             )
+        self._taken += info.file_size
+        check_expansion(self._taken, self._path.stat().st_size, name=name)
+        check_set_bytes(self._taken, name=name)
         with self._archive.open(info) as stream:
             return _read_array(stream, size=info.file_size, name=name)
 
@@ -223,6 +236,8 @@ def _read_array(file: IO[bytes], *, size: int, name: str) -> NDArray[Any]:
             f"{name} should hold {human_bytes(claimed)} by its header, {shape} of {dtype}, "
             f"but holds {human_bytes(room)}; it is truncated or its header is wrong"
         )
+    if claimed == 0:
+        raise DataError(f"{name} holds nothing, by its header {shape} of {dtype}; give it values")
     check_set_bytes(claimed, name=name)
     data = file.read(claimed)
     if len(data) != claimed:

@@ -10,7 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featlearn.datasets.limits import MAX_DEFLATE_RATIO, check_set_bytes, human_bytes
+from featlearn.datasets.limits import (
+    MAX_DEFLATE_RATIO,
+    check_expansion,
+    check_set_bytes,
+    human_bytes,
+)
 from featlearn.errors import DataError
 
 _UNSIGNED_BYTE = 0x08
@@ -28,7 +33,8 @@ def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, plain or compressed by gzip.
 
     What the header claims is held against the size of the file (for gzip, against
-    what so many compressed bytes can expand to at most) before memory is taken.
+    what so many compressed bytes can expand to at most, and what images do) before
+    memory is taken.
 
     Args:
         path: The file.
@@ -65,6 +71,7 @@ def _read(stream: BufferedIOBase, path: Path, *, dimensions: int, room: int) -> 
             f"{path} claims {_times(header.sizes)} bytes, more than the file can hold; "
             "it is truncated or its header is wrong"
         )
+    check_expansion(claimed, path.stat().st_size, name=str(path))
     check_set_bytes(claimed, name=str(path))
     array = np.empty(claimed, np.uint8)
     view = array.data

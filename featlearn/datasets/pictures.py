@@ -17,7 +17,7 @@ from featlearn.config.data import Colour
 from featlearn.datasets.images import decode_image
 from featlearn.datasets.imageset import Indices
 from featlearn.datasets.layout import Group, arrange
-from featlearn.datasets.limits import human_bytes
+from featlearn.datasets.limits import check_expansion, human_bytes
 from featlearn.datasets.raw import EncodedImages, RawSet, RawSplits
 from featlearn.errors import DataError
 
@@ -29,12 +29,6 @@ MAX_MEMBER_BYTES = 2**28
 
 MAX_ARCHIVE_BYTES = 2**36
 """Unpacked bytes of all files in an archive."""
-
-MAX_ARCHIVE_RATIO = 200
-"""Unpacked bytes per packed byte of an archive that is larger than `FREE_BYTES`."""
-
-FREE_BYTES = 2**27
-"""An archive that unpacks to less than this may be packed as well as it likes."""
 
 BAD_ARCHIVE = (
     zipfile.BadZipFile,
@@ -190,12 +184,12 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
                 f"the limit for one file is {human_bytes(MAX_MEMBER_BYTES)}"
             )
     total = sum(info.file_size for info in members)
-    packed = path.stat().st_size
-    if total > MAX_ARCHIVE_BYTES or total > max(FREE_BYTES, MAX_ARCHIVE_RATIO * packed):
+    if total > MAX_ARCHIVE_BYTES:
         raise DataError(
-            f"{path} ({human_bytes(packed)}) would unpack to {human_bytes(total)}, "
-            "which looks like a zip bomb; pack the images again, or unpack them into a folder"
+            f"{path} would unpack to {human_bytes(total)}; the limit is "
+            f"{human_bytes(MAX_ARCHIVE_BYTES)}: unpack it into a folder"
         )
+    check_expansion(total, path.stat().st_size, name=str(path))
 
 
 def _check_name(info: zipfile.ZipInfo, path: Path) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from featlearn.config.data import Fit
 from featlearn.datasets.imageset import Images
+from featlearn.datasets.limits import MAX_IMAGE_PIXELS, check_set_bytes
 from featlearn.errors import DataError
 
 Size = tuple[int, int]
@@ -30,7 +31,7 @@ def fit_images(images: Images, *, size: Size | None, fit: Fit, name: str) -> Ima
 
     Raises:
         DataError: If an image does not have the size (`exact`), is smaller
-            (`crop`) or larger (`pad`) than it.
+            (`crop`) or larger (`pad`) than it, or if the result would be too large.
     """
     height, width = images.shape[-2:]
     if size is None or (height, width) == tuple(size):
@@ -44,6 +45,7 @@ def fit_images(images: Images, *, size: Size | None, fit: Fit, name: str) -> Ima
             raise DataError(f'{has}, which cannot be cut out of it; set `data.fit` to "resize"')
         top, left = (height - size[0]) // 2, (width - size[1]) // 2
         return images[..., top : top + size[0], left : left + size[1]]
+    _check_result(images, size, name=name)
     if fit == "pad":
         if height > size[0] or width > size[1]:
             raise DataError(f'{has}; to shrink it, set `data.fit` to "crop" or "resize"')
@@ -81,6 +83,18 @@ def random_crops(
     for place, (top, left) in enumerate(zip(tops, lefts, strict=True)):
         crops[place] = images[place // count, :, top : top + size[0], left : left + size[1]]
     return crops
+
+
+def _check_result(images: Images, size: Size, *, name: str) -> None:
+    """Refuse a result that is too large, before memory is taken for it."""
+    pixels = size[0] * size[1]
+    if pixels > MAX_IMAGE_PIXELS:
+        raise DataError(
+            f"{name} would become {size[0]} x {size[1]} by `data.size`; an image may have "
+            f"{MAX_IMAGE_PIXELS} pixels"
+        )
+    count = len(images) * images.shape[1] * pixels * images.itemsize
+    check_set_bytes(count, name=name)
 
 
 def _pad(images: Images, size: Size) -> Images:

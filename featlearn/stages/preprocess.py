@@ -19,6 +19,9 @@ from featlearn.geometry import MapShape
 from featlearn.ops.moments import moments
 from featlearn.ops.whitening import PrincipalAxes, Whitening, pca_matrix, principal_axes, zca_matrix
 
+MAX_WHITENED = 8192
+"""Numbers of an image that can be whitened: their covariance takes 0.5 GB, its axes as much."""
+
 _AT_ONCE = 256  # images measured together in double precision
 
 
@@ -156,6 +159,9 @@ class Whiten(Preprocess, ABC):
         mean: Mean image, flat; empty until fitted.
         matrix: From centred to white images, `(k, pixels)`; empty until fitted.
         inverse: Back, `(pixels, k)`; empty until fitted.
+
+    Raises:
+        RecipeError: If an image has more than `MAX_WHITENED` numbers.
     """
 
     mean: Tensor
@@ -165,6 +171,12 @@ class Whiten(Preprocess, ABC):
     def __init__(self, input_shape: MapShape) -> None:
         """Start without axes, which only images can give."""
         super().__init__(input_shape)
+        if input_shape.units > MAX_WHITENED:
+            raise RecipeError(
+                f"preprocess: whitening measures how every two numbers of an image vary together, "
+                f"and {input_shape} has {input_shape.units}, more than {MAX_WHITENED}; use "
+                "smaller images (data.size), or contrast or standardize instead"
+            )
         self.register_buffer("mean", torch.empty(0))
         self.register_buffer("matrix", torch.empty(0, 0))
         self.register_buffer("inverse", torch.empty(0, 0))

@@ -145,6 +145,18 @@ def test_a_header_that_lies_is_refused_before_memory_is_taken(
         open_npy(npy)
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((0, 10**30), "|u1"), ((10**400, 0, 2), "|u1"), ((10**30,), "|S0"), ((10**400,), "|u1")],
+)
+def test_a_header_of_nothing_or_of_far_too_much_is_refused(
+    npy: Path, shape: tuple[int, ...], dtype: str
+) -> None:
+    npy.write_bytes(bare_npy(f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}}}"))
+    with pytest.raises(DataError, match=r"leaves\.npy (holds nothing|should hold)"):
+        open_npy(npy)
+
+
 def test_a_file_cut_anywhere_is_refused_by_name(npy: Path) -> None:
     np.save(npy, X)
     data = npy.read_bytes()
@@ -270,6 +282,22 @@ def test_an_archive_over_the_limit_is_refused_before_memory_is_taken(
     np.savez_compressed(npz, x=np.zeros((100, 100, 100), np.uint8))
     monkeypatch.setattr("featlearn.datasets.limits.MAX_SET_BYTES", 999_999)
     with memory_below(300_000), pytest.raises(DataError, match=r"leaves\.npz: x would take"):
+        open_npz(npz)
+
+
+def test_the_arrays_of_an_archive_count_together(
+    npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = ((40, 50, 50), (60, 50, 50))
+    train, test = (np.ones(shape, np.uint8) for shape in shapes)
+    np.savez_compressed(npz, x=train, x_test=test)
+    monkeypatch.setattr("featlearn.datasets.limits.FREE_BYTES", 240_000)
+    with pytest.raises(DataError, match=r"x_test \(\d+ bytes\) would unpack to 250.*zip bomb"):
+        open_npz(npz)
+    monkeypatch.setattr("featlearn.datasets.limits.FREE_BYTES", 300_000)
+    assert open_npz(npz).train.count == 40
+    monkeypatch.setattr("featlearn.datasets.limits.MAX_SET_BYTES", 200_000)
+    with pytest.raises(DataError, match=r"x_test would take 250"):
         open_npz(npz)
 
 

@@ -96,6 +96,19 @@ def test_a_well_packed_file_over_the_limit_is_refused_before_memory_is_taken(
         read_idx(path, dimensions=3)
 
 
+def test_a_file_packed_beyond_reason_is_refused_before_memory_is_taken(
+    path: Path,
+    idx_bytes: IdxBytes,
+    memory_below: Callable[[int], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path.write_bytes(gzip.compress(idx_bytes(np.zeros((100, 100, 100)))))
+    assert read_idx(path, dimensions=3).shape == (100, 100, 100)
+    monkeypatch.setattr("featlearn.datasets.limits.FREE_BYTES", 999_999)
+    with memory_below(200_000), pytest.raises(DataError, match=r"unpack to 1.0 MB.*zip bomb"):
+        read_idx(path, dimensions=3)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -145,7 +145,7 @@ def test_a_bomb_is_refused_before_memory_is_taken(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for place in range(3):
             archive.writestr(f"{place}.png", bytes(2**20))
-    monkeypatch.setattr("featlearn.datasets.pictures.FREE_BYTES", 2**20)
+    monkeypatch.setattr("featlearn.datasets.limits.FREE_BYTES", 2**20)
     with memory_below(300_000), pytest.raises(DataError, match=r"3.1 MB.*like a zip bomb"):
         open_zip(path)
 

@@ -75,6 +75,16 @@ def test_resize_of_a_ramp_is_a_ramp_per_map() -> None:
     np.testing.assert_allclose(resized[0, 1, :, 1:3], [[12.5, 14.5]] * 4, atol=1e-5)
 
 
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+def test_a_size_beyond_memory_is_refused(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = np.zeros((5, 1, 2, 2), np.float32)
+    with pytest.raises(DataError, match=r"it would become 10000 x 10000 by `data.size`"):
+        fit_images(few, size=(10_000, 10_000), fit=fit, name="it")
+    monkeypatch.setattr("featlearn.datasets.limits.MAX_SET_BYTES", 1999)
+    with pytest.raises(DataError, match=r"it would take 2.0 kB"):
+        fit_images(few, size=(10, 10), fit=fit, name="it")
+
+
 def test_crops_are_windows_of_their_image_at_every_place() -> None:
     image = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
     crops = random_crops(image, size=(1, 2), count=200, rng=np.random.default_rng(0), name="it")

@@ -150,3 +150,10 @@ def test_images_of_another_shape_are_refused(images: torch.Tensor) -> None:
         step.fit(images)
         with pytest.raises(ShapeError, match=r"got \(2, 4, 3\)"):
             step(images.transpose(2, 3))
+
+
+@pytest.mark.parametrize("kind", [ZCASpec(), PCASpec(keep=4)])
+def test_images_too_large_to_whiten_are_refused(kind: ZCASpec | PCASpec) -> None:
+    build_preprocess(kind, MapShape(2, 64, 64))
+    with pytest.raises(RecipeError, match=r"has 8256, more than 8192; use smaller images"):
+        build_preprocess(kind, MapShape(1, 64, 129))
