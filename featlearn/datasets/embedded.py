@@ -5,14 +5,13 @@ import numpy as np
 from featlearn.datasets.raw import RawSet, RawSplits
 
 DIGITS_TEST = 500
-"""The last digits are the test split: other people wrote them."""
+"""Test split of the digits: the last 500 images, in the order of the set."""
 
 
 def open_digits() -> RawSplits:
     """Open scikit-learn's digits: 1,797 of 8 x 8 in 17 grey levels.
 
-    The order of the file keeps writers together, so that the last 500 are by
-    people of whom nothing is in the first 1,297.
+    It has no official test split: the last 500 images, in the order of the set, are it.
     """
     from sklearn.datasets import load_digits
 

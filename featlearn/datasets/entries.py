@@ -59,7 +59,7 @@ _NUMERALS = tuple(str(digit) for digit in range(10))
 
 _DIGITS = KnownSet(
     name="digits",
-    title="Handwritten digits, 8 x 8 (test: the last 500, by other writers)",
+    title="Handwritten digits, 8 x 8 (test: the last 500 images, in the order of the set)",
     shape=MapShape(1, 8, 8),
     train=1297,
     test=500,
