@@ -1,0 +1,59 @@
+"""Files that are whole or absent, with the mode that any new file gets."""
+
+import os
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from featlearn.files import replacing, write_bytes
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o002])
+def umask(request: pytest.FixtureRequest) -> Generator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_a_file_has_the_mode_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    write_bytes(tmp_path / "file", b"x")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_the_umask_is_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(mask: int) -> int:
+        raise AssertionError(f"umask({mask:o}), which every thread shares")
+
+    monkeypatch.setattr(os, "umask", touched)
+    write_bytes(tmp_path / "file", b"x")
+
+
+def test_an_error_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "file.npy"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with replacing(path) as temporary:
+            assert temporary.suffix == ".npy"
+            temporary.write_bytes(b"half")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fail()
+    assert [found.name for found in tmp_path.iterdir()] == ["file.npy"]
+    assert path.read_bytes() == b"old"
+
+
+def test_threads_may_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    threads = [
+        threading.Thread(target=write_bytes, args=(path, bytes([k]) * 1000)) for k in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+    assert path.read_bytes() in {bytes([k]) * 1000 for k in range(8)}
