@@ -103,5 +103,13 @@ class DenoisingSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="denoising")
     emphasis: EmphasisSpec | None = None
     penalty: PenaltySpec | None = None
 
+    def __post_init__(self) -> None:
+        """Emphasis needs inputs of both sorts."""
+        if self.emphasis is not None and isinstance(self.corruption, GaussianNoiseSpec):
+            raise ValueError(
+                "`objective.emphasis` tells corrupted from untouched inputs, and `gaussian` noise "
+                "leaves none untouched: take `mask` or `salt-pepper`, or no emphasis"
+            )
+
 
 ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec

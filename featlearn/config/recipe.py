@@ -4,7 +4,7 @@ import msgspec
 
 from featlearn.config.base import NonNegativeInt, Spec
 from featlearn.config.data import DataSpec, PreprocessSpec
-from featlearn.config.stages import StageSpec
+from featlearn.config.stages import BatchNormSpec, DenseSpec, StageSpec
 from featlearn.config.training import FinetuneSpec, PlateauSpec, PretrainSpec
 
 JOINT = "joint"
@@ -43,6 +43,8 @@ class Recipe(Spec, frozen=True, kw_only=True):
                 f"`finetune.freeze` is {self.finetune.freeze}, but there are {len(names)} stages"
             )
         self._check_held_out()
+        self._check_joint()
+        self._check_batches()
 
     def _check_held_out(self) -> None:
         """Nothing can be learned from a held-out loss where nothing is held out."""
@@ -52,3 +54,30 @@ class Recipe(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 f"`pretrain.{needs}` follows the held-out loss: set `data.hold_out` above 0"
             )
+
+    def _check_joint(self) -> None:
+        """Stages that are only trained together have neither epochs nor a rate of their own."""
+        for stage in self.stages if self.pretrain.schedule == "joint" else ():
+            own = "epochs" if stage.epochs is not None else "lr" if stage.lr is not None else None
+            if own is not None:
+                key = "optimizer.lr" if own == "lr" else own
+                raise ValueError(
+                    f"stage {stage.name!r} has its own `{own}`, but `pretrain.schedule` is "
+                    f'"joint", which trains all stages alike: set `pretrain.{key}` instead'
+                )
+
+    def _check_batches(self) -> None:
+        """Batches of one image have no statistics where a map has a single position."""
+        joint = self.pretrain.schedule != "greedy"
+        tables = (
+            ("pretrain", self.pretrain.batch, self.stages[:-1] if joint else ()),
+            ("finetune", self.finetune.batch, self.stages[self.finetune.freeze :]),
+        )
+        for table, batch, stages in tables:
+            for stage in stages if batch == 1 else ():
+                dense = isinstance(stage.filter, DenseSpec) and stage.filter.size is None
+                if dense and isinstance(stage.norm, BatchNormSpec):
+                    raise ValueError(
+                        f"stage {stage.name!r} has batch normalisation over single positions, "
+                        f"which needs `{table}.batch` above 1"
+                    )

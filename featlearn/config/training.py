@@ -167,12 +167,12 @@ HeadSpec = ClassificationSpec
 class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     """Supervised training of a head, and of the stages above `freeze`.
 
-    `stack_lr` multiplies the learning rate of the stages, `steps` is the least
-    number of steps, whatever the number of labels: epochs are added until it is
-    reached.
+    `stack_lr` multiplies the learning rate of the stages (to leave them as they are,
+    `freeze` them), `steps` is the least number of steps, whatever the number of
+    labels: epochs are added until it is reached.
     """
 
     head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
     freeze: NonNegativeInt = 0
-    stack_lr: NonNegative = 1.0
+    stack_lr: Positive = 1.0
     steps: NonNegativeInt = 0

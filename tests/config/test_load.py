@@ -143,6 +143,7 @@ def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
             "recipe x: pretrain.rate.factor must be > 0 and < 1; got 1",
         ),
         ("[finetune]\nfreeze = 3", "recipe x: `finetune.freeze` is 3, but there are 2 stages"),
+        ("[finetune]\nstack_lr = 0", "recipe x: finetune.stack_lr must be > 0; got 0"),
         ("[finetune]\nhead = 1", "recipe x: finetune.head must be a table with kind"),
     ],
 )
@@ -177,6 +178,47 @@ def test_stages_of_one_name_are_refused() -> None:
 def test_a_stage_without_a_name_is_counted() -> None:
     said = refusal(SMALL.replace('name   = "parts"\n', ""))
     assert said.startswith("recipe x: stage 2: name is missing")
+
+
+@pytest.mark.parametrize(
+    ("own", "instead"), [("epochs = 3", "epochs"), ("lr = 0.1", "optimizer.lr")]
+)
+def test_a_joint_schedule_has_no_room_for_a_stage_s_own_epochs_or_rate(
+    own: str, instead: str
+) -> None:
+    text = SMALL.replace('name   = "parts"', f'name   = "parts"\n{own}')
+    assert parse_recipe(text, title="recipe x").stages[1].name == "parts"
+    both = '[pretrain]\nschedule = "greedy-then-joint"\n'
+    assert parse_recipe(f"{text}\n{both}", title="recipe x").stages[1].name == "parts"
+    said = refusal(f'{text}\n[pretrain]\nschedule = "joint"\n')
+    key, _, _ = own.partition(" ")
+    assert said.startswith(f"recipe x: stage 'parts' has its own `{key}`, but `pretrain.schedule`")
+    assert said.endswith(f"set `pretrain.{instead}` instead")
+
+
+def test_emphasis_needs_inputs_that_are_untouched() -> None:
+    noise = 'kind = "denoising", corruption = { kind = "gaussian" }'
+    emphasis = "emphasis = { corrupted = 2, untouched = 0.5 }"
+    text = SMALL.replace("pool   =", f"objective = {{ {noise}, {emphasis} }}\npool   =")
+    said = refusal(text)
+    assert said.startswith("recipe x: stage 'strokes': ")
+    assert "`gaussian` noise leaves none untouched: take `mask` or `salt-pepper`" in said
+    parse_recipe(text.replace('"gaussian"', '"mask"'), title="recipe x")
+
+
+def test_batch_normalisation_over_single_positions_needs_more_than_one_image() -> None:
+    stage = 'filter = { kind = "dense", maps = 9 }'
+    text = SMALL.replace(stage, f'{stage}\nnorm = {{ kind = "batch" }}')
+    said = refusal(f"{text}\n[finetune]\nbatch = 1\n")
+    assert said.startswith("recipe x: stage 'parts' has batch normalisation over single positions")
+    assert said.endswith("needs `finetune.batch` above 1")
+    parse_recipe(f"{text}\n[finetune]\nbatch = 1\nfreeze = 2\n", title="recipe x")
+    # Neither greedy training nor the last stage's own takes batch statistics.
+    parse_recipe(f"{text}\n[pretrain]\nbatch = 1\n", title="recipe x")
+    joint = '[pretrain]\nbatch = 1\nschedule = "joint"\n'
+    parse_recipe(f"{text}\n{joint}", title="recipe x")
+    more = f'[[stages]]\nname = "top"\n{stage}\n'
+    assert refusal(f"{text}\n{more}\n{joint}").endswith("needs `pretrain.batch` above 1")
 
 
 def test_a_contradiction_within_a_stage_names_the_stage() -> None:
