@@ -7,12 +7,13 @@ from typing import NamedTuple
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.augment import build_augment
+from featlearn.datasets.batches import batches_of
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
-from featlearn.training.settling import settle
+from featlearn.training.settling import check_norms, settle
 
 
 class Finetuning(NamedTuple):
@@ -58,11 +59,16 @@ def start_finetuning(
         DataError: If the labels are missing or of one class.
         RecipeError: If the head does not fit.
     """
-    # Stages that learn at no rate are frozen, their batch statistics too.
-    freeze = len(stack) if spec.stack_lr == 0 else spec.freeze
     classifier = Classifier(
-        stack, spec.head, classes=len(labelled.set.classes), freeze=freeze, seed=seed
+        stack, spec.head, classes=len(labelled.set.classes), freeze=spec.freeze, seed=seed
     ).to(labelled.device)
+    check_norms(
+        stack,
+        range(spec.freeze, len(stack)),
+        batch=spec.batch,
+        samples=len(labelled),
+        table="finetune",
+    )
     fit_feature_scaler(classifier, sample)
     problem = FinetuneProblem(
         classifier,
@@ -72,6 +78,7 @@ def start_finetuning(
         validation=validation,
         augment=build_augment(spec.augment) if spec.augment else None,
     )
-    steps = math.ceil(len(labelled) / spec.batch)
+    # Counted as the loop counts them: a last batch of one image is left out.
+    steps = len(batches_of(len(labelled), batch=spec.batch, seed=seed, epoch=0))
     epochs = max(spec.epochs, math.ceil(spec.steps / steps))
     return Finetuning(classifier, Loop(problem, spec, epochs=epochs, seed=seed))

@@ -44,6 +44,16 @@ class Pictures:
         for start in range(0, end, size):
             yield self.at(range(start, min(start + size, end)))
 
+    def even_batches(self, size: int) -> Iterator[Tensor]:
+        """Go through the images in order, in batches of up to `size` that differ by at most one.
+
+        So no batch is much smaller than the others, nor holds a single image unless
+        there is only one, or `size` is 1.
+        """
+        count = -(-len(self) // size)
+        for rows in np.array_split(np.arange(len(self)), count) if count else ():
+            yield self.at(rows)
+
     def sample(self, count: int, generator: torch.Generator) -> "Pictures":
         """Draw `count` different images (all, if there are no more)."""
         if count >= len(self):

@@ -19,7 +19,13 @@ from featlearn.training.problems import (
     Material,
     PretrainProblem,
 )
-from featlearn.training.settling import fit_scaler, fitting_sample, settle, settle_norm
+from featlearn.training.settling import (
+    check_norms,
+    fit_scaler,
+    fitting_sample,
+    settle,
+    settle_norm,
+)
 
 
 class Pretraining:
@@ -44,6 +50,7 @@ class Pretraining:
 
         Raises:
             RecipeError: If the stages do not fit, or an objective's stage is not there.
+            DataError: If there are too few images for batch statistics.
         """
         self.recipe = recipe
         augment = recipe.pretrain.augment
@@ -57,6 +64,7 @@ class Pretraining:
         ).to(images.device)
         self.objectives = self._objectives(objectives or {})
         self.phases = plan_phases(recipe, self.objectives)
+        self._check_norms()
 
     def run(self, driver: Driver, checkpoint: Checkpoint | None = None) -> None:
         """Take every phase that is left to its end.
@@ -93,6 +101,18 @@ class Pretraining:
             self._set_running(False)
         if not phase.joint:
             settle_norm(self.stack, phase.places[0], self.sample)
+
+    def _check_norms(self) -> None:
+        """Refuse batches that the norms below the last stage in joint training cannot take."""
+        for phase in self.phases:
+            if phase.joint and phase.places:
+                check_norms(
+                    self.stack,
+                    range(max(phase.places)),
+                    batch=phase.loop.batch,
+                    samples=len(self.material.images),
+                    table="pretrain",
+                )
 
     def _problem(self, phase: Phase) -> PretrainProblem:
         """Build what a phase minimises."""

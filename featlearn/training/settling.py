@@ -1,11 +1,15 @@
 """Fitting what a stage measures on training data rather than learns by gradient."""
 
+from collections.abc import Iterable
+
 import torch
 
 from featlearn.config.recipe import Recipe
+from featlearn.errors import DataError, RecipeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
 from featlearn.stages.norm import BatchNorm
+from featlearn.stages.stage import Stage
 from featlearn.training.pictures import Pictures
 
 _AT_ONCE = 256
@@ -31,17 +35,27 @@ def fit_scaler(stack: Stack, place: int, sample: Pictures) -> None:
 
 @torch.no_grad()
 def settle_norm(stack: Stack, place: int, sample: Pictures) -> None:
-    """Measure the statistics of a stage's batch normalisation once its filters stand still."""
+    """Measure the statistics of a stage's batch normalisation once its filters stand still.
+
+    Raises:
+        DataError: If there is one number for each map to measure, which has no variance.
+    """
     stack.eval()
-    norm = stack.stage(place).norm
+    stage = stack.stage(place)
+    norm = stage.norm
     if not isinstance(norm, BatchNorm):
         return
+    if len(sample) < 2 and _single(stage):
+        raise DataError(
+            f"stage {stage.name!r}: batch normalisation over single positions needs two or more "
+            f"images to measure; got {len(sample)}"
+        )
     momentum = norm.momentum
     norm.reset_running_stats()
     norm.momentum = None  # a plain average over all batches
     norm.train()
-    for images in sample.batches(_AT_ONCE):
-        stack.stage(place)(stack.maps_below(images, place))
+    for images in sample.even_batches(_AT_ONCE):
+        stage(stack.maps_below(images, place))
     norm.momentum = momentum
     norm.eval()
 
@@ -51,3 +65,33 @@ def settle(stack: Stack, sample: Pictures) -> None:
     for place in range(len(stack)):
         fit_scaler(stack, place, sample)
         settle_norm(stack, place, sample)
+
+
+def check_norms(
+    stack: Stack, places: Iterable[int], *, batch: int, samples: int, table: str
+) -> None:
+    """Refuse batches of one image where batch statistics are taken over single positions.
+
+    Args:
+        stack: The network.
+        places: Stages whose batch normalisation will be in training.
+        batch: Images in a batch.
+        samples: Images in all.
+        table: The recipe's table that says how many images are in a batch.
+
+    Raises:
+        RecipeError: If batches hold one image.
+        DataError: If there is only one image.
+    """
+    for stage in map(stack.stage, places):
+        if min(batch, samples) > 1 or not isinstance(stage.norm, BatchNorm) or not _single(stage):
+            continue
+        what = f"stage {stage.name!r}: batch normalisation over single positions"
+        if samples < 2:
+            raise DataError(f"{what} needs two or more images to learn from; got {samples}")
+        raise RecipeError(f"{what} needs two or more images in a batch: set {table}.batch above 1")
+
+
+def _single(stage: Stage) -> bool:
+    """Tell whether a stage gives one number for each map."""
+    return stage.output_shape.height * stage.output_shape.width == 1

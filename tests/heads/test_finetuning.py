@@ -8,6 +8,7 @@ import torch
 
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
+from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.heads.finetuning import start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
@@ -60,6 +61,25 @@ def test_epochs_are_added_until_there_are_steps_enough(
         trained(tiny(), images), spec(steps=steps), images, sample=images, seed=0
     )
     assert work.loop.epochs == epochs
+
+
+def test_steps_are_counted_as_they_are_taken(tiny: Tiny, labelled: Labelled) -> None:
+    images = labelled(25)  # three batches of eight, and one image that each epoch leaves out
+    work = start_finetuning(
+        trained(tiny(), images), spec(epochs=1, steps=4), images, sample=images, seed=0
+    )
+    assert len(list(work.loop.steps())) >= 4
+
+
+def test_single_images_have_no_batch_statistics(tiny: Tiny, labelled: Labelled) -> None:
+    dense = msgspec.to_builtins(tiny().stages[1]) | {"norm": {"kind": "batch"}}
+    images = labelled()
+    stack = trained(tiny(stages=[dense]), images)
+    with pytest.raises(RecipeError, match=r"stage 'parts': .* set finetune.batch above 1"):
+        start_finetuning(stack, spec(batch=1), images, sample=images, seed=0)
+    frozen = spec(batch=1, freeze=1, epochs=1)
+    work = start_finetuning(stack, frozen, images, sample=images, seed=0)
+    assert len(list(work.loop.steps())) == len(images)
 
 
 def test_frozen_stages_stay_as_they_were(tiny: Tiny, labelled: Labelled) -> None:

@@ -3,14 +3,23 @@
 from collections.abc import Callable
 
 import msgspec
+import pytest
 import torch
 
 from featlearn.config.recipe import Recipe
+from featlearn.errors import DataError, RecipeError
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.norm import BatchNorm
 from featlearn.training.pictures import Pictures
-from featlearn.training.settling import fit_scaler, fitting_sample, settle, settle_norm
+from featlearn.training.pretraining import Pretraining
+from featlearn.training.settling import (
+    check_norms,
+    fit_scaler,
+    fitting_sample,
+    settle,
+    settle_norm,
+)
 
 Tiny = Callable[..., Recipe]
 Make = Callable[..., Pictures]
@@ -70,3 +79,54 @@ def test_the_sample_is_drawn_by_the_recipe_s_seed(tiny: Tiny, pictures: Make) ->
     assert torch.equal(drawn(0), drawn(0))
     assert not torch.equal(drawn(0), drawn(1))
     assert fitting_sample(tiny(), images) is images
+
+
+def single(tiny: Tiny, **changes: object) -> Recipe:
+    """Put batch normalisation after a dense stage, whose maps have one position."""
+    _, dense = tiny().stages
+    normalised = msgspec.to_builtins(dense) | {"norm": {"kind": "batch"}}
+    return tiny(stages=[normalised, {**normalised, "name": "top"}], **changes)
+
+
+@pytest.mark.parametrize("count", [2, 255, 256, 257, 513])
+def test_no_image_is_left_over_for_batch_statistics(tiny: Tiny, pictures: Make, count: int) -> None:
+    stack, images = build_stack(single(tiny), MapShape(1, 8, 8), seed=0), pictures(count)
+    settle(stack, images)
+    norm = stack.stage(0).norm
+    assert isinstance(norm, BatchNorm)
+    codes = stack(images.at(range(count)))[0].code
+    torch.testing.assert_close(norm.running_mean, codes.mean((0, 2, 3)), atol=1e-3, rtol=1e-3)
+
+
+def test_one_image_has_no_statistics(tiny: Tiny, pictures: Make) -> None:
+    stack = build_stack(single(tiny), MapShape(1, 8, 8), seed=0)
+    with pytest.raises(DataError, match=r"stage 'parts': .* needs two or more images.*; got 1"):
+        settle(stack, pictures(1))
+
+
+def test_batches_of_one_are_refused_where_they_have_no_statistics(
+    tiny: Tiny, pictures: Make
+) -> None:
+    stack = build_stack(single(tiny), MapShape(1, 8, 8), seed=0)
+    check_norms(stack, range(2), batch=2, samples=3, table="finetune")
+    with pytest.raises(RecipeError, match=r"stage 'parts': batch norm.* set finetune.batch above"):
+        check_norms(stack, range(2), batch=1, samples=3, table="finetune")
+    with pytest.raises(DataError, match=r"two or more images to learn from; got 1"):
+        check_norms(stack, range(2), batch=8, samples=1, table="finetune")
+    check_norms(stack, [], batch=1, samples=3, table="finetune")
+    # Over several positions one image is enough.
+    check_norms(normalised(tiny), range(2), batch=1, samples=1, table="finetune")
+
+
+def test_joint_training_by_single_images_is_refused_before_it_starts(
+    tiny: Tiny, pictures: Make
+) -> None:
+    # The pooled map has one position, which only the shape of the images shows.
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    pool = {"kind": "max", "size": 6}
+    stages = [first | {"pool": pool, "norm": {"kind": "batch"}}, second]
+    recipe = tiny(stages=stages, pretrain={"schedule": "joint", "batch": 1})
+    with pytest.raises(RecipeError, match=r"stage 'edges': .* set pretrain.batch above 1"):
+        Pretraining(recipe, pictures(4), held_out=None)
+    greedy = tiny(stages=stages, pretrain={"batch": 1})
+    Pretraining(greedy, pictures(4), held_out=None)
