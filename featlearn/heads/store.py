@@ -9,7 +9,7 @@ from featlearn.errors import CheckpointError
 from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack
 from featlearn.networks.store import (
-    load_state,
+    build_loaded,
     load_tensors,
     read_header,
     recipe_as_built,
@@ -54,12 +54,11 @@ def load_classifier(path: Path) -> LoadedClassifier:
         freeze = int(metadata["freeze"])
     except (KeyError, TypeError, ValueError):
         raise CheckpointError(f"{path} holds a model without a classifier's head") from None
-    classifier = Classifier(
-        build_stack(recipe, shape, seed=0),
-        recipe.finetune.head,
-        classes=len(classes),
-        freeze=freeze,
-        seed=0,
-    )
-    load_state(path, classifier, tensors)
+
+    def build() -> Classifier:
+        stack = build_stack(recipe, shape, seed=0)
+        spec = recipe.finetune.head
+        return Classifier(stack, spec, classes=len(classes), freeze=freeze, seed=0)
+
+    classifier = build_loaded(path, build, tensors)
     return LoadedClassifier(classifier.eval(), classes, recipe, metadata)

@@ -1,11 +1,12 @@
 """Models on disk: one safetensors file that says what it is."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ FORMAT = 1
 """Version of the files of a run; raised when an old reader would misread them."""
 
 _ENTRY = "featlearn"
+M = TypeVar("M", bound=nn.Module)
 
 
 class LoadedStack(NamedTuple):
@@ -125,8 +127,7 @@ def load_stack(path: Path | str) -> LoadedStack:
         path = path / "model.safetensors"
     tensors, metadata = load_tensors(path)
     recipe, shape = read_header(path, metadata)
-    stack = build_stack(recipe, shape, seed=0)
-    load_state(path, stack, tensors)
+    stack = build_loaded(path, lambda: build_stack(recipe, shape, seed=0), tensors)
     return LoadedStack(stack.eval(), recipe, metadata)
 
 
@@ -138,6 +139,27 @@ def read_header(path: Path, metadata: Mapping[str, Any]) -> tuple[Recipe, MapSha
         return recipe, MapShape(*shape)
     except (KeyError, msgspec.ValidationError) as error:
         raise CheckpointError(f"{path} holds no usable recipe ({error})") from None
+
+
+def build_loaded(path: Path, build: Callable[[], M], tensors: Mapping[str, Tensor]) -> M:
+    """Build a module and copy tensors into it, once it is known that they fit.
+
+    What a file says about a network may be anything: it is built without memory first.
+
+    Raises:
+        CheckpointError: If the tensors do not fit.
+    """
+    try:
+        with torch.device("meta"):
+            plan = build()
+    except (RuntimeError, OverflowError):
+        raise CheckpointError(
+            f"{path} does not fit its recipe: that describes a network beyond any memory"
+        ) from None
+    load_state(path, plan, {name: tensor.to("meta") for name, tensor in tensors.items()})
+    module = build()
+    load_state(path, module, tensors)
+    return module
 
 
 def load_state(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -1,8 +1,10 @@
 """Classifiers on disk."""
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
@@ -58,3 +60,20 @@ def test_a_head_that_does_not_fit_is_named(tmp_path: Path, recipe: Recipe) -> No
     save_classifier(path, classifier(recipe), recipe, (*CLASSES, "one more"))
     with pytest.raises(CheckpointError, match=r"does not fit its recipe.*layers\.3\."):
         load_classifier(path)
+
+
+def test_a_head_that_lies_about_its_size_takes_no_memory(tmp_path: Path, recipe: Recipe) -> None:
+    path = tmp_path / "model.safetensors"
+    spec = ClassificationSpec(hidden=(10**6, 10**6))
+    lie = msgspec.structs.replace(
+        recipe, finetune=msgspec.structs.replace(recipe.finetune, head=spec)
+    )
+    save_classifier(path, classifier(recipe), lie, CLASSES)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"model.safetensors does not fit its recipe"):
+            load_classifier(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

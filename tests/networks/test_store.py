@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import resource
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -197,3 +198,38 @@ def test_a_failed_write_leaves_the_old_file(file: Path) -> None:
         save_tensors(file, {"weight": torch.ones(1)}, {"unwritable": object()})
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == ["model.safetensors"]
+
+
+def whole(path: Path, key: tuple[str | int, ...], value: object) -> None:
+    """Make the metadata's recipe lie about one value."""
+
+    def change(_: dict[str, Any], metadata: dict[str, Any]) -> None:
+        table: Any = metadata
+        for step in key[:-1]:
+            table = table[step]
+        table[key[-1]] = value
+
+    rewrite(path, change)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (("recipe", "stages", 1, "filter", "maps"), 10**9),
+        (("recipe", "stages", 0, "filter", "maps"), 10**9),
+        (("recipe", "stages", 1, "filter", "maps"), 2**62),
+        (("input_shape",), [1, 10**6, 10**6]),
+    ],
+)
+def test_a_recipe_that_lies_about_sizes_takes_no_memory(
+    file: Path, key: tuple[str | int, ...], value: object
+) -> None:
+    whole(file, key, value)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"model.safetensors does not fit its recipe"):
+            load_stack(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
