@@ -135,10 +135,12 @@ class LocallyConnected2d(_Local):
 
 
 class LocallyConnectedTranspose2d(_Local):
-    """The transpose of `LocallyConnected2d`, with weights of its own.
+    """The transpose of the `LocallyConnected2d` made with the same arguments, not swapped ones.
 
-    Made with the same arguments as a `LocallyConnected2d`, it maps that layer's outputs
-    back to the shape of its inputs. With the same weight it is the exact adjoint:
+    So `in_channels` is the number of channels that this module *gives*, and `out_channels`
+    the number that it *takes*: the reverse of `torch.nn.ConvTranspose2d`, whose arguments
+    name its own input and output. It has weights of its own, and maps the layer's outputs
+    back to the shape of the layer's inputs. With the same weight it is the exact adjoint:
     `<layer(x), h> = <x, transpose(h)>` without biases, for every stride and padding.
 
     Args:
@@ -167,8 +169,13 @@ class LocallyConnectedTranspose2d(_Local):
             `forward` is given an input of another shape.
 
     Example:
-        >>> transpose = LocallyConnectedTranspose2d(1, 16, input_size=28, kernel_size=7)
-        >>> transpose(torch.zeros(8, 16, 22, 22)).shape
+        >>> arguments = {"in_channels": 1, "out_channels": 16, "input_size": 28, "kernel_size": 7}
+        >>> layer = LocallyConnected2d(**arguments)
+        >>> transpose = LocallyConnectedTranspose2d(**arguments)
+        >>> h = layer(torch.zeros(8, 1, 28, 28))
+        >>> h.shape
+        torch.Size([8, 16, 22, 22])
+        >>> transpose(h).shape
         torch.Size([8, 1, 28, 28])
     """
 

@@ -176,3 +176,17 @@ def test_misuse_is_named(kind: type[LocallyConnected2d]) -> None:
         kind(1, 1, 5, 3, 1, 1)  # pyright: ignore[reportArgumentType]  # as Conv2d would
     with pytest.raises(ShapeError, match=r"got \(1, 9, 9, 9\)"):
         kind(1, 1, 5, 3)(torch.zeros(1, 9, 9, 9))
+
+
+def test_a_pair_is_built_from_the_same_arguments() -> None:
+    arguments = {"in_channels": 2, "out_channels": 3, "input_size": (7, 6), "kernel_size": 3}
+    layer = LocallyConnected2d(**arguments, generator=generator(0))
+    transpose = LocallyConnectedTranspose2d(**arguments, generator=generator(1))
+    h = layer(torch.zeros(4, 2, 7, 6))
+    assert h.shape == (4, 3, 5, 4)
+    assert transpose(h).shape == (4, 2, 7, 6)
+    assert transpose.weight.shape == layer.weight.shape
+    # Swapped ones, as torch's ConvTranspose2d takes them, are refused with the shapes.
+    swapped = LocallyConnectedTranspose2d(3, 2, (7, 6), 3)
+    with pytest.raises(ShapeError, match="3"):
+        swapped(h)
