@@ -15,6 +15,7 @@ from featlearn.datasets.labels import balanced_subset
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import paired_interval
+from featlearn.evaluate.probe import linear_probe
 from featlearn.heads.finetuning import start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.networks.stack import Stack
@@ -26,10 +27,11 @@ from featlearn.training.settling import fitting_sample
 
 PRETRAINED = "pretrained"
 SCRATCH = "scratch"
+PIXELS = "pixels"
 ARMS = (PRETRAINED, SCRATCH)
 
 # Seeds of the draws that settings are chosen on, apart from those that are reported.
-_TUNING_SEEDS = range(1000, 1003)
+_TUNING_SEEDS = range(1000, 1002)
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ class Setting(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(spec, optimizer=optimizer, stack_lr=self.stack_lr)
 
 
-SETTINGS = tuple(itertools.starmap(Setting, itertools.product((5e-4, 2e-3), (0.1, 0.3, 1.0))))
+SETTINGS = tuple(itertools.starmap(Setting, itertools.product((5e-4, 2e-3, 8e-3), (0.1, 1.0))))
 """What each arm chooses from."""
 
 
@@ -64,12 +66,15 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
         labels: Labels, class-balanced.
         pretrained: Accuracy on the test split for each draw, in [0, 1].
         scratch: The same draws, the same network with random weights.
+        pixels: The same draws, a linear classifier on the plain images: what any
+            network must be better than.
         difference_interval: 95 % interval of the mean of the paired differences.
     """
 
     labels: int
     pretrained: list[float]
     scratch: list[float]
+    pixels: list[float]
     difference_interval: tuple[float, float]
 
 
@@ -93,7 +98,7 @@ class FewLabels(msgspec.Struct, frozen=True, kw_only=True):
     test: int
 
 
-class Comparison:
+class Arms:
     """Fine-tunes a run's stack and its untrained twin on the same draws of labels."""
 
     def __init__(self, path: Path, *, root: Path | None, device: str = "auto") -> None:
@@ -170,20 +175,23 @@ class Comparison:
     ) -> Point:
         """Compare both arms at one number of labels."""
         accuracy: dict[str, list[float]] = {PRETRAINED: [], SCRATCH: []}
+        pixels: list[float] = []
         for seed in range(draws):
             drawn = balanced_subset(self.labels, count, seed=seed)
+            pixels.append(self._on_pixels(drawn))
             for arm, scores in accuracy.items():
                 scores.append(self._accuracy(arm, settings[arm], drawn, self.test, seed))
         interval = paired_interval(accuracy[PRETRAINED], accuracy[SCRATCH])
         told(
             f"{count} labels, {draws} draws: pre-trained {np.mean(accuracy[PRETRAINED]):.1%}, "
-            f"from scratch {np.mean(accuracy[SCRATCH]):.1%}, "
-            f"difference [{interval.low:+.1%}, {interval.high:+.1%}]"
+            f"from scratch {np.mean(accuracy[SCRATCH]):.1%}, linear on pixels "
+            f"{np.mean(pixels):.1%}, difference [{interval.low:+.1%}, {interval.high:+.1%}]"
         )
         return Point(
             labels=count,
             pretrained=accuracy[PRETRAINED],
             scratch=accuracy[SCRATCH],
+            pixels=pixels,
             difference_interval=(interval.low, interval.high),
         )
 
@@ -202,6 +210,14 @@ class Comparison:
             pass
         right = logits_of(work.classifier, judged).argmax(1) == labels_of(judged)
         return float(right.float().mean())
+
+    def _on_pixels(self, drawn: NDArray[np.int64]) -> float:
+        """Fit a linear classifier on the plain images at `drawn`, and judge it."""
+        assert self.test.set.labels is not None
+        learned = self.train.set.images[drawn].reshape(len(drawn), -1).astype(np.float32)
+        judged = self.test.set.images.reshape(len(self.test), -1).astype(np.float32)
+        score = linear_probe(learned, self.labels[drawn], judged, self.test.set.labels)
+        return score.accuracy
 
     def _network(self, arm: str, seed: int) -> Stack:
         """Copy the trained stack, or draw its untrained twin anew."""
