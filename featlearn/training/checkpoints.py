@@ -43,6 +43,11 @@ class CheckpointStore:
         """Take the folder that holds them; it need not exist yet."""
         self.folder = folder
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is any, broken or not."""
+        return bool(self._all())
+
     def save(self, number: int, checkpoint: Checkpoint) -> Path:
         """Write a checkpoint under a temporary name, then give it its own.
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 from torch import Tensor, nn
 
-from featlearn.errors import Interrupted
+from featlearn.errors import Interrupted, TrainingError
 from featlearn.training.checkpoints import Checkpoint, CheckpointStore
 from featlearn.training.identity import Identity
 from featlearn.training.loop import Loop
@@ -58,6 +58,16 @@ class Standing(msgspec.Struct):
 
 class Watcher(Protocol):
     """Sees every step, such as a writer of TensorBoard's files."""
+
+    def start(self, phase: str, *, before: int, step: int) -> None:
+        """Begin a phase, or go on with it.
+
+        Args:
+            phase: Its name.
+            before: Steps of all phases before it.
+            step: Steps of it that are done; later ones, if seen already, are void.
+        """
+        ...
 
     def step(self, report: StepReport) -> None:
         """Take one step's figures."""
@@ -131,10 +141,14 @@ class Driver:
 
         Raises:
             Interrupted: If a signal asked for a stop, after a checkpoint.
+            TrainingError: If the figures or the weights are no longer finite.
         """
         begun = time.monotonic() - self.standing.seconds
         saved = time.monotonic()
         self.progress.start(loop.problem.name, epochs=loop.epochs, steps=loop.total_steps)
+        if self.watcher is not None:
+            before = sum(result.steps for result in self.standing.results)
+            self.watcher.start(loop.problem.name, before=before, step=loop.state.step)
         try:
             for report in loop.steps():
                 self._record(report)
@@ -144,6 +158,9 @@ class Driver:
                     self.save(module, loop)
                     saved = time.monotonic()
                 self._stop_if_asked()
+        except TrainingError as error:
+            kept = "; the last checkpoint is kept" if self.store.exists else ""
+            raise TrainingError(f"{error}{kept}") from None
         finally:
             self.progress.stop()
         state = loop.state

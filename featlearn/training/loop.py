@@ -156,7 +156,7 @@ class Loop:
         state.step += 1
         if state.batch < len(self._batches):
             return report
-        return report._replace(held_out=self._end_epoch())
+        return report._replace(held_out=self._end_epoch(), ended=True)
 
     def _order(self, epoch: int) -> list[NDArray[np.int64]]:
         """Give the batches of an epoch, each the numbers of its samples."""
@@ -221,7 +221,7 @@ class Loop:
 
     def _broken(self, step: int, what: str) -> TrainingError:
         return TrainingError(
-            f"{self.problem.name}: step {step}: {what}; the last checkpoint is kept; try a "
+            f"{self.problem.name}: step {step}: {what}; try a "
             f"smaller optimizer.lr than {self.spec.optimizer.lr:g}, or set clip"
         )
 

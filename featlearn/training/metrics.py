@@ -27,12 +27,15 @@ class MetricsLog:
         os.truncate(self.path, min(size, self.path.stat().st_size))
 
     def write(self, report: StepReport) -> None:
-        """Write the step if it is one to log, and the end of an epoch always."""
+        """Write the step if it is one to log, as an epoch's last always is, and the epoch's end.
+
+        The line of an epoch's end has `held_out`, which is null where nothing is held out.
+        """
         head = {"phase": report.phase, "epoch": report.epoch, "step": report.step}
-        if report.step == 1 or report.step % _EVERY == 0:
+        if report.step == 1 or report.step % _EVERY == 0 or report.ended:
             figures = {"lr": report.lr, "loss": report.loss, "terms": report.terms}
             self._append({**head, **figures})
-        if report.held_out is not None:
+        if report.ended:
             self._append({**head, "held_out": report.held_out})
 
     def size(self) -> int:

@@ -16,6 +16,7 @@ class StepReport(NamedTuple):
         terms: The named terms of the loss.
         held_out: Terms on held-out images, at the end of an epoch, with their
             sum under `loss`.
+        ended: Whether an epoch ended with the step.
     """
 
     phase: str
@@ -26,6 +27,7 @@ class StepReport(NamedTuple):
     loss: float
     terms: dict[str, float]
     held_out: dict[str, float] | None = None
+    ended: bool = False
 
 
 class Progress(Protocol):

@@ -69,7 +69,7 @@ def phases_of(metrics: Metrics) -> list[PhaseCurves]:
         phase = phases.get(name, PhaseCurves(name, 0, {}, {}))
         phases[name] = phase._replace(epochs=max(phase.epochs, int(line["epoch"]) + 1))
         if "held_out" in line:
-            _append(phase.held_out, line["step"], _flat(line["held_out"]))
+            _append(phase.held_out, line["step"], line["held_out"] or {})
         else:
             terms = line.get("terms", {})
             _append(phase.training, line["step"], {"loss": line["loss"], **terms})
@@ -142,13 +142,6 @@ def _append(curves: dict[str, Series], step: int, figures: Mapping[str, float]) 
         series = curves.setdefault(name, Series([], []))
         series.steps.append(int(step))
         series.values.append(float(value))
-
-
-def _flat(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Bring terms, where they are nested, beside their sum."""
-    flat = {name: float(v) for name, v in figures.items() if isinstance(v, int | float)}
-    nested = figures.get("terms")
-    return {**flat, **nested} if isinstance(nested, Mapping) else flat
 
 
 def _words(name: str) -> str:

@@ -24,6 +24,20 @@ Tiny = Callable[..., Recipe]
 Make = Callable[..., Pictures]
 
 
+class Watched:
+    """Remembers what a watcher sees."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepReport] = []
+        self.begun: list[tuple[str, int, int]] = []
+
+    def start(self, phase: str, *, before: int, step: int) -> None:
+        self.begun.append((phase, before, step))
+
+    def step(self, report: StepReport) -> None:
+        self.steps.append(report)
+
+
 class Notes(Silent):
     """Remembers what it is told, and may ask for a stop."""
 
@@ -87,11 +101,12 @@ def work(tiny: Tiny, pictures: Make) -> Callable[[], Pretraining]:
 def test_every_step_is_recorded_and_every_phase_summed_up(
     folder: Folder, work: Callable[[], Pretraining]
 ) -> None:
-    told, training, watched = Notes(), work(), Notes()
+    told, training, watched = Notes(), work(), Watched()
     driver = drive(folder, told, watcher=watched)
     training.run(driver)
     assert told.phases == ["edges: 2 epochs, 4 steps", "end", "parts: 2 epochs, 4 steps", "end"]
     assert told.steps == watched.steps
+    assert watched.begun == [("edges", 0, 0), ("parts", 4, 0)]
     assert [(report.phase, report.step) for report in told.steps] == [
         (name, step) for name in ("edges", "parts") for step in (1, 2, 3, 4)
     ]
@@ -104,7 +119,7 @@ def test_every_step_is_recorded_and_every_phase_summed_up(
     assert [(line["phase"], line["step"], "held_out" in line) for line in lines] == [
         (name, step, held_out)
         for name in ("edges", "parts")
-        for step, held_out in ((1, False), (2, True), (4, True))
+        for step, held_out in ((1, False), (2, False), (2, True), (4, False), (4, True))
     ]
 
 
@@ -187,9 +202,35 @@ def test_a_run_that_breaks_keeps_its_last_good_checkpoint(
         return report
 
     monkeypatch.setattr(Loop, "_advance", spoil)
-    with pytest.raises(TrainingError, match=r"edges: step 3: 'filter\.weight' holds numbers that"):
+    with pytest.raises(
+        TrainingError,
+        match=r"edges: step 3: 'filter\.weight' holds.*; the last checkpoint is kept$",
+    ):
         training.run(driver)
     found = drive(folder).resume()
     assert found is not None
     assert found.state["standing"]["loop"]["step"] == 2
     assert bool(found.model["stages.0.filter.weight"].isfinite().all())
+
+
+def test_no_checkpoint_is_promised_where_none_was_written(
+    folder: Folder, work: Callable[[], Pretraining]
+) -> None:
+    training = work()
+    with torch.no_grad():
+        training.stack.stage(0).filter.weight.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"edges: step 1: the term .* is nan; .* set clip$"):
+        training.run(drive(folder))
+    assert not folder.checkpoints.exists()
+
+
+def test_a_watcher_is_told_where_a_phase_goes_on(
+    folder: Folder, work: Callable[[], Pretraining]
+) -> None:
+    stop = StopRequest()
+    with pytest.raises(Interrupted):
+        work().run(drive(folder, Notes(stop, at=7), stop))
+    watched = Watched()
+    driver = drive(folder, watcher=watched)
+    work().run(driver, driver.resume())
+    assert watched.begun == [("parts", 4, 3)]

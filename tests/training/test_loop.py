@@ -194,7 +194,7 @@ def test_a_loss_that_is_not_finite_names_step_and_term(value: float) -> None:
     run(work, 4)
     before = problem.weight
     with pytest.raises(
-        TrainingError, match=rf"line: step 5: the term 'extra' is {value}; the last checkpoint is"
+        TrainingError, match=rf"line: step 5: the term 'extra' is {value}; try a smaller"
     ):
         next(work.steps())
     assert problem.weight == before
