@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 
 from featlearn._version import __version__
@@ -20,6 +21,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     featlearn: str
     torch: str
+    numpy: str
     python: str
     threads: int
     device: str
@@ -30,6 +32,7 @@ class Environment(msgspec.Struct, frozen=True):
         return Environment(
             featlearn=__version__,
             torch=str(torch.__version__),
+            numpy=np.__version__,
             python=platform.python_version(),
             threads=torch.get_num_threads(),
             device=device,
@@ -42,11 +45,17 @@ class Identity(msgspec.Struct, frozen=True):
     Attributes:
         settings: The resolved recipe and the options, as nested tables.
         environment: Versions, threads, device.
+        data: Fingerprints of the splits, `train` and perhaps `test`, and the number of
+            training `images`.
+        options: Words of a command line that goes on with the training as it was begun;
+            they decide nothing.
         format: Version of the run directory.
     """
 
     settings: dict[str, Any]
     environment: Environment
+    data: dict[str, str | int] = {}
+    options: list[str] = []
     format: int = FORMAT
 
     @staticmethod
@@ -102,6 +111,25 @@ class Identity(msgspec.Struct, frozen=True):
                 "same, or start anew with --overwrite or in another folder"
             )
 
+    def check_data(self, now: "Identity", run: Path) -> None:
+        """Refuse to go on with other images.
+
+        Raises:
+            CheckpointError: The sentence says which.
+        """
+        then, here = self.data, now.data
+        if then == here:
+            return
+        if then.get("images") != here.get("images"):
+            what = f"{then.get('images')} training images, now there are {here.get('images')}"
+        else:
+            changed = next(key for key in ("train", "test") if then.get(key) != here.get(key))
+            what = f"other {changed} images (data.{changed}) than there are now"
+        raise CheckpointError(
+            f"{run} was begun with {what}; put the data back as they were, or start anew with "
+            "--overwrite or in another folder"
+        )
+
     def check(self, now: "Identity", run: Path) -> list[str]:
         """Refuse to go on with what would end in other bytes.
 
@@ -109,10 +137,11 @@ class Identity(msgspec.Struct, frozen=True):
             Sentences about differences that are allowed, but may change the bytes.
 
         Raises:
-            CheckpointError: If the settings, the threads or the device differ; the
-                sentence says which.
+            CheckpointError: If the settings, the images, the threads or the device
+                differ; the sentence says which.
         """
         self.check_settings(now, run)
+        self.check_data(now, run)
         then, here = self.environment, now.environment
         for what, before, after in (
             ("threads", then.threads, here.threads),
@@ -129,6 +158,8 @@ class Identity(msgspec.Struct, frozen=True):
             for what, before, after in (
                 ("featlearn", then.featlearn, here.featlearn),
                 ("torch", then.torch, here.torch),
+                ("numpy", then.numpy, here.numpy),
+                ("python", then.python, here.python),
             )
             if before != after
         ]

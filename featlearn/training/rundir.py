@@ -1,6 +1,8 @@
 """The run directory: the one place that knows where a run keeps what."""
 
 import re
+import secrets
+import shlex
 import shutil
 from pathlib import Path
 
@@ -10,13 +12,13 @@ from featlearn.training.identity import Identity
 
 OWN_FILES = (
     "results.json",
+    "heads",
+    "evaluation.json",
+    "report",
     "model.safetensors",
     "checkpoints",
     "events",
-    "report",
-    "heads",
     "labels.json",
-    "evaluation.json",
     "README.md",
     "recipe.toml",
     "metrics.jsonl",
@@ -109,7 +111,9 @@ class Folder:
     def begin(self, recipe: str, identity: Identity, *, resume: bool) -> None:
         """Make the folder ready, after `check`: as good as empty, unless resumed.
 
-        A crash at any moment leaves a folder that a resume or an overwrite takes.
+        A crash at any moment leaves a folder that a resume or an overwrite takes: the
+        old training, finished or not, until nothing but its identity is left, then the
+        new one. What a folder holds never belongs to another identity than its own.
 
         Args:
             recipe: The resolved recipe, as TOML.
@@ -117,9 +121,8 @@ class Folder:
             resume: Whether to keep what is there.
         """
         if not resume:
-            self.results_file.unlink(missing_ok=True)
-            identity.save(self.identity_file)
             self._remove(*OWN_FILES[:-1])
+            identity.save(self.identity_file)
         self._tidy()
         if not self.recipe_file.exists():
             write_bytes(self.recipe_file, recipe.encode())
@@ -130,7 +133,8 @@ class Folder:
         for name in names:
             path = self.path / name
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                # At once, so that a crash leaves no half of a head or a checkpoint.
+                shutil.rmtree(path.rename(self.path / f".{name}.{secrets.token_hex(8)}.tmp"))
             else:
                 path.unlink(missing_ok=True)
 
@@ -139,12 +143,15 @@ class Folder:
         return {*self.path.iterdir()} == {*self._half_written()}
 
     def _tidy(self) -> None:
-        """Remove what a killed command left half written."""
+        """Remove what a killed command left half written or half removed."""
         for leftover in self._half_written():
-            leftover.unlink()
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
 
     def _half_written(self) -> list[Path]:
-        """List temporary files that never got their final names."""
+        """List temporary files that never got their final names, and folders half removed."""
         return [path for name in OWN_FILES for path in self.path.glob(f".{name}.*.tmp*")]
 
 
@@ -211,11 +218,18 @@ class RunDirectory(Folder):
         if not path.is_dir() or not run.started:
             raise CheckpointError(f"{path} is not a run: `featlearn pretrain` did not make it")
         if not run.finished:
-            raise CheckpointError(
-                f"{path} is not finished; go on with `featlearn pretrain "
-                f"{run.recipe_file} --out {path} --resume`"
-            )
+            raise CheckpointError(f"{path} is not finished; go on with `{run.resume_command}`")
         return run
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with pre-training, as it was begun."""
+        words = ["featlearn", "pretrain", str(self.recipe_file), "--out", str(self.path)]
+        try:
+            options = Identity.load(self.identity_file).options
+        except CheckpointError:
+            options = []
+        return shlex.join([*words, "--resume", *options])
 
     def open_head(self, name: str | None) -> tuple[str, HeadFolder]:
         """Open a trained head; without a name, the only one.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -26,6 +27,7 @@ def test_here_is_this_process() -> None:
     here = Environment.here("cpu")
     assert here.featlearn == __version__
     assert here.torch == torch.__version__
+    assert here.numpy == np.__version__
     assert here.threads == torch.get_num_threads()
     assert here.device == "cpu"
 
@@ -65,10 +67,35 @@ def test_other_threads_or_another_device_are_refused(what: str, then: Any, now: 
 
 
 def test_other_versions_are_only_warned_of() -> None:
-    warnings = identity(featlearn="0.0.1", torch="1.0").check(identity(), RUN)
-    assert len(warnings) == 2
-    assert "begun with featlearn 0.0.1" in warnings[0]
-    assert "begun with torch 1.0" in warnings[1]
+    other = {"featlearn": "0.0.1", "torch": "1.0", "numpy": "1.9", "python": "3.4.0"}
+    warnings = identity(**other).check(identity(), RUN)
+    assert len(warnings) == len(other)
+    for warning, (what, version) in zip(warnings, other.items(), strict=True):
+        assert f"begun with {what} {version}, this is " in warning
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"images": 9}, "begun with 10 training images, now there are 9; put the data back"),
+        ({"train": "c"}, r"begun with other train images \(data.train\) than there are now"),
+        ({"test": "c"}, r"begun with other test images \(data.test\) than there are now"),
+        ({"test": None}, r"begun with other test images"),
+    ],
+)
+def test_other_images_are_named(changed: dict[str, Any], said: str) -> None:
+    data: dict[str, Any] = {"images": 10, "train": "a", "test": "b"}
+    then = msgspec.structs.replace(identity(), data=data)
+    changes = {key: value for key, value in {**data, **changed}.items() if value is not None}
+    now = msgspec.structs.replace(identity(), data=changes)
+    assert then.check(msgspec.structs.replace(now, data=data), RUN) == []
+    with pytest.raises(CheckpointError, match=said):
+        then.check(now, RUN)
+
+
+def test_the_options_decide_nothing() -> None:
+    tracked = msgspec.structs.replace(identity(), options=["--track"])
+    assert tracked.check(identity(), RUN) == []
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:

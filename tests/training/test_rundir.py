@@ -1,6 +1,8 @@
 """The run directory: what is a run, what may be replaced, what is removed."""
 
+import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,73 @@ def test_overwriting_removes_what_commands_wrote_and_nothing_else(tmp_path: Path
     assert run.recipe_file.read_text() == 'title = "y"\n'
 
 
+class Killed(BaseException):
+    """What no code catches, as no code catches SIGKILL."""
+
+
+def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the process, as it were, before its n-th change of the disk."""
+    left = [moment]
+
+    def watch(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def change(*given: object, **named: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            return real(*given, **named)
+
+        monkeypatch.setattr(owner, name, change)
+
+    for name in ("unlink", "rename", "replace", "touch"):
+        watch(Path, name)
+    watch(os, "rmdir")
+    watch(os, "unlink")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_crash_at_any_moment_of_overwriting_leaves_one_run_or_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    new = Identity({"seed": 1}, BEGUN.environment)
+    moment, over = 0, False
+    while not over:
+        moment += 1
+        run = begin(tmp_path / str(moment), finished=finished)
+        owned = ["heads/default/results.json", "heads/default/model.safetensors", "README.md"]
+        for own in [*owned, "report/index.html", "checkpoints/checkpoint-1/state.json"]:
+            (run.path / own).parent.mkdir(parents=True, exist_ok=True)
+            (run.path / own).write_text("old")
+        before = contents(run.path)
+        with monkeypatch.context() as killing:
+            killed_at(moment, killing)
+            try:
+                run.begin('title = "y"\n', new, resume=False)
+                over = True
+            except Killed:
+                pass
+        left = {name for name in contents(run.path) if not name.startswith(".")}
+        assert run.started
+        if Identity.load(run.identity_file) == BEGUN:
+            assert left <= {*before}
+            assert "y" not in (run.recipe_file.read_text() if run.recipe_file.exists() else "x")
+            # It is finished with all it had, or not finished; heads are whole, or gone.
+            assert not run.finished or left == {*before}
+            assert not run.heads() or {*owned[:2]} <= left
+        else:
+            assert left <= {"identity.json", "recipe.toml", "metrics.jsonl"}
+            assert not run.finished
+        # Either goes on, or is replaced in full.
+        run.check(resume=True, overwrite=False)
+        run.check(resume=False, overwrite=True)
+        run.begin('title = "y"\n', new, resume=False)
+        assert contents(run.path) == ["identity.json", "metrics.jsonl", "recipe.toml"]
+        assert [path for path in run.path.iterdir() if path.is_dir()] == []
+        assert run.recipe_file.read_text() == 'title = "y"\n'
+    assert moment > 12
+
+
 def test_a_linked_folder_is_unlinked_and_not_emptied(tmp_path: Path) -> None:
     run, elsewhere = begin(tmp_path / "run"), tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -156,6 +225,20 @@ def test_only_finished_runs_are_opened(tmp_path: Path) -> None:
         RunDirectory.open(run.path)
     run.results_file.write_text("{}")
     assert RunDirectory.open(run.path).path == run.path
+
+
+def test_the_command_that_goes_on_works_as_printed(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "my runs")
+    options = ["--threads", "2", "--data-root", "/data sets", "--track"]
+    begun = Identity({"seed": 0}, BEGUN.environment, options=options)
+    run.begin('title = "x"\n', begun, resume=False)
+    with pytest.raises(CheckpointError, match="is not finished; go on with `featlearn") as caught:
+        RunDirectory.open(run.path)
+    command = str(caught.value).split("`")[1]
+    recipe, out = str(run.recipe_file), str(run.path)
+    assert shlex.split(command) == [
+        *("featlearn", "pretrain", recipe, "--out", out, "--resume", *options)
+    ]
 
 
 def test_heads_are_found_by_name(tmp_path: Path) -> None:
