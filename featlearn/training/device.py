@@ -1,28 +1,46 @@
 """Where a run computes, and on how many threads."""
 
+import os
+
 import torch
 
 from featlearn.errors import DeviceError
 
 
 def pick_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu` or `cuda` into a device.
+    """Turn `auto`, `cpu` or `cuda` into a device, and make that device repeatable.
 
     Raises:
         DeviceError: If CUDA is asked for and PyTorch finds none.
     """
     available = torch.cuda.is_available()
     if name == "auto":
-        return torch.device("cuda" if available else "cpu")
+        name = "cuda" if available else "cpu"
     if name.startswith("cuda") and not available:
         raise DeviceError(
             "--device cuda was asked for, but PyTorch finds no CUDA device here; "
             "use --device cpu, or see `featlearn doctor`"
         )
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
         raise DeviceError(f"{name!r} is no device; use auto, cpu or cuda") from None
+    if device.type == "cuda":
+        _prefer_repeatable()
+    return device
+
+
+def _prefer_repeatable() -> None:
+    """Take operations of CUDA that give the same bits every time, as far as there are any.
+
+    Where there are none PyTorch warns and goes on: equal bytes are promised on the CPU,
+    and on CUDA equal figures up to rounding.
+    """
+    # The libraries' own switch, which cuBLAS reads when it is first used.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def use_threads(count: int | None) -> int:
