@@ -11,6 +11,8 @@ from featlearn.heads.problem import logits_of
 from featlearn.networks.store import FORMAT
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.finetune import read_head_result
+from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.runs import open_head, open_pictures, open_test
 
 
@@ -72,7 +74,9 @@ def evaluate(
     trained = open_head(run, head, chosen)
     shape = trained.classifier.stack.input_shape
     if source is None:
-        images = open_test(trained.recipe, root=root, shape=shape, device=chosen)
+        of_head = read_head_result(run.head(trained.name)).fingerprints
+        known = (read_result(run).data.fingerprints, of_head)
+        images = open_test(trained.recipe, root=root, shape=shape, device=chosen, recorded=known)
     else:
         images = open_pictures(
             trained.recipe, source, root=root, shape=shape, device=chosen, split="test"

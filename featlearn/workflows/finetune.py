@@ -27,7 +27,7 @@ from featlearn.training.rundir import HeadFolder, RunDirectory
 from featlearn.training.settling import fitting_sample
 from featlearn.workflows.labelled import Labelled, draw_labelled
 from featlearn.workflows.pretrain import settings
-from featlearn.workflows.running import Running, threads_option
+from featlearn.workflows.running import SAVE_SECONDS, Running, option_words
 
 
 class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +48,7 @@ class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     train_error: float
     classes: list[str]
+    fingerprints: dict[str, str] = {}
     environment: Environment
     files: dict[str, str]
 
@@ -86,7 +87,7 @@ def finetune(
     device: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
-    save_seconds: float = 60.0,
+    save_seconds: float = SAVE_SECONDS,
     track: bool = False,
 ) -> FinetuneResult:
     """Train a head of a run, in `RUN/heads/NAME`.
@@ -120,6 +121,9 @@ def finetune(
         overwrite=overwrite,
         save_seconds=save_seconds,
         track=track,
+        words=option_words(
+            device=device, root=root, threads=threads, save_seconds=save_seconds, track=track
+        ),
     )
     use_threads(threads)
     run = RunDirectory.open(path)
@@ -132,14 +136,17 @@ def finetune(
         seed=recipe.seed if seed is None else seed,
     )
     folder = run.head(name or ("scratch" if from_scratch else "default"))
-    identity = Identity(_settings(run, recipe, options), running.environment)
+    identity = Identity(
+        _settings(run, recipe, options), running.environment, options=[*running.words]
+    )
     if not running.ready(folder, identity):
         return read_head_result(folder)
     data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
+    identity = running.with_data(folder, identity, data.splits)
     work = _start(run, recipe, options, data, running.device)
     folder.begin(dump_recipe(recipe), identity, resume=resume)
-    command = _command(run.path, folder.path.name, options, overrides) + threads_option(threads)
-    with running.driving(folder, identity, stack=None, command=command) as driver:
+    command = _command(run.path, folder.path.name, options, overrides)
+    with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
         _train(work, driver, resume=resume)
     _write_head(folder, work.classifier, recipe, options, data)
     result = FinetuneResult(
@@ -156,6 +163,7 @@ def finetune(
         seconds=round(running.seconds, 3),
         train_error=_error(work, Pictures(data.train, running.device)),
         classes=list(data.train.classes),
+        fingerprints=data.splits.fingerprints(),
         environment=identity.environment,
         files={file.name: sha256(file) for file in (folder.model_file, folder.labels_file)},
     )
@@ -167,20 +175,25 @@ def finetune(
 def _recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
     """Read the run's recipe, with its `[finetune]` changed as asked."""
     own = load_recipe(run.recipe_file)
-    frozen = [] if freeze is None else [f"finetune.freeze={freeze}"]
-    recipe = load_recipe(run.recipe_file, overrides=[*overrides, *frozen])
+    recipe = load_recipe(run.recipe_file, overrides=overrides)
     if settings(recipe) != settings(own):
         raise RecipeError(
             "only finetune.* can be set here; the rest is how the run was trained: "
             f"got {', '.join(overrides)}"
         )
-    return recipe
+    if freeze is None:
+        return recipe
+    spec = msgspec.structs.replace(recipe.finetune, freeze=freeze)
+    try:
+        return msgspec.structs.replace(recipe, finetune=spec)
+    except ValueError as error:  # the recipe checks itself
+        raise RecipeError(f"--freeze {freeze}: {error}") from None
 
 
 def _settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
     """Name everything that decides a head's bytes, as nested tables."""
     return {
-        "finetune": as_tables(recipe.finetune),
+        **as_tables(recipe),
         "options": msgspec.to_builtins(options),
         "model": sha256(run.model_file),
     }

@@ -8,7 +8,7 @@ import numpy as np
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec, PlateauSpec
 from featlearn.datasets.held_out import split_training
-from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.labels import balanced_subset, hold_out_labelled
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
@@ -24,6 +24,7 @@ class Labelled(NamedTuple):
         unlabelled: What the run learned from, to fit scaling on; labels are not looked at.
         indices: Places in the training split of all labels that are used.
         validation_indices: Those of them that are only measured.
+        splits: All images, as the recipe's data give them.
     """
 
     train: ImageSet
@@ -31,6 +32,7 @@ class Labelled(NamedTuple):
     unlabelled: ImageSet
     indices: list[int]
     validation_indices: list[int]
+    splits: Splits
 
 
 def draw_labelled(
@@ -47,7 +49,8 @@ def draw_labelled(
     Raises:
         DataError: If there are no labels, or too few for what was asked.
     """
-    pool = open_splits(recipe.data, root=root, seed=recipe.seed).train
+    splits = open_splits(recipe.data, root=root, seed=recipe.seed)
+    pool = splits.train
     if pool.labels is None:
         raise DataError(
             f"{recipe.data.source} has no labels; fine-tuning needs a source with classes"
@@ -76,6 +79,7 @@ def draw_labelled(
         unlabelled=split_training(recipe, pool)[0],
         indices=used.tolist(),
         validation_indices=kept.tolist(),
+        splits=splits,
     )
 
 

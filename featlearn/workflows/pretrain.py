@@ -25,7 +25,7 @@ from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.cards import write_run_card
-from featlearn.workflows.running import Running, threads_option
+from featlearn.workflows.running import SAVE_SECONDS, Running, option_words
 
 
 class TrainedOn(msgspec.Struct, frozen=True):
@@ -35,11 +35,14 @@ class TrainedOn(msgspec.Struct, frozen=True):
         source: The recipe's source.
         train: Images learned from.
         held_out: Training images that were only measured.
+        fingerprints: Of all training images under `train`, and of the test split, if
+            there is one, under `test`.
     """
 
     source: str
     train: int
     held_out: int
+    fingerprints: dict[str, str] = {}
 
 
 class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +71,7 @@ def pretrain(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
-    save_seconds: float = 60.0,
+    save_seconds: float = SAVE_SECONDS,
     track: bool = False,
     objectives: Mapping[str, Objective] | None = None,
 ) -> PretrainResult:
@@ -101,14 +104,20 @@ def pretrain(
         overwrite=overwrite,
         save_seconds=save_seconds,
         track=track,
+        words=option_words(
+            device=device, root=root, threads=threads, save_seconds=save_seconds, track=track
+        ),
     )
     use_threads(threads)
     run = RunDirectory(out)
-    identity = Identity(_settings_with(recipe, objectives or {}), running.environment)
+    identity = Identity(
+        _settings_with(recipe, objectives or {}), running.environment, options=[*running.words]
+    )
     if not running.ready(run, identity):
         return read_result(run)
-    images = open_splits(recipe.data, root=root, seed=recipe.seed).train
-    learned, kept = split_training(recipe, images)
+    splits = open_splits(recipe.data, root=root, seed=recipe.seed)
+    identity = running.with_data(run, identity, splits)
+    learned, kept = split_training(recipe, splits.train)
     training = Pretraining(
         recipe,
         Pictures(learned, running.device),
@@ -117,7 +126,6 @@ def pretrain(
     )
     run.begin(dump_recipe(recipe), identity, resume=resume)
     command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(out), "--resume"]
-    command += threads_option(threads)
     with running.driving(run, identity, stack=training.stack, command=command) as driver:
         training.run(driver, driver.resume() if resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
@@ -129,7 +137,7 @@ def pretrain(
         parameters=parameter_count(training.stack),
         phases=phases,
         input_shape=training.stack.input_shape,
-        data=TrainedOn(recipe.data.source, len(learned), len(kept)),
+        data=TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints()),
         environment=identity.environment,
         files={run.model_file.name: sha256(run.model_file)},
     )
@@ -147,9 +155,9 @@ def settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def _settings_with(recipe: Recipe, objectives: Mapping[str, Objective]) -> dict[str, Any]:
-    """Name the caller's own objectives among the settings, as far as they have names."""
+    """Name the whole recipe, which the model's file holds, and the caller's own objectives."""
     own = {stage: type(objective).__qualname__ for stage, objective in objectives.items()}
-    return {**settings(recipe), **({"objectives": own} if own else {})}
+    return {**as_tables(recipe), **({"objectives": own} if own else {})}
 
 
 def read_result(run: RunDirectory) -> PretrainResult:

@@ -16,6 +16,7 @@ from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.runs import open_test
 
 _AT_ONCE = 256
@@ -83,7 +84,7 @@ def probe(
     Raises:
         FeatlearnError: If the run or the data stand in the way.
     """
-    RunDirectory.open(path)
+    known = read_result(RunDirectory.open(path)).data.fingerprints
     chosen = pick_device(device)
     use_threads(threads)
     stack, recipe, _ = load_stack(path)
@@ -94,7 +95,8 @@ def probe(
     used = np.arange(len(train))
     if labels is not None:
         used = balanced_subset(train.labels, labels, seed=label_seed, classes=train.classes)
-    test = open_test(recipe, root=root, shape=stack.input_shape, device=chosen)
+    shape = stack.input_shape
+    test = open_test(recipe, root=root, shape=shape, device=chosen, recorded=[known])
     learned, known = Pictures(train.subset(used), chosen), train.labels[used]
     truth = match_classes(test.set, train.classes)
     probes: list[StageProbe] = []

@@ -4,17 +4,23 @@ import shlex
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 import torch
 
+from featlearn.datasets.imageset import Splits
+from featlearn.datasets.source import find_root
 from featlearn.networks.stack import Stack
 from featlearn.training.driver import Driver
 from featlearn.training.identity import Environment, Identity
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import Folder
 from featlearn.training.signals import stop_signals
-from featlearn.workflows.tracking import open_tracker
+from featlearn.workflows.tracking import check_tracking, open_tracker
+
+SAVE_SECONDS = 60.0
+"""Time between checkpoints, unless asked otherwise."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +33,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         overwrite: Whether to replace what is there.
         save_seconds: Time between checkpoints, in seconds.
         track: Whether to write TensorBoard's files.
+        words: Options of the command that goes on as this one does.
         begun: When it began, by the monotonic clock.
     """
 
@@ -36,6 +43,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     overwrite: bool
     save_seconds: float
     track: bool
+    words: Sequence[str] = ()
     begun: float = msgspec.field(default_factory=time.monotonic)
 
     @property
@@ -57,7 +65,9 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CheckpointError: If training there would lose something, or go on with other
                 settings, threads or device than it was begun with.
+            MissingExtraError: If what was asked for needs a package that is not there.
         """
+        check_tracking(on=self.track)
         folder.check(resume=self.resume, overwrite=self.overwrite)
         if not self.resume:
             return True
@@ -66,8 +76,20 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         if folder.finished:
             self.progress.note(f"{folder.path} is finished; there is nothing left to do")
             return False
-        begun.check(identity, folder.path)
+        begun.check(msgspec.structs.replace(identity, data=begun.data), folder.path)
         return True
+
+    def with_data(self, folder: Folder, identity: Identity, splits: Splits) -> Identity:
+        """Name the images in an identity.
+
+        Raises:
+            CheckpointError: If a training that is resumed was begun with others.
+        """
+        data = {"images": len(splits.train), **splits.fingerprints()}
+        named = msgspec.structs.replace(identity, data=data)
+        if self.resume:
+            Identity.load(folder.identity_file).check_data(named, folder.path)
+        return named
 
     @contextmanager
     def driving(
@@ -79,7 +101,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             folder: What is trained.
             identity: What a later resume must match.
             stack: Whose filters TensorBoard shows, if any.
-            command: Words of the command that resumes.
+            command: Words of the command that resumes, but for `words`.
         """
         with stop_signals() as stop, open_tracker(folder.events, stack, on=self.track) as tracker:
             yield Driver(
@@ -89,10 +111,29 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
                 stop=stop,
                 save_seconds=self.save_seconds,
                 watcher=tracker,
-                resume_hint=f"Go on with: {shlex.join(command)}",
+                resume_hint=f"Go on with: {shlex.join([*command, *self.words])}",
             )
 
 
-def threads_option(threads: int | None) -> list[str]:
-    """Repeat `--threads` in the command that resumes, where it was given."""
-    return [] if threads is None else ["--threads", str(threads)]
+def option_words(
+    *, device: str, root: Path | None, threads: int | None, save_seconds: float, track: bool
+) -> list[str]:
+    """Repeat the options of a training that are not as they would be unsaid.
+
+    Args:
+        device: As it was asked for.
+        root: Where data sets are.
+        threads: As they were asked for.
+        save_seconds: Time between checkpoints, in seconds.
+        track: Whether TensorBoard's files are written.
+    """
+    words: list[str] = []
+    if device != "auto":
+        words += ["--device", device]
+    if threads is not None:
+        words += ["--threads", str(threads)]
+    if root is not None and root.absolute() != find_root(None).absolute():
+        words += ["--data-root", str(root.absolute())]
+    if save_seconds != SAVE_SECONDS:
+        words += ["--save-seconds", f"{save_seconds:g}"]
+    return [*words, "--track"] if track else words

@@ -1,5 +1,6 @@
 """What several workflows need of a finished run."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import torch
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import Split, open_images, open_splits
-from featlearn.errors import DataError, ShapeError
+from featlearn.errors import CheckpointError, DataError, ShapeError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.store import load_classifier
 from featlearn.training.pictures import Pictures
@@ -58,12 +59,25 @@ def open_pictures(
 
 
 def open_test(
-    recipe: Recipe, *, root: Path | None, shape: tuple[int, ...], device: torch.device
+    recipe: Recipe,
+    *,
+    root: Path | None,
+    shape: tuple[int, ...],
+    device: torch.device,
+    recorded: Sequence[Mapping[str, str]] = (),
 ) -> Pictures:
     """Open the test split of a recipe's data.
 
+    Args:
+        recipe: Says which data.
+        root: Where data sets are.
+        shape: What the network takes.
+        device: Where batches go.
+        recorded: Fingerprints of the splits that the run, and its head, learned from.
+
     Raises:
         DataError: If there is none, or it has no labels.
+        CheckpointError: If it is not the test split that was set apart from training.
     """
     test = open_splits(recipe.data, root=root, seed=recipe.seed).test
     if test is None:
@@ -72,6 +86,12 @@ def open_test(
         )
     if test.labels is None:
         raise DataError(f"the test split of {recipe.data.source} has no labels")
+    if any(known and known.get("test") != test.fingerprint for known in recorded):
+        raise CheckpointError(
+            f"the test split of {recipe.data.source} has other images than when the model was "
+            "trained, which may have learned from some of them; put the data back as they were, "
+            "or name other labelled images to evaluate on"
+        )
     return check_shape(test, shape, device)
 
 

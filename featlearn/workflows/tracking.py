@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from featlearn.errors import MissingExtraError
 from featlearn.networks.stack import Stack
@@ -10,45 +11,88 @@ from featlearn.training.progress import StepReport
 from featlearn.visualize.filters import filters_figure
 from featlearn.visualize.style import figure_pixels
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
 _EVERY = 20
 
 
 class Tracker:
-    """Writes scalars of every so many steps, and filters at the end of an epoch."""
+    """Writes scalars of every so many steps, and filters at the end of every epoch.
+
+    Steps are counted over all phases, since TensorBoard voids what comes after a
+    step by that count alone.
+    """
 
     def __init__(self, folder: Path, stack: Stack | None) -> None:
-        """Open the files.
+        """Take the folder; its files are opened when training starts.
 
         Args:
             folder: Where they go.
             stack: Whose filters to draw, if any.
+
+        Raises:
+            MissingExtraError: If TensorBoard is not installed.
         """
-        try:
-            from torch.utils.tensorboard.writer import SummaryWriter
-        except ImportError:
-            raise MissingExtraError("tensorboard", extra="track") from None
-        self.writer = SummaryWriter(str(folder))
+        self._open = _writer()
+        self.folder = folder
         self.stack = stack
+        self.before = 0
+        self.writer: SummaryWriter | None = None
+
+    def start(self, phase: str, *, before: int, step: int) -> None:
+        """Begin a phase, or go on with it; steps that were written and lost are voided."""
+        self.before = before
+        if self.writer is None:
+            self.writer = self._open(str(self.folder), purge_step=before + step + 1)
 
     def step(self, report: StepReport) -> None:
         """Write the step's figures under the name of its phase."""
-        phase, step = report.phase, report.step
-        if step == 1 or step % _EVERY == 0:
+        if self.writer is None:
+            return
+        phase, step = report.phase, self.before + report.step
+        if report.step == 1 or report.step % _EVERY == 0 or report.ended:
             self.writer.add_scalar(f"{phase}/lr", report.lr, step)
             for name, value in report.terms.items():
                 self.writer.add_scalar(f"{phase}/{name}", value, step)
-        if report.held_out is not None:
-            for name, value in report.held_out.items():
-                self.writer.add_scalar(f"{phase}/held_out/{name}", value, step)
-            self._draw(phase, step)
+        for name, value in (report.held_out or {}).items():
+            self.writer.add_scalar(f"{phase}/held_out/{name}", value, step)
+        if report.ended:
+            self._draw(self.writer, phase, step)
 
-    def _draw(self, phase: str, step: int) -> None:
-        """Write the picture of the stage's filters."""
-        if self.stack is None or phase not in self.stack.names:
+    def close(self) -> None:
+        """Close the files."""
+        if self.writer is not None:
+            self.writer.close()
+
+    def _draw(self, writer: "SummaryWriter", phase: str, step: int) -> None:
+        """Write pictures of the filters of the stage in training, or of all where all are."""
+        if self.stack is None:
             return
-        on_image = self.stack.index(phase) == 0
-        pixels = figure_pixels(filters_figure(self.stack.stage(phase), on_image=on_image))
-        self.writer.add_image(f"{phase}/filters", pixels, step, dataformats="HWC")
+        names = [phase] if phase in self.stack.names else self.stack.names
+        for name in names:
+            on_image = self.stack.index(name) == 0
+            pixels = figure_pixels(filters_figure(self.stack.stage(name), on_image=on_image))
+            writer.add_image(f"{phase}/filters/{name}", pixels, step, dataformats="HWC")
+
+
+def check_tracking(*, on: bool) -> None:
+    """Find out whether a tracker could be opened, before anything is changed for it.
+
+    Raises:
+        MissingExtraError: If it was asked for and TensorBoard is not installed.
+    """
+    if on:
+        _writer()
+
+
+def _writer() -> "type[SummaryWriter]":
+    """Import the writer of TensorBoard's files."""
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        raise MissingExtraError("tensorboard", extra="track") from None
+    return SummaryWriter
 
 
 @contextmanager
@@ -61,4 +105,4 @@ def open_tracker(folder: Path, stack: Stack | None, *, on: bool) -> Generator[Tr
     try:
         yield tracker
     finally:
-        tracker.writer.close()
+        tracker.close()

@@ -20,6 +20,7 @@ from featlearn.networks.store import load_stack
 from featlearn.stages.stage import Stage
 from featlearn.training.progress import StepReport
 from featlearn.training.rundir import RunDirectory
+from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.workflows.pretrain import PretrainResult, pretrain, settings
 
 Tiny = Callable[..., Recipe]
@@ -64,11 +65,23 @@ def test_metrics_have_the_lines_that_were_promised(tmp_path: Path, tiny: Tiny) -
     text = (tmp_path / "run" / "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert [(line["phase"], line["epoch"], line["step"]) for line in lines] == [
-        (name, *place) for name in ("edges", "parts") for place in ((0, 1), (0, 3), (1, 6))
+        (name, *place)
+        for name in ("edges", "parts")
+        for place in ((0, 1), (0, 3), (0, 3), (1, 6), (1, 6))
     ]
     assert list(lines[0]) == ["phase", "epoch", "step", "lr", "loss", "terms"]
     assert lines[0]["loss"] == lines[0]["terms"]["reconstruction"]
-    assert lines[1]["held_out"].keys() == {"reconstruction", "loss"}
+    assert list(lines[1]) == list(lines[0])  # the last step of an epoch
+    assert lines[2]["held_out"].keys() == {"reconstruction", "loss"}
+
+
+def test_every_epoch_ends_with_a_line_where_nothing_is_held_out(tmp_path: Path, tiny: Tiny) -> None:
+    run(tiny(data={"hold_out": 0.0}), tmp_path / "run")
+    metrics = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    ends = [(line["phase"], line["epoch"]) for line in metrics if "held_out" in line]
+    assert ends == [(name, epoch) for name in ("edges", "parts") for epoch in (0, 1)]
+    assert [phase.held_out for phase in phases_of(metrics)] == [{}, {}]
+    assert curves_figure(metrics).axes[0].get_title("left") == "edges"
 
 
 def test_same_seed_same_bytes_other_seed_other_bytes(tmp_path: Path, tiny: Tiny) -> None:

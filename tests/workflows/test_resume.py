@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -22,13 +23,13 @@ Tiny = Callable[..., Recipe]
 Stopper = Callable[..., Any]
 
 
-def stages(tiny: Tiny) -> list[dict[str, Any]]:
+def stages(tiny: Tiny, **own: Any) -> list[dict[str, Any]]:
     """Take the two stages with everything that has a state of its own."""
     first, second = map(msgspec.to_builtins, tiny().stages)
     sparse = {"kind": "sparse", "penalty": {"kind": "l1", "weight": 0.1}, "decoder": "untied"}
     return [
         first | {"norm": {"kind": "batch"}, "patches": {"size": 5, "per_image": 2}},
-        second | {"objective": sparse, "epochs": 3, "activation": "relu"},
+        second | {"objective": sparse, "activation": "relu", **own},
     ]
 
 
@@ -48,8 +49,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
+    own = {} if name == "joint" else {"epochs": 3}
     return tiny(
-        stages=stages(tiny),
+        stages=stages(tiny, **own),
         pretrain=RECIPES[name],
         preprocess=[{"kind": "contrast"}, {"kind": "zca"}],
     )
@@ -210,11 +212,66 @@ def test_another_recipe_is_refused(unfinished: RunDirectory, tiny: Tiny, checkpo
     assert contents(unfinished) == before
 
 
-def test_other_words_and_other_fine_tuning_are_the_same_recipe(
-    unfinished: RunDirectory, tiny: Tiny
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"title": "Renamed"}, "title was 'Tiny', now it is 'Renamed'"),
+        ({"finetune": {"epochs": 9}}, "finetune.epochs was 2, now it is 9"),
+        ({"expect": "much"}, "expect was the default, now it is 'much'"),
+    ],
+)
+def test_words_and_fine_tuning_are_part_of_the_recipe(
+    unfinished: RunDirectory, tiny: Tiny, change: dict[str, Any], said: str
 ) -> None:
-    run(tiny(title="Renamed", finetune={"epochs": 9}), unfinished.path, resume=True)
-    assert unfinished.finished
+    # They go into the model's file, whose bytes must not depend on where a run was cut off.
+    with pytest.raises(CheckpointError, match=f"begun with other settings: {said}; resume"):
+        run(tiny(**change), unfinished.path, resume=True)
+
+
+def images_file(path: Path, *, changed: int | None = None, count: int = 60) -> Path:
+    """Write images as an array; one of them may be another."""
+    images = np.random.default_rng(0).integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
+    if changed is not None:
+        images[changed] = 255 - images[changed]
+    np.savez(path, images=images, labels=np.arange(count) % 3)
+    return path
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_other_images_are_refused(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException], checkpoint: bool
+) -> None:
+    source = images_file(tmp_path / "images.npz")
+    recipe = tiny(data={"source": str(source), "limit": None})
+    run(recipe, tmp_path / "whole")
+    cut = RunDirectory(tmp_path / "cut")
+    with pytest.raises(crash):
+        run(recipe, cut.path, progress=stopper(3), save_seconds=0 if checkpoint else 60)
+    before = contents(cut)
+    images_file(source, count=50)
+    with pytest.raises(CheckpointError, match=r"begun with 48 training images, now there are 40"):
+        run(recipe, cut.path, resume=True)
+    for place in (0, 59):
+        images_file(source, changed=place)
+        with pytest.raises(CheckpointError, match=r"begun with other (train|test) images \(data\."):
+            run(recipe, cut.path, resume=True)
+    assert contents(cut) == before
+    images_file(source)
+    run(recipe, cut.path, resume=True)
+    assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
+
+
+def test_a_head_is_not_resumed_on_other_images(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
+) -> None:
+    source = images_file(tmp_path / "images.npz")
+    path = tmp_path / "run"
+    run(tiny(data={"source": str(source), "limit": None}), path)
+    with pytest.raises(crash):
+        finetune(path, root=tmp_path, progress=stopper(2), save_seconds=0)
+    images_file(source, count=50)
+    with pytest.raises(CheckpointError, match=r"default was begun with 48 training images, now"):
+        finetune(path, root=tmp_path, resume=True)
 
 
 def test_the_run_s_own_recipe_resumes_it(unfinished: RunDirectory) -> None:
@@ -291,7 +348,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "whole": {"finetune": {"augment": [{"kind": "shift", "pixels": 1}]}},
     "frozen": {"freeze": 2},
     "scratch": {"from_scratch": True},
-    "patience": {"finetune": {"patience": 1, "epochs": 4, "optimizer": {"kind": "sgd", "lr": 0.3}}},
+    "patience": {"finetune": {"patience": 2, "epochs": 4, "optimizer": {"kind": "sgd", "lr": 0.3}}},
 }
 
 
