@@ -240,7 +240,7 @@ class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is neither a known name nor there."""
         from featlearn.config.load import KNOWN_SETS
-        from featlearn.config.schema import suggestion
+        from featlearn.wording import suggestion
 
         base, _, split = value.rpartition(":")
         name = base if base and split in {"train", "test"} else value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn.training.progress import Progress, Silent, StepReport
+from featlearn.wording import duration
 from featlearn_cli.options import on_terminal
 
 if TYPE_CHECKING:
@@ -214,20 +215,6 @@ class Clock:
     def left(self, steps: int) -> float:
         """Seconds to the end at this rate."""
         return (steps - self.done) / max(self.rate, 1e-9)
-
-
-def duration(seconds: float) -> str:
-    """Write a time as people say it: `0.4 s`, `35 s`, `2 min 5 s`, `1 h 3 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
 
 
 def _terms(terms: dict[str, float]) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from featlearn_cli.progress import duration
+from featlearn.wording import duration
 
 _PLAIN_WIDTH = 160
 
@@ -116,21 +116,6 @@ def _cell(value: object) -> str:
             return ", ".join(_cell(item) for item in cast("Sequence[object]", value))
         case _:
             return str(value)
-
-
-def percent(fraction: float) -> str:
-    """Write a fraction in percent: `97.31 %`."""
-    return f"{100 * fraction:.2f} %"
-
-
-def size(count: int) -> str:
-    """Write a number of bytes: `11.6 MB`."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:.3g} TB"
 
 
 def _plain(value: object) -> object:

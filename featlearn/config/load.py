@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import tomli_w
 
-from featlearn.config import schema
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate
 from featlearn.errors import RecipeError, UsageError
+from featlearn.wording import suggestion
 
 KNOWN_SETS = ("digits", "photographs", "mnist", "fashion-mnist")
 """Data sources that are names and never a path beside the recipe."""
@@ -42,7 +42,7 @@ def recipe_text(name: str) -> str:
     """
     names = recipe_names()
     if name not in names:
-        hint = schema.suggestion(name, names)
+        hint = suggestion(name, names)
         raise UsageError(
             f"no recipe or file is called {name}{hint} (recipes: {', '.join(names) or 'none'})"
         )

@@ -12,6 +12,7 @@ from featlearn.config import schema
 from featlearn.config.schema import Keys
 from featlearn.config.validate import dotted, unknown_key
 from featlearn.errors import UsageError
+from featlearn.wording import suggestion
 
 Holder = dict[str, object] | list[object]
 """A table or a list of raw values."""
@@ -86,7 +87,7 @@ def _key(kind: inspect.Type, holder: Holder, part: str, keys: Keys) -> str | int
     if keys == ("stages",):
         names = [str(schema.at(stage, "name")) for stage in items]
         if part not in names:
-            hint = schema.suggestion(part, names)
+            hint = suggestion(part, names)
             raise UsageError(f"unknown stage {part}{hint} (known: {', '.join(names)})")
         return names.index(part)
     if not part.isdecimal() or int(part) >= len(items):

@@ -1,8 +1,7 @@
 """Walking the types of a recipe beside its raw values, to say what belongs where."""
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import cast
 
@@ -103,12 +102,6 @@ def table(value: object) -> Mapping[str, object]:
 def sequence(value: object) -> Sequence[object]:
     """Take a raw value for a list, an empty one if it is none."""
     return cast("list[object]", value) if isinstance(value, list) else []
-
-
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """Write `; did you mean …?` if something known is close, else nothing."""
-    close = difflib.get_close_matches(wrong, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def shown(value: object) -> str:

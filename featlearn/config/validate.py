@@ -10,6 +10,7 @@ import msgspec
 from featlearn.config import schema
 from featlearn.config.recipe import Recipe
 from featlearn.config.schema import Keys
+from featlearn.wording import suggestion
 
 _PATH_KEY = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 
@@ -62,7 +63,7 @@ def unknown_key(raw: Mapping[str, object], keys: Keys, known: tuple[str, ...]) -
     if not found and len(above) == 2 and above[0] == "stages":
         stage, path = inside, ""
     key = f"{path}.{wrong}" if path else str(wrong)
-    hint = schema.suggestion(str(wrong), known)
+    hint = suggestion(str(wrong), known)
     listed = ", ".join(known) or "none"
     text = f"unknown key {key}{hint} (known: {listed})"
     return Problem(keys, f"{stage}: {text}" if stage else text)
@@ -108,7 +109,7 @@ def _reworded(message: str, raw: Mapping[str, object]) -> Problem:
         wants = schema.expectation(kind, value)
         hint = ""
         if isinstance(value, str):
-            hint = schema.suggestion(value, _choices(kind))
+            hint = suggestion(value, _choices(kind))
         text = f"must be {wants}; got {schema.shown(value)}{hint}"
         return Problem(keys, f"{where} {text}" if where else f"the recipe {text}")
     named = not where or f"`{where}." in text

@@ -16,11 +16,11 @@ from featlearn.datasets.limits import (
     MAX_DEFLATE_RATIO,
     check_expansion,
     check_set_bytes,
-    human_bytes,
 )
 from featlearn.datasets.pictures import BAD_ARCHIVE
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError
+from featlearn.wording import human_bytes
 
 _IMAGES = ("images", "x", "x_train")
 _LABELS = ("labels", "y", "y_train")

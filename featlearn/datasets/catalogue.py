@@ -62,7 +62,7 @@ def fetch(
 def _known(name: str) -> KnownSet:
     """Find a set that can be fetched."""
     if name not in KNOWN:
-        raise UsageError(f"there is no known data set {name!r}; {suggest(name)}")
+        raise UsageError(f"there is no known data set {name!r}{suggest(name)}")
     if KNOWN[name].embedded:
         raise UsageError(f"{name} comes with scikit-learn and needs no download")
     return KNOWN[name]

@@ -1,12 +1,12 @@
 """The data sets that featlearn knows by name."""
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
 
 from featlearn.geometry import MapShape
+from featlearn.wording import suggestion
 
 
 class RemoteFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +167,5 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
 
 
 def suggest(name: str) -> str:
-    """Say which known set may have been meant, to end a message."""
-    close = difflib.get_close_matches(name, KNOWN, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known sets are {', '.join(KNOWN)}"
+    """End a message with the known set that may have been meant, or with all of them."""
+    return suggestion(name, KNOWN) or f"; known sets are {', '.join(KNOWN)}"

@@ -14,9 +14,9 @@ from featlearn.datasets.limits import (
     MAX_DEFLATE_RATIO,
     check_expansion,
     check_set_bytes,
-    human_bytes,
 )
 from featlearn.errors import DataError
+from featlearn.wording import human_bytes
 
 _UNSIGNED_BYTE = 0x08
 _MAX_DIMENSIONS = 4

@@ -26,6 +26,14 @@ def open_known(name: str, *, root: Path) -> RawSplits:
             return _open_fetched(KNOWN[name], root / name)
 
 
+def is_present(name: str, root: Path) -> bool:
+    """Say whether a known set's files are under the data root, gzipped or not.
+
+    Their sizes and checksums are not looked at.
+    """
+    return all(_find(root / name, file.name) is not None for file in KNOWN[name].files)
+
+
 def is_idx_folder(folder: Path) -> bool:
     """Tell a folder that holds IDX files by MNIST's names."""
     return _find(folder, _TRAIN_IMAGES) is not None

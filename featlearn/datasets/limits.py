@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from featlearn.errors import DataError
+from featlearn.wording import human_bytes
 
 MAX_SET_BYTES = 16 * 2**30
 """Decoded bytes of one set of images."""
@@ -79,13 +80,3 @@ def whole_memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def human_bytes(count: float) -> str:
-    """Write a number of bytes as people say it: `12.4 MB`."""
-    count = min(count, 10**30)  # a header may claim more than a float can hold
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -17,9 +17,10 @@ from featlearn.config.data import Colour
 from featlearn.datasets.images import decode_image
 from featlearn.datasets.imageset import Indices
 from featlearn.datasets.layout import Group, arrange
-from featlearn.datasets.limits import check_expansion, human_bytes
+from featlearn.datasets.limits import check_expansion
 from featlearn.datasets.raw import EncodedImages, RawSet, RawSplits
 from featlearn.errors import DataError
+from featlearn.wording import human_bytes
 
 MAX_MEMBERS = 2_000_000
 """Files in one archive."""

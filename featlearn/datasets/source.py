@@ -161,7 +161,7 @@ def _open_whole(source: str, *, root: Path | None) -> RawSplits:
         return open_known(source, root=find_root(root))
     path = Path(source).expanduser()
     if not path.exists():
-        raise UsageError(f"there is no data set and no path {source!r}; {suggest(source)}")
+        raise UsageError(f"there is no data set and no path {source!r}{suggest(source)}")
     try:
         return _open_path(path)
     except OSError as error:

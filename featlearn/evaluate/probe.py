@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from featlearn.errors import DataError
 
 
-class ProbeResult(NamedTuple):
+class ProbeScore(NamedTuple):
     """A linear probe's predictions and how it came to them.
 
     Attributes:
@@ -36,7 +36,7 @@ def linear_probe(
     *,
     strengths: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0),
     folds: int = 5,
-) -> ProbeResult:
+) -> ProbeScore:
     """Fit logistic regression on frozen features, and test it once.
 
     Features are standardised and C is chosen by stratified cross-validation, both
@@ -66,7 +66,7 @@ def linear_probe(
     model = _model(chosen).fit(train_x, train_y)
     predictions = np.asarray(model.predict(test_x), dtype=np.int64)
     accuracy = float(np.mean(predictions == test_y))
-    return ProbeResult(predictions, accuracy, chosen, folds)
+    return ProbeScore(predictions, accuracy, chosen, folds)
 
 
 def _model(strength: float):  # noqa: ANN202 - scikit-learn has no types

@@ -1,5 +1,7 @@
 """Numbers and specs as a person reads them."""
 
+import re
+from pathlib import Path
 from typing import assert_never
 
 from featlearn.config.data import (
@@ -32,6 +34,7 @@ from featlearn.config.stages import (
     NormSpec,
     StageSpec,
 )
+from featlearn.wording import percent as in_percent
 
 _POOLS = {"l2": "L2", "max": "max", "avg": "average"}
 
@@ -39,7 +42,7 @@ _POOLS = {"l2": "L2", "max": "max", "avg": "average"}
 def percent(share: float, *, of: int | None = None) -> str:
     """Write a share as a percentage, to the digits that `of` cases can bear."""
     places = 2 if of is not None and of >= 5000 else 1
-    return f"{100 * share:.{places}f}\u00a0%"
+    return in_percent(share, places=places).replace(" ", "\u00a0")
 
 
 def points(difference: float) -> str:
@@ -58,18 +61,17 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def duration(seconds: float) -> str:
-    """Write a time in the two units that matter."""
-    if seconds < 10:
-        return f"{seconds:.1f}\u00a0s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}\u00a0s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}\u00a0min {rest}\u00a0s" if rest else f"{minutes}\u00a0min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}\u00a0h {minutes}\u00a0min" if minutes else f"{hours}\u00a0h"
+def names_only(text: str, *paths: str) -> str:
+    """Leave the folders out of absolute paths: a page may be shown to others.
+
+    Args:
+        text: Whatever may name files.
+        paths: Paths that may stand in it, with spaces or not.
+    """
+    for path in paths:
+        if Path(path).is_absolute():
+            text = text.replace(path, Path(path).name)
+    return re.sub(r"(?<![\w.:/~])~?/(?:[^\s/'\"`:;,]+/)+(?=[^\s/])", "", text)
 
 
 def shape(maps: int, height: int, width: int) -> str:

@@ -8,9 +8,9 @@ import msgspec
 from featlearn.config.data import DataSpec
 from featlearn.datasets.catalogue import KNOWN, KnownSet, Progress, fetch
 from featlearn.datasets.inspection import Inspection, inspect_images, preview
+from featlearn.datasets.known import is_present
 from featlearn.datasets.source import open_images
 from featlearn.files import write_bytes
-from featlearn.workflows.doctor import is_present
 
 _FEW_PER_CLASS = 10
 

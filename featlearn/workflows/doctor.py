@@ -12,16 +12,23 @@ import msgspec
 
 from featlearn._version import __version__
 from featlearn.datasets.catalogue import KNOWN
+from featlearn.datasets.known import is_present
+from featlearn.datasets.limits import whole_memory
 
 _REQUIRED = (
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
+    "click",
+    "jinja2",
     "matplotlib",
-    "pillow",
     "msgspec",
+    "numpy",
+    "pillow",
+    "pooch",
+    "rich",
     "safetensors",
+    "scikit-learn",
+    "scipy",
+    "tomli-w",
+    "torch",
 )
 _OPTIONAL = {"tensorboard": "--track (extra `track`)"}
 _LITTLE = 2 * 10**9
@@ -100,23 +107,13 @@ def doctor(root: Path) -> Diagnosis:
         platform=platform.platform(),
         cores=_cores(),
         threads=torch.get_num_threads(),
-        memory=_memory(),
+        memory=whole_memory(),
         packages=packages,
         devices=_devices(),
         places=places,
         datasets=[Present(name, is_present(name, root)) for name in KNOWN],
         problems=_problems(packages, places),
     )
-
-
-def is_present(name: str, root: Path) -> bool:
-    """Say whether a known set's files are under the data root, gzipped or not.
-
-    Their sizes and checksums are not looked at.
-    """
-    folder = root / name
-    stems = [file.name.removesuffix(".gz") for file in KNOWN[name].files]
-    return all((folder / stem).is_file() or (folder / f"{stem}.gz").is_file() for stem in stems)
 
 
 def _package(name: str, use: str) -> Package:
@@ -131,7 +128,7 @@ def _devices() -> list[Device]:
     """List the processor and the CUDA devices."""
     import torch
 
-    found = [Device(platform.processor() or platform.machine(), "cpu", _memory())]
+    found = [Device(platform.processor() or platform.machine(), "cpu", whole_memory())]
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         found.append(Device(properties.name, "cuda", properties.total_memory))
@@ -169,11 +166,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _memory() -> int | None:
-    """Ask the system for its memory, in bytes."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -4,7 +4,7 @@ import pytest
 
 from featlearn.training.progress import Silent, StepReport
 from featlearn_cli import progress as module
-from featlearn_cli.progress import Bar, Clock, Lines, downloads, duration, make_progress
+from featlearn_cli.progress import Bar, Clock, Lines, downloads, make_progress
 
 
 def report(step: int, *, steps: int = 4, held_out: dict[str, float] | None = None) -> StepReport:
@@ -100,23 +100,6 @@ def test_the_rate_of_a_resumed_phase_counts_from_where_it_resumed() -> None:
         clock.tick(step)
     assert clock.rate == pytest.approx(2.0, rel=0.05)
     assert clock.left(604) == pytest.approx(50, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (10, "10 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 0 s"),
-        (125, "2 min 5 s"),
-        (3600, "1 h 0 min"),
-        (3725, "1 h 2 min"),
-    ],
-)
-def test_durations_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_downloads_are_lines_bars_or_nothing(

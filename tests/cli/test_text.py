@@ -4,7 +4,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from featlearn_cli.text import as_json, facts, generic, percent, print_all, size, table
+from featlearn_cli.text import as_json, facts, generic, print_all, table
 
 
 class Row(msgspec.Struct):
@@ -61,14 +61,3 @@ def test_a_table_is_aligned_and_says_what_is_written(capsys: pytest.CaptureFixtu
 def test_facts_leave_out_what_is_absent(capsys: pytest.CaptureFixture[str]) -> None:
     print_all([facts([("a", None), ("b", [1, 2])])])
     assert capsys.readouterr().out == "b  1, 2\n"
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (11_594_722, "11.6 MB"), (4 * 10**12, "4 TB")]
-)
-def test_sizes(count: int, text: str) -> None:
-    assert size(count) == text
-
-
-def test_percent() -> None:
-    assert percent(0.97314) == "97.31 %"

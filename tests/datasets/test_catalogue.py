@@ -252,7 +252,7 @@ def test_a_mirror_is_of_the_web(tmp_path: Path, mirror: str) -> None:
 
 
 def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no known data set 'mnits'; did you mean 'mnist'"):
+    with pytest.raises(UsageError, match="no known data set 'mnits'; did you mean mnist"):
         fetch("mnits", root=tmp_path)
     with pytest.raises(UsageError, match="known sets are digits, photographs, mnist, fashion"):
         fetch("zebra", root=tmp_path)

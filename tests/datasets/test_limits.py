@@ -8,24 +8,9 @@ from featlearn.datasets.limits import (
     check_expansion,
     check_set_bytes,
     free_memory,
-    human_bytes,
     whole_memory,
 )
 from featlearn.errors import DataError
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (9_912_422, "9.9 MB"),
-        (3e15, "3000.0 TB"),
-        (10**400, "1000000000000000000.0 TB"),
-    ],
-)
-def test_bytes_are_written_as_people_say_them(count: float, text: str) -> None:
-    assert human_bytes(count) == text
 
 
 def test_a_set_may_take_as_much_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -304,7 +304,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("mnits", "no data set and no path 'mnits'; did you mean 'mnist'"),
+        ("mnits", "no data set and no path 'mnits'; did you mean mnist"),
         ("nowhere/at/all", "known sets are digits"),
         ("nowhere:test", "no path 'nowhere'"),
     ],

@@ -7,15 +7,6 @@ from featlearn.report import words
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min"), (61, "1 min 1 s"),
-     (3599.7, "1 h"), (3700, "1 h 1 min")],
-)  # fmt: skip
-def test_durations(seconds: float, text: str) -> None:
-    assert words.duration(seconds).replace("\u00a0", " ") == text
-
-
-@pytest.mark.parametrize(
     ("share", "of", "text"),
     [(0.0235, 10_000, "2.35"), (0.0235, 500, "2.4"), (1.0, None, "100.0"), (0.0, 9, "0.0")],
 )
@@ -50,3 +41,15 @@ def test_every_shipped_recipe_has_words(name: str) -> None:
     said += [words.preprocess_words(spec) for spec in recipe.preprocess]
     assert all(said)
     assert not any("Spec(" in part for part in said)
+
+
+def test_folders_are_left_out_of_absolute_paths() -> None:
+    said = words.names_only(
+        "/home/anna b/photos.zip: 'x' is not under /srv/data/mnist/train.gz; see https://a.b/c/d, "
+        "mine/own.toml or ~/other/file.npy, 3/4 of train/test",
+        "/home/anna b/photos.zip",
+    )
+    assert said == (
+        "photos.zip: 'x' is not under train.gz; see https://a.b/c/d, "
+        "mine/own.toml or file.npy, 3/4 of train/test"
+    )

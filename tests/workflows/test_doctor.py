@@ -1,5 +1,7 @@
 import os
+import re
 import shutil
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,9 @@ import torch
 
 from featlearn._version import __version__
 from featlearn.datasets.catalogue import KNOWN
+from featlearn.datasets.known import is_present
 from featlearn.workflows import doctor as module
-from featlearn.workflows.doctor import doctor, is_present
+from featlearn.workflows.doctor import doctor
 
 
 def test_says_what_this_process_computes_with(tmp_path: Path) -> None:
@@ -30,6 +33,14 @@ def test_a_folder_that_does_not_exist_yet_is_judged_by_the_one_above(tmp_path: P
     )
     assert place.free is not None
     assert abs(place.free - shutil.disk_usage(tmp_path).free) < 10**9
+
+
+def test_what_every_run_needs_is_what_an_installation_brings(tmp_path: Path) -> None:
+    settings = ConfigParser()
+    settings.read(Path(__file__).parents[2] / "setup.cfg")
+    wanted = settings["options"]["install_requires"].split()
+    needed = {row.name for row in doctor(tmp_path).packages if row.needed_for == "every run"}
+    assert needed == {re.split("[<>=!~]", line)[0] for line in wanted}
 
 
 def test_changes_nothing(tmp_path: Path) -> None:

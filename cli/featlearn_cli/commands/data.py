@@ -121,7 +121,8 @@ def inspect_command(
 
 
 def _listing(result: "DataList") -> "Iterable[RenderableType]":
-    from featlearn_cli.text import size, table
+    from featlearn.wording import human_bytes
+    from featlearn_cli.text import table
 
     rows = [
         (
@@ -130,7 +131,7 @@ def _listing(result: "DataList") -> "Iterable[RenderableType]":
             row.train,
             row.test,
             row.classes or None,
-            size(row.size) if row.size else "bundled",
+            human_bytes(row.size) if row.size else "bundled",
             row.present,
             row.licence,
         )

@@ -76,7 +76,8 @@ def command(
 
 
 def _layers(result: "Description") -> "Iterable[RenderableType]":
-    from featlearn_cli.text import size, table
+    from featlearn.wording import human_bytes
+    from featlearn_cli.text import table
 
     yield f"{result.title}: input {MapShape(*result.input)}"
     yield ""
@@ -91,7 +92,7 @@ def _layers(result: "Description") -> "Iterable[RenderableType]":
             row.biases,
             row.connections,
             "x".join(map(str, row.receptive_field)),
-            size(row.memory),
+            human_bytes(row.memory),
             row.flops,
         )
         for row in result.layers
@@ -100,7 +101,7 @@ def _layers(result: "Description") -> "Iterable[RenderableType]":
     rows.append(
         (
             "total", "", "", totals.units, totals.weights, totals.biases, totals.connections,
-            "", size(totals.memory), totals.flops,
+            "", human_bytes(totals.memory), totals.flops,
         )
     )  # fmt: skip
     yield table([*headers, "memory", "flops"], rows)

@@ -23,14 +23,15 @@ def command(options: DataOptions) -> None:
 
 
 def _findings(result: "Diagnosis") -> "Iterable[RenderableType]":
-    from featlearn_cli.text import facts, size, table
+    from featlearn.wording import human_bytes
+    from featlearn_cli.text import facts, table
 
     yield facts(
         [
             ("featlearn", result.featlearn),
             ("python", f"{result.python} ({result.platform})"),
             ("threads", f"{result.threads} of {result.cores} cores"),
-            ("memory", None if result.memory is None else size(result.memory)),
+            ("memory", None if result.memory is None else human_bytes(result.memory)),
         ]
     )
     yield ""
@@ -53,6 +54,6 @@ def _findings(result: "Diagnosis") -> "Iterable[RenderableType]":
 
 
 def _size(count: int | None) -> str | None:
-    from featlearn_cli.text import size
+    from featlearn.wording import human_bytes
 
-    return None if count is None else size(count)
+    return None if count is None else human_bytes(count)

@@ -88,7 +88,8 @@ def command(
 
 
 def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
-    from featlearn_cli.text import facts, percent, table
+    from featlearn.wording import percent
+    from featlearn_cli.text import facts, table
 
     split = "test images" if result.split == "test" else "images"
     yield facts(
@@ -108,7 +109,8 @@ def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
 
 
 def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
-    from featlearn_cli.text import percent, table
+    from featlearn.wording import percent
+    from featlearn_cli.text import table
 
     yield (
         f"Linear classifiers on {result.labelled} labelled images of {result.source}, "

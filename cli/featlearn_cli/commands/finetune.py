@@ -79,8 +79,8 @@ def command(
 
 
 def _summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
-    from featlearn_cli.progress import duration
-    from featlearn_cli.text import facts, percent
+    from featlearn.wording import duration, percent
+    from featlearn_cli.text import facts
 
     yield facts(
         [

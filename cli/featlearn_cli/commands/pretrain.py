@@ -58,7 +58,7 @@ def command(recipe: str, out: Path, options: Training) -> None:
 
 
 def _summary(result: "PretrainResult") -> "Iterable[RenderableType]":
-    from featlearn_cli.progress import duration
+    from featlearn.wording import duration
     from featlearn_cli.text import facts, table
 
     yield facts(

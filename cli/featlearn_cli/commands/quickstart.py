@@ -44,8 +44,8 @@ def command(out: Path | None, options: Computing) -> None:
 
 
 def _summary(result: "QuickstartResult") -> "Iterable[RenderableType]":
-    from featlearn_cli.progress import duration
-    from featlearn_cli.text import facts, percent
+    from featlearn.wording import duration, percent
+    from featlearn_cli.text import facts
 
     low, high = result.difference_interval
     pairs: list[tuple[str, object]] = [

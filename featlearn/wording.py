@@ -1,0 +1,39 @@
+"""Numbers and hints as people read them, in messages, tables and pages alike."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the two units that matter: `0.4 s`, `35 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def percent(share: float, *, places: int = 2) -> str:
+    """Write a share in [0, 1] in percent: `97.31 %`."""
+    return f"{100 * share:.{places}f} %"
+
+
+def human_bytes(count: float) -> str:
+    """Write a number of bytes as people say it: `12.4 MB`."""
+    count = min(count, 10**30)  # a header may claim more than a float can hold
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """Write `; did you mean …?` if something known is close, else nothing."""
+    close = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

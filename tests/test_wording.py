@@ -1,0 +1,46 @@
+"""Numbers and hints as people read them."""
+
+import pytest
+
+from featlearn.wording import duration, human_bytes, percent, suggestion
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (10.4, "10 s"),
+        (59.6, "1 min"),
+        (75, "1 min 15 s"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (3725, "1 h 2 min"),
+    ],
+)
+def test_times_have_the_two_units_that_matter(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (9_912_422, "9.9 MB"),
+        (3e15, "3000.0 TB"),
+        (10**400, "1000000000000000000.0 TB"),
+    ],
+)
+def test_bytes_are_written_as_people_say_them(count: float, text: str) -> None:
+    assert human_bytes(count) == text
+
+
+def test_shares_are_percent() -> None:
+    assert percent(0.97314) == "97.31 %"
+    assert percent(1, places=0) == "100 %"
+
+
+def test_only_what_is_close_is_suggested() -> None:
+    assert suggestion("mnits", ["digits", "mnist"]) == "; did you mean mnist?"
+    assert suggestion("photos of birds", ["digits", "mnist"]) == ""
