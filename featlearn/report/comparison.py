@@ -3,11 +3,12 @@
 from statistics import fmean
 
 from featlearn.report.embed import embed_chart
-from featlearn.report.records import Comparison, CurvePoint
+from featlearn.report.records import Comparison, CurvePoint, TuningRecord
 from featlearn.report.views import Chart, ComparisonView, CurveRow
-from featlearn.report.words import count, duration, percent, plural, points
+from featlearn.report.words import count, percent, plural, points
 from featlearn.visualize.few_labels import few_labels_figure
 from featlearn.visualize.style import svg_text
+from featlearn.wording import duration
 
 
 def comparison_view(comparison: Comparison) -> ComparisonView:
@@ -20,6 +21,7 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
         labels=count(comparison.labels),
         pretrained=percent(pretrained),
         scratch=percent(scratch),
+        pixels=next((_pixels(p) for p in curve if p.labels == comparison.labels), ""),
         difference=points(pretrained - scratch),
         interval=f"{points(low)} to {points(high)}",
         verdict=_verdict(comparison),
@@ -43,7 +45,7 @@ def _verdict(comparison: Comparison) -> str:
 
 def _note(comparison: Comparison, draws: int) -> str:
     """Say how the figures came about."""
-    parts = ["Both are the same network, trained alike on the same labels"]
+    parts = ["Both are the same network, trained on the same labels"]
     if draws:
         parts.append(f"in {draws} draws")
     if comparison.test_images is not None:
@@ -52,13 +54,28 @@ def _note(comparison: Comparison, draws: int) -> str:
     tuning = comparison.protocol
     if tuning is not None:
         sentences.append(
-            f"Each was given the best of {len(tuning.tried)} settings, chosen on "
+            f"Each was given the best for it of {len(tuning.tried)} settings, chosen on "
             f"{tuning.tuning_draws} other draws of {count(tuning.tuning_labels)} labels and judged "
-            f"on {count(tuning.validation)} training images"
+            f"by the labels of the other {count(tuning.validation)} training images: "
+            f"{_settings(tuning)}"
+        )
+    if any(point.pixels for point in comparison.curve):
+        sentences.append(
+            "Pixels are a linear classifier on the plain images, at the same labels and draws"
         )
     if comparison.seconds is not None:
         sentences.append(f"Everything took {duration(comparison.seconds)}")
     return ". ".join(sentences) + "."
+
+
+def _settings(tuning: TuningRecord) -> str:
+    """Write the settings that each method was given."""
+    words = {"pretrained": "pre-trained", "scratch": "from scratch"}
+    return "; ".join(
+        f"{words.get(arm, arm)}, learning rate {given['lr']:g} ({given['stack_lr']:g} of it in "
+        "the stages)"
+        for arm, given in tuning.settings.items()
+    )
 
 
 def _chart(curve: list[CurvePoint]) -> Chart:
@@ -67,6 +84,7 @@ def _chart(curve: list[CurvePoint]) -> Chart:
         [point.labels for point in curve],
         [point.pretrained for point in curve],
         [point.scratch for point in curve],
+        pixels=[point.pixels for point in curve] if all(p.pixels for p in curve) else None,
     )
     alt = "Accuracy over the number of labels, pre-trained and from scratch, and their difference"
     svg = embed_chart(svg_text(figure), key="few-labels", alt=alt)
@@ -74,7 +92,12 @@ def _chart(curve: list[CurvePoint]) -> Chart:
         "Dots are draws of labels, lines their means. Below, the mean paired difference with its "
         "95 % interval."
     )
-    return Chart(svg, "Accuracy by number of labels", note)
+    return Chart(svg, note)
+
+
+def _pixels(point: CurvePoint) -> str:
+    """Write the mean accuracy of the linear classifier on pixels, if it was measured."""
+    return percent(fmean(point.pixels)) if point.pixels else ""
 
 
 def _row(point: CurvePoint) -> CurveRow:
@@ -87,5 +110,5 @@ def _row(point: CurvePoint) -> CurveRow:
         scratch=percent(scratch),
         difference=points(pretrained - scratch),
         interval=f"{points(low)} to {points(high)}",
-        draws=len(point.pretrained),
+        pixels=_pixels(point),
     )

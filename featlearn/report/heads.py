@@ -7,11 +7,12 @@ from scipy import stats
 from featlearn.report.embed import EmbeddedImage, embed_chart, embed_png
 from featlearn.report.records import EvaluationRecord, HeadRecord, read_record
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
-from featlearn.report.words import count, duration, percent, plural
+from featlearn.report.words import count, names_only, percent, plural
 from featlearn.training.rundir import HeadFolder
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.style import png_bytes, svg_text
+from featlearn.wording import duration
 
 _TABLE = 20
 """Up to this many classes the confusion matrix is a table."""
@@ -38,6 +39,7 @@ def head_view(key: str, folder: HeadFolder) -> HeadView:
         error=percent(evaluation.error, of=evaluation.images) if evaluation else "–",
         interval=_interval(evaluation) if evaluation else "",
         images=count(evaluation.images) if evaluation else "",
+        share=evaluation.error if evaluation else None,
         scratch=record.from_scratch,
         facts=_facts(record),
         evaluation=evaluation_view(evaluation) if evaluation else None,
@@ -66,7 +68,12 @@ def evaluation_view(record: EvaluationRecord) -> EvaluationView:
             f"95\u00a0% interval {_interval(record)}",
         ),
         Fact("accuracy", percent(record.accuracy, of=record.images)),
-        Fact("images", count(record.images), f"{record.split} split of {record.source}"),
+        Fact(
+            "always the largest class",
+            percent(_majority(record), of=record.images),
+            "accuracy of naming it every time",
+        ),
+        Fact("images", count(record.images), _where(record)),
     ]
     return EvaluationView(
         facts=facts,
@@ -75,6 +82,17 @@ def evaluation_view(record: EvaluationRecord) -> EvaluationView:
         confused=_confused(record),
         words=f"Rows are the true classes, {count(record.images)} {record.split} images in all.",
     )
+
+
+def _majority(record: EvaluationRecord) -> float:
+    """Give the share of the largest class, which knowing nothing else would get right."""
+    return max(map(sum, record.confusion)) / record.images
+
+
+def _where(record: EvaluationRecord) -> str:
+    """Say which images a head was judged on."""
+    source = names_only(record.source)
+    return f"test split of {source}" if record.split == "test" else source
 
 
 def _facts(record: HeadRecord) -> list[Fact]:
@@ -93,7 +111,7 @@ def _charts(key: str, folder: HeadFolder) -> list[Chart]:
     if not phases_of(metrics):
         return []
     svg = svg_text(curves_figure(metrics))
-    return [Chart(embed_chart(svg, key=f"{key}-curve", alt="Loss over training steps"), "Loss")]
+    return [Chart(embed_chart(svg, key=f"curve-{key}", alt="Loss over training steps"))]
 
 
 def _row(record: EvaluationRecord, place: int, *, cells: bool) -> ClassRow:

@@ -1,20 +1,13 @@
 """The network in the page: a drawing of its layers, and a table."""
 
 from featlearn.config.layers import Layer, Plan
-from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.geometry import MapShape
 from featlearn.report.views import LayerRow, Plane
 from featlearn.report.words import count, preprocess_words, shape
 
 _KINDS = {"l2 pooling": "L2 pooling", "avg pooling": "average pooling", "lcn": "contrast norm."}
 _LARGEST = 58.0
 _SHEETS = 5
-
-
-def plan_of(recipe: Recipe, input_shape: MapShape, classes: int | None) -> Plan:
-    """Count the layers of a network, its head included where the classes are known."""
-    return plan(recipe, input_shape, classes)
 
 
 def planes_of(recipe: Recipe, layers: Plan) -> list[Plane]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 import jinja2
 import msgspec
@@ -19,6 +20,7 @@ from featlearn.report.comparison import comparison_view
 from featlearn.report.records import read_comparison
 from featlearn.report.run import run_view
 from featlearn.report.views import PageView, RunView
+from featlearn.report.words import names_only
 from featlearn.training.rundir import RunDirectory
 
 _TEMPLATES = "featlearn.report"
@@ -103,11 +105,25 @@ def _figures(run: RunDirectory) -> dict[str, object]:
         folder = run.head(name)
         files = {"results": folder.results_file, "evaluation": folder.evaluation_file}
         heads[name] = {
-            key: msgspec.json.decode(file.read_bytes())
+            key: _without_folders(msgspec.json.decode(file.read_bytes()))
             for key, file in files.items()
             if file.exists()
         }
-    return {"results": msgspec.json.decode(run.results_file.read_bytes()), "heads": heads}
+    results = msgspec.json.decode(run.results_file.read_bytes())
+    return {"results": _without_folders(results), "heads": heads}
+
+
+def _without_folders(figures: dict[str, object]) -> dict[str, object]:
+    """Name runs and sources by their own names: a page may be shown to others."""
+    shown: dict[str, object] = {}
+    for key, value in figures.items():
+        if isinstance(value, dict):
+            shown[key] = _without_folders(cast("dict[str, object]", value))
+        elif key in {"run", "source"} and isinstance(value, str):
+            shown[key] = names_only(value, value)
+        else:
+            shown[key] = value
+    return shown
 
 
 def _script_json(value: object) -> Markup:

@@ -77,11 +77,13 @@ class CurvePoint(msgspec.Struct, frozen=True):
     pretrained: list[float]
     scratch: list[float]
     difference_interval: tuple[float, float]
+    pixels: list[float] = []
 
 
 class TuningRecord(msgspec.Struct, frozen=True):
     """How the settings of both methods were chosen, each by its own accuracy."""
 
+    settings: dict[str, dict[str, float]]
     tried: list[Any]
     tuning_labels: int
     tuning_draws: int

@@ -2,20 +2,22 @@
 
 from pathlib import Path
 
+from featlearn.config.plan import plan
 from featlearn.errors import FeatlearnError
 from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.report.embed import embed_chart, embed_strip
 from featlearn.report.heads import head_view
-from featlearn.report.network import plan_of, planes_of, rows_of
+from featlearn.report.network import planes_of, rows_of
 from featlearn.report.records import HeadRecord, RunRecord, read_record
 from featlearn.report.samples import Sample, sample_images
 from featlearn.report.stages import stage_views
 from featlearn.report.views import Chart, Fact, HeadView, RunView
-from featlearn.report.words import count, duration, plural
+from featlearn.report.words import count, names_only, plural
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.projections import first_filters
 from featlearn.visualize.style import svg_text
+from featlearn.wording import duration
 
 _FITTED = "Preparation and scaling were fitted on those images too, on no others."
 _HELD_OUT = "The held-out curves and early stopping use them; learning does not."
@@ -44,10 +46,10 @@ def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
     """
     record = read_record(run.results_file, RunRecord)
     loaded = load_stack(run.model_file)
-    heads = [head_view(f"{key}-{name}", run.head(name)) for name in run.heads()]
+    heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_record(run.head(name).results_file, HeadRecord) for name in run.heads()]
     classes = len(records[0].classes) if records else None
-    layers = plan_of(loaded.recipe, loaded.stack.input_shape, classes)
+    layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
     rows, total = rows_of(layers)
     sample, words = _sample(loaded, root)
     images = None if sample is None else sample.images
@@ -65,7 +67,7 @@ def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
         charts=_charts(key, run),
         heads=heads,
         protocol=_protocol(record, records),
-        recipe=run.recipe_file.read_text(encoding="utf-8"),
+        recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
         environment=[Fact(name, str(value)) for name, value in record.environment.items()],
         files=_files(record, records),
         sample=words,
@@ -78,7 +80,8 @@ def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]
     try:
         sample = sample_images(loaded.recipe, loaded.stack.input_shape, root=root)
     except FeatlearnError as error:
-        return None, f"No reconstructions: {error}."
+        said = names_only(str(error), loaded.recipe.data.source)
+        return None, f"No reconstructions: {said}."
     if sample is None:
         return None, "No reconstructions: the data have another shape than the network takes."
     return sample, f"Reconstructions and figures below are of {sample.words}, nothing corrupted."
@@ -87,9 +90,11 @@ def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]
 def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:
     """Choose the figures for the top."""
     facts: list[Fact] = []
-    best = next((head for head in heads if head.evaluation and not head.scratch), None)
-    if best is not None:
-        note = f"{best.images} images, 95\u00a0% interval {best.interval}; {best.words}"
+    judged = [head for head in heads if head.share is not None and not head.scratch]
+    if judged:
+        best = min(judged, key=lambda head: head.share or 0.0)
+        among = f"least of {len(judged)} heads: {best.name}; " if len(judged) > 1 else ""
+        note = f"{among}{best.images} images, 95\u00a0% interval {best.interval}; {best.words}"
         facts.append(Fact("test error", best.error, note))
     data, computer = record.data, record.environment
     held_out = f", {count(data.held_out)} more held out" if data.held_out else ""
@@ -112,8 +117,8 @@ def _charts(key: str, run: RunDirectory) -> list[Chart]:
     for number, phase in enumerate(phases_of(metrics)):
         figure = curves_figure([line for line in metrics if line["phase"] == phase.name])
         alt = f"Loss of {phase.name} over training steps"
-        svg = embed_chart(svg_text(figure), key=f"{key}-curve{number}", alt=alt)
-        charts.append(Chart(svg, phase.name))
+        svg = embed_chart(svg_text(figure), key=f"{key}-phase-{number}", alt=alt)
+        charts.append(Chart(svg))
     return charts
 
 

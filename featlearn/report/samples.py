@@ -44,6 +44,9 @@ def sample_images(
     if train.shape != shape:
         return None
     learned, kept = split_training(recipe, train)
-    chosen, words = (kept, "held-out") if len(kept) else (learned, "training")
+    chosen = kept if len(kept) else learned
     places = spread(len(chosen), most)
-    return Sample(as_images(chosen.images[places]), f"{len(places)} {words} images")
+    words = f"{len(places)} held-out images"
+    if not len(kept):
+        words = f"{len(places)} images that were learned from, as none were held out"
+    return Sample(as_images(chosen.images[places]), words)

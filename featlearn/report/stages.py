@@ -45,7 +45,7 @@ def stage_views(key: str, recipe: Recipe, stack: Stack, images: Tensor | None) -
             pictures.append(back)
         views.append(
             StageView(
-                key=f"{key}-{name}",
+                key=f"{key}-stage-{name}",
                 name=name,
                 words=stage_words(stack.stage(index).spec),
                 pictures=[_embedded(picture) for picture in pictures],

@@ -18,10 +18,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its words."""
+    """A chart, and how to read it."""
 
     svg: Markup
-    title: str
     note: str = ""
 
 
@@ -38,7 +37,6 @@ class Plane:
     width: float
     height: float
     sheets: int
-    seam: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class EvaluationView:
 
 @dataclass(frozen=True)
 class HeadView:
-    """A head: how it was trained, its figures."""
+    """A head: how it was trained, its figures; `share` is its error in [0, 1], if it has one."""
 
     key: str
     name: str
@@ -105,6 +103,7 @@ class HeadView:
     error: str
     interval: str
     images: str
+    share: float | None
     scratch: bool
     facts: list[Fact]
     evaluation: EvaluationView | None
@@ -144,7 +143,7 @@ class CurveRow:
     scratch: str
     difference: str
     interval: str
-    draws: int
+    pixels: str
 
 
 @dataclass(frozen=True)
@@ -154,6 +153,7 @@ class ComparisonView:
     labels: str
     pretrained: str
     scratch: str
+    pixels: str
     difference: str
     interval: str
     verdict: str

@@ -15,7 +15,9 @@ Draws = Sequence[Sequence[float]]
 """Accuracies in [0, 1]: for each number of labels, one for each draw of labels."""
 
 
-def few_labels_figure(counts: Sequence[int], pretrained: Draws, scratch: Draws) -> Figure:
+def few_labels_figure(
+    counts: Sequence[int], pretrained: Draws, scratch: Draws, *, pixels: Draws | None = None
+) -> Figure:
     """Draw accuracy over the number of labels, and the paired difference under it.
 
     Above: every draw as a dot, means as lines. Below: the mean of the difference
@@ -25,16 +27,23 @@ def few_labels_figure(counts: Sequence[int], pretrained: Draws, scratch: Draws) 
         counts: Numbers of labels, ascending.
         pretrained: Accuracies after pre-training, per count and draw.
         scratch: Accuracies from scratch, on the same draws.
+        pixels: Accuracies of a linear classifier on the plain images, on the same draws;
+            shown as a thin line of their means.
 
     Raises:
-        DataError: If the three do not belong together.
+        DataError: If they do not belong together.
     """
     _check(counts, pretrained, scratch)
+    if pixels is not None:
+        _check(counts, pretrained, pixels)
     with styled():
         figure = new_figure(4.8, 4.3)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
         _accuracies(above, counts, scratch, colour=SERIES[1], side=0.985, name="from scratch")
         _accuracies(above, counts, pretrained, colour=SERIES[0], side=1.015, name="pre-trained")
+        if pixels is not None:
+            means = [100 * float(np.mean(values)) for values in pixels]
+            above.plot(counts, means, ":", color=MUTED, linewidth=1.1, label="linear on pixels")
         above.set_ylabel("accuracy, %")
         above.legend(loc="lower right", reverse=True)
         _differences(below, counts, pretrained, scratch)

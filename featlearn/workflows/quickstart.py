@@ -17,10 +17,11 @@ from featlearn.training.progress import Progress, Silent
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.few_labels import (
     ARMS,
+    PIXELS,
     PRETRAINED,
     SCRATCH,
     SETTINGS,
-    Comparison,
+    Arms,
     FewLabels,
     Point,
     Setting,
@@ -35,7 +36,7 @@ _HEADLINE = 100
 _DRAWS = 10
 
 
-class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+class TuningProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """How the settings of the two arms were chosen.
 
     Attributes:
@@ -61,7 +62,8 @@ class QuickstartResult(msgspec.Struct, frozen=True, kw_only=True):
         seconds: Time that everything took.
         labels: Labels of the headline figures.
         draws: Paired draws of labels.
-        accuracy: Mean accuracy on the test split with and without pre-training.
+        accuracy: Mean accuracy on the test split with and without pre-training, and of
+            a linear classifier on the plain images (`pixels`).
         difference_interval: 95 % interval of the mean paired difference.
         test_images: Images of the test split, the same for every draw.
         curve: The same for several numbers of labels, draw by draw.
@@ -78,7 +80,7 @@ class QuickstartResult(msgspec.Struct, frozen=True, kw_only=True):
     difference_interval: tuple[float, float]
     test_images: int
     curve: list[Point]
-    protocol: Protocol
+    protocol: TuningProtocol
     runs: dict[str, str]
 
 
@@ -114,7 +116,7 @@ def quickstart(
         progress.note(f"{recipe.title}: {recipe.shows}")
         pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
     digits = runs["digits"]
-    compared = Comparison(digits, root=root, device=device).run(
+    compared = Arms(digits, root=root, device=device).run(
         _COUNTS, draws=_DRAWS, tuning_labels=_HEADLINE, told=progress.note
     )
     for arm in ARMS:
@@ -143,11 +145,15 @@ def _conclude(
         seconds=round(time.monotonic() - begun, 1),
         labels=point.labels,
         draws=len(point.pretrained),
-        accuracy={PRETRAINED: fmean(point.pretrained), SCRATCH: fmean(point.scratch)},
+        accuracy={
+            PRETRAINED: fmean(point.pretrained),
+            SCRATCH: fmean(point.scratch),
+            PIXELS: fmean(point.pixels),
+        },
         difference_interval=point.difference_interval,
         test_images=compared.test,
         curve=compared.curve,
-        protocol=Protocol(
+        protocol=TuningProtocol(
             settings=compared.settings,
             tried=list(SETTINGS),
             tuning_labels=compared.tuning_labels,

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,6 +60,12 @@ class MakeRun(Protocol):
 def make_run(tmp_path: Path) -> MakeRun:
     """Give a function that writes finished runs into the test's folder."""
     return run_maker(tmp_path)
+
+
+@pytest.fixture
+def add_head() -> Callable[[Path, str], None]:
+    """Give a function that writes one more head of two classes into a run."""
+    return lambda path, name: write_head(RunDirectory(path), name, ["a", "b"])
 
 
 @pytest.fixture(scope="session")

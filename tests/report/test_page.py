@@ -16,6 +16,7 @@ from featlearn.errors import CheckpointError, UsageError
 from featlearn.report.page import build_report
 
 MakeRun = Callable[..., Path]
+AddHead = Callable[[Path, str], None]
 
 VOID = {"meta", "link", "img", "br", "hr", "rect", "path", "use"}
 EVIL = [
@@ -222,3 +223,58 @@ def test_a_run_that_is_not_there(tmp_path: Path) -> None:
         build_report([tmp_path / "no"], tmp_path, root=tmp_path)
     with pytest.raises(UsageError, match="at least one run"):
         build_report([], tmp_path, root=tmp_path)
+
+
+def test_heads_and_stages_of_any_name_have_ids_of_their_own(
+    make_run: MakeRun, add_head: AddHead, tmp_path: Path
+) -> None:
+    path = make_run(classes=["a", "b"])
+    for name in ("strokes", "network", "protocol", "heads", "stage-strokes"):
+        add_head(path, name)
+    shown = page([path], tmp_path)
+    ids = [attributes["id"] for _, attributes in shown.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {"run1-head-network", "run1-network", "run1-stage-strokes"} <= set(ids)
+
+
+def test_the_least_error_is_called_so_and_the_largest_class_stands_beside(
+    make_run: MakeRun, add_head: AddHead, tmp_path: Path
+) -> None:
+    path = make_run(classes=["a", "b"])
+    add_head(path, "worse")
+    file = path / "heads" / "worse" / "evaluation.json"
+    worse = {**json.loads(file.read_text()), "error": 0.5, "confusion": [[3, 4], [0, 1]]}
+    file.write_text(json.dumps(worse))
+    shown = page([path], tmp_path)
+    assert "least of 2 heads: default" in shown.words
+    assert "87.5 %" in shown.words  # 7 of 8 are of one class
+    assert "50.0 %" in shown.words
+
+
+def test_no_folder_of_this_machine_is_shown(make_run: MakeRun, tmp_path: Path) -> None:
+    path = make_run(classes=["a", "b"])
+    for file in ("results.json", "heads/default/evaluation.json"):
+        figures = json.loads((path / file).read_text())
+        figures["run"] = str(path)
+        if "data" in figures:
+            figures["data"]["source"] = str(tmp_path / "my leaves")
+        else:
+            figures["source"] = str(tmp_path / "more leaves.zip")
+        (path / file).write_text(json.dumps(figures))
+    recipe = path / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('"digits"', f'"{tmp_path}/leaves"', 1))
+    text = build_report([path], tmp_path / "out", root=tmp_path).read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert "my leaves" in text
+    assert "more leaves.zip" in text
+
+
+def test_where_nothing_is_held_out_the_page_says_so(make_run: MakeRun, tmp_path: Path) -> None:
+    path = make_run()
+    model = path / "model.safetensors"
+    data = model.read_bytes()
+    model.write_bytes(data.replace(b'\\"hold_out\\":0.2', b'\\"hold_out\\":0.0'))
+    assert model.read_bytes() != data
+    shown = page([path], tmp_path)
+    assert "120 images that were learned from, as none were held out" in shown.words
+    assert "24 held-out images" not in shown.words

@@ -17,8 +17,9 @@ LINES = [
     {"phase": "strokes", "epoch": 0, "step": 25, "held_out": {"loss": 3.5, "reconstruction": 3.0}},
     {"phase": "parts", "epoch": 1, "step": 1, "lr": 0.1, "loss": 9.0,
      "terms": {"reconstruction": 9.0}},
+    {"phase": "parts", "epoch": 0, "step": 1, "held_out": None},
     {"phase": "parts", "epoch": 1, "step": 9,
-     "held_out": {"loss": 8.0, "terms": {"reconstruction": 8.0}}},
+     "held_out": {"loss": 8.0, "reconstruction": 8.0}},
 ]  # fmt: skip
 
 
