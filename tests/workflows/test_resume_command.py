@@ -1,0 +1,89 @@
+"""The command that a stopped training prints goes on as it did."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from featlearn.config.recipe import Recipe
+from featlearn.errors import CheckpointError, Interrupted
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.running import option_words
+from featlearn_cli.main import group
+
+Tiny = Callable[..., Recipe]
+Stopper = Callable[..., Any]
+
+
+def words_of(message: str) -> list[str]:
+    return shlex.split(message.split("Go on with: ")[1])
+
+
+def typed(words: list[str]) -> None:
+    assert words[0] == "featlearn"
+    result = CliRunner().invoke(group, [*words[1:], "-q"])
+    assert result.exit_code == 0, result.output
+
+
+def test_only_what_was_said_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEATLEARN_DATA", str(tmp_path))
+    plain = {"device": "auto", "root": tmp_path, "threads": None, "save_seconds": 60.0}
+    assert option_words(**plain, track=False) == []
+    assert option_words(**plain | {"root": None}, track=True) == ["--track"]
+    other = {"device": "cpu", "root": tmp_path / "a b", "threads": 3, "save_seconds": 0.5}
+    assert option_words(**other, track=False) == [
+        *("--device", "cpu", "--threads", "3", "--data-root", str(tmp_path / "a b")),
+        *("--save-seconds", "0.5"),
+    ]
+
+
+@pytest.mark.usefixtures("one_thread_more")
+def test_it_works_as_printed(tmp_path: Path, tiny: Tiny, stopper: Stopper) -> None:
+    run = RunDirectory(tmp_path / "my run's")
+    options: dict[str, Any] = {
+        "root": tmp_path / "my data",
+        "threads": torch.get_num_threads(),
+        "device": "cpu",
+        "save_seconds": 0.25,
+    }
+    with pytest.raises(Interrupted) as caught:
+        pretrain(tiny(), out=run.path, progress=stopper(3, politely=True), **options)
+    words = words_of(str(caught.value))
+    for said in ("--threads", "--device", "--data-root", "--save-seconds"):
+        assert said in words
+    with pytest.raises(CheckpointError, match="is not finished; go on with") as hinted:
+        RunDirectory.open(run.path)
+    assert shlex.split(str(hinted.value).split("`")[1]) == words
+    torch.set_num_threads(1)  # a new process has its own number
+    typed(words)
+    assert run.finished
+
+    with pytest.raises(Interrupted) as caught:
+        finetune(
+            run.path,
+            labels=50,
+            freeze=1,
+            overrides=["finetune.head.hidden=[4]"],
+            progress=stopper(2, politely=True),
+            **options,
+        )
+    words = words_of(str(caught.value))
+    torch.set_num_threads(1)
+    typed(words)
+    result = json.loads(run.head("default").results_file.read_text())
+    assert (result["labels"], result["freeze"]) == (50, 1)
+
+
+@pytest.fixture
+def one_thread_more() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    yield
+    torch.set_num_threads(before)
