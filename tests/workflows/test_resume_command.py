@@ -34,10 +34,20 @@ def typed(words: list[str]) -> None:
 
 def test_only_what_was_said_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEATLEARN_DATA", str(tmp_path))
-    plain = {"device": "auto", "root": tmp_path, "threads": None, "save_seconds": 60.0}
+    plain: dict[str, Any] = {
+        "device": "auto",
+        "root": tmp_path,
+        "threads": None,
+        "save_seconds": 60.0,
+    }
     assert option_words(**plain, track=False) == []
     assert option_words(**plain | {"root": None}, track=True) == ["--track"]
-    other = {"device": "cpu", "root": tmp_path / "a b", "threads": 3, "save_seconds": 0.5}
+    other: dict[str, Any] = {
+        "device": "cpu",
+        "root": tmp_path / "a b",
+        "threads": 3,
+        "save_seconds": 0.5,
+    }
     assert option_words(**other, track=False) == [
         *("--device", "cpu", "--threads", "3", "--data-root", str(tmp_path / "a b")),
         *("--save-seconds", "0.5"),
