@@ -1,7 +1,7 @@
 """Training on a CUDA device. Skipped, with the reason, where there is none."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,13 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.filterwarnings("ignore:.*deterministic.*:UserWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Generator[None]:
+    """Leave the other tests the process as they expect it."""
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
