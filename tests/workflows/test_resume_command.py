@@ -41,7 +41,8 @@ def test_only_what_was_said_is_repeated(tmp_path: Path, monkeypatch: pytest.Monk
         "save_seconds": 60.0,
     }
     assert option_words(**plain, track=False) == []
-    assert option_words(**{**plain, "root": None}, track=True) == ["--track"]
+    unset: dict[str, Any] = {**plain, "root": None}
+    assert option_words(**unset, track=True) == ["--track"]
     other: dict[str, Any] = {
         "device": "cpu",
         "root": tmp_path / "a b",
