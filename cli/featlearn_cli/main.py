@@ -34,7 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "encode": Entry("Use", "Write the features of images to a file."),
     "evaluate": Entry("Use", "Measure a classifier, or the features by a linear probe."),
     "predict": Entry("Use", "Name the class of images."),
-    "visualize": Entry("Look", "Draw filters, projections, reconstructions, curves."),
+    "visualize": Entry("Look", "Draw filters, projections, reconstructions, curves, confusion."),
     "report": Entry("Look", "Make the page that shows what a run learned."),
     "describe": Entry("Look", "Print each layer's shape, weights, connections and cost."),
     "doctor": Entry("Scale", "Say what is installed and usable on this machine."),

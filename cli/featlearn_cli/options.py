@@ -84,41 +84,27 @@ class Computing(DataOptions):
     Attributes:
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; `None` leaves PyTorch's choice.
-        seed: Of every random draw; `None` takes the recipe's.
-        sets: `key=value` texts that change the recipe.
     """
 
     device: str
     threads: int | None
-    seed: int | None
-    sets: tuple[str, ...]
-
-    def refuse_sets(self, why: str) -> None:
-        """Refuse `--set` where there is no recipe to change.
-
-        Raises:
-            click.UsageError: If there is one.
-        """
-        if self.sets:
-            raise click.UsageError(f"--set {self.sets[0]}: {why}")
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """The changes of the recipe, the seed among them."""
-        return self.sets if self.seed is None else (*self.sets, f"seed={self.seed}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Computing):
-    """The same, for work that takes long and can be stopped.
+    """The same, for work that learns by a recipe, takes long and can be stopped.
 
     Attributes:
+        seed: Of every random draw; `None` takes the recipe's.
+        sets: `key=value` texts that change the recipe.
         resume: Go on from the newest checkpoint.
         overwrite: Replace what is there.
         track: Write TensorBoard's files.
         save_seconds: Time between checkpoints.
     """
 
+    seed: int | None
+    sets: tuple[str, ...]
     resume: bool
     overwrite: bool
     track: bool
@@ -128,6 +114,11 @@ class Training(Computing):
         """Refuse flags that contradict each other."""
         if self.resume and self.overwrite:
             raise click.UsageError("--resume and --overwrite contradict each other; give one")
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The changes of the recipe, the seed among them."""
+        return self.sets if self.seed is None else (*self.sets, f"seed={self.seed}")
 
 
 _SHOWING = [
@@ -152,8 +143,12 @@ _COMPUTING = [
         help="Where to compute.",
     ),
     click.option(
-        "--threads", type=click.IntRange(min=1), help="Threads on the CPU. [default: all]"
+        "--threads",
+        type=click.IntRange(min=1),
+        help="Threads on the CPU. [default: PyTorch's choice]",
     ),
+]
+_TRAINING = [
     click.option(
         "--seed", type=click.IntRange(min=0), help="Of random draws. [default: the recipe's]"
     ),
@@ -164,8 +159,6 @@ _COMPUTING = [
         metavar="KEY=VALUE",
         help="Change the recipe, as in stages.strokes.pool.size=2; may be repeated.",
     ),
-]
-_TRAINING = [
     click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
     click.option("--overwrite", is_flag=True, help="Replace what was trained there before."),
     click.option("--track", is_flag=True, help="Write TensorBoard's files (extra `track`)."),
@@ -190,12 +183,12 @@ def data_options(function: Command) -> Command:
 
 
 def computing_options(function: Command) -> Command:
-    """Add --device, --threads, --seed and --set too; `options` is a `Computing`."""
+    """Add --device and --threads too; `options` is a `Computing`."""
     return _with_options(function, Computing, _COMPUTING + _DATA + _SHOWING)
 
 
 def training_options(function: Command) -> Command:
-    """Add --resume, --overwrite, --track and --save-seconds too; `options` is a `Training`."""
+    """Add --seed, --set, --resume, --overwrite and others too; `options` is a `Training`."""
     return _with_options(function, Training, _TRAINING + _COMPUTING + _DATA + _SHOWING)
 
 

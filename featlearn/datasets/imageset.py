@@ -119,6 +119,25 @@ class Splits:
         return {name: part.fingerprint for name, part in named.items() if part is not None}
 
 
+def shared_images(some: ImageSet, others: ImageSet) -> int:
+    """Count the images of one set that are also in another, pixel for pixel.
+
+    Equal pixels are equal images in 8 bits and as floats in [0, 1].
+    """
+    if some.shape != others.shape:
+        return 0
+    eight = some.images.dtype == others.images.dtype
+    known = {_digest(image, as_it_is=eight) for image in others.images}
+    return sum(_digest(image, as_it_is=eight) in known for image in some.images)
+
+
+def _digest(image: NDArray[Any], *, as_it_is: bool) -> bytes:
+    """Hash the pixels of an image, as float32 in [0, 1] unless its type is the other's too."""
+    if not as_it_is and image.dtype == np.uint8:
+        image = image.astype(np.float32) / np.float32(255)
+    return hashlib.sha256(_bytes_of(image)).digest()
+
+
 def _bytes_of(array: NDArray[Any]) -> memoryview:
     """View an array as bytes in C order, the low byte first on every machine."""
     plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))

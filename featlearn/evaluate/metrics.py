@@ -27,6 +27,7 @@ class ClassificationResult(msgspec.Struct, frozen=True, kw_only=True):
         images: How many images were classified.
         accuracy: Share named right, in [0, 1].
         error: `1 - accuracy`.
+        majority: Share of the largest class: the accuracy of naming it every time.
         classes: Names of the classes, in the order of the labels.
         per_class: One score for each class.
         confusion: `confusion[true][predicted]`, in images.
@@ -35,6 +36,7 @@ class ClassificationResult(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     accuracy: float
     error: float
+    majority: float
     classes: tuple[str, ...]
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
@@ -73,6 +75,7 @@ def classification_report(
         images=int(labels.size),
         accuracy=correct / labels.size,
         error=(int(labels.size) - correct) / labels.size,
+        majority=int(confusion.sum(axis=1).max()) / labels.size,
         classes=tuple(classes),
         per_class=tuple(
             _score(name, row, place)

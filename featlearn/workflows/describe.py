@@ -5,7 +5,7 @@ from pathlib import Path
 
 from featlearn.config.data import DataSpec
 from featlearn.config.layers import Plan
-from featlearn.config.load import load_recipe
+from featlearn.config.load import load_recipe, recipe_names
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.catalogue import KNOWN, KnownSet
@@ -40,7 +40,9 @@ def describe_source(
     """Describe a shipped recipe, a recipe file or a run.
 
     Args:
-        source: The recipe's name, its path, or the folder of a run.
+        source: The recipe's name, its path, or the folder of a run. The name of a
+            shipped recipe is that recipe, even where a folder has the same name:
+            `./NAME` is the folder.
         root: Where data sets are. They are opened only where neither the recipe
             nor the catalogue tells the shape of an image.
         input_shape: Shape of one image, instead of the data's.
@@ -51,7 +53,8 @@ def describe_source(
     """
     recipe = load_recipe(source, overrides=overrides)
     model = Path(source) / "model.safetensors"
-    trained = model.is_file() and not overrides
+    named = isinstance(source, str) and source in recipe_names()
+    trained = not named and model.is_file() and not overrides
     if trained:
         recipe, own_shape = _as_trained(model)
         return describe(recipe, input_shape or own_shape, _catalogued_classes(recipe.data))

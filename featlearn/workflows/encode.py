@@ -16,6 +16,7 @@ from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.outputs import check_new
 from featlearn.workflows.runs import open_head, open_pictures
 
 _AT_ONCE = 256
@@ -54,6 +55,7 @@ def encode(
     head: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    overwrite: bool = False,
 ) -> EncodeResult:
     """Compute features of images and write them as `.npy`, a table of the images beside.
 
@@ -61,12 +63,13 @@ def encode(
         path: The run.
         source: Images, as any source.
         root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
-        out: The `.npy` file to write; `NAME.csv` is written beside it.
+        out: The `.npy` file to write; `NAME.index.csv` is written beside it.
         stage: Name of the stage; the last one if absent.
         what: The stage's `code`, its `pooled` maps or its `output`.
         head: Take the stack as this head fine-tuned it.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
+        overwrite: Replace the files, if they are there.
 
     Raises:
         FeatlearnError: If the run, the stage or the images stand in the way.
@@ -74,6 +77,8 @@ def encode(
     out = Path(out)
     if out.suffix != ".npy":
         raise UsageError(f"--out must end in .npy; got {out}")
+    index = out.with_suffix(".index.csv")
+    check_new(out, index, overwrite=overwrite)
     run = RunDirectory.open(path)
     chosen = pick_device(device)
     use_threads(threads)
@@ -86,7 +91,6 @@ def encode(
     shape = stack.input_shape
     images = open_pictures(recipe, source, root=root, shape=shape, device=chosen)
     features = _write(stack, images, out, stage=name, what=what)
-    index = out.with_suffix(".csv")
     write_bytes(index, _index(images.set).encode())
     return EncodeResult(
         run=str(path),

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import msgspec
 
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.imageset import ImageSet, shared_images
 from featlearn.datasets.labels import match_classes
+from featlearn.datasets.source import open_splits
+from featlearn.errors import FeatlearnError
 from featlearn.evaluate.metrics import ClassScore, classification_report
 from featlearn.files import write_json
 from featlearn.heads.problem import logits_of
@@ -27,9 +31,13 @@ class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
         images: How many there are.
         accuracy: Share named right, in [0, 1].
         error: `1 - accuracy`.
+        majority: Share of the largest class: the accuracy of naming it every time.
         classes: Names of the classes, in the order of the confusion matrix.
         per_class: Accuracy within each class.
         confusion: `confusion[true][predicted]`, in images.
+        seen: How many given images are, pixel for pixel, among the run's training
+            images; None for the test split, or where the training images are gone.
+        note: A sentence about what the figures do not say, if there is one.
     """
 
     format: int = FORMAT
@@ -40,9 +48,12 @@ class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     accuracy: float
     error: float
+    majority: float
     classes: tuple[str, ...]
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+    seen: int | None = None
+    note: str | None = None
 
 
 def evaluate(
@@ -60,7 +71,8 @@ def evaluate(
         path: The run.
         root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         source: Labelled images instead of the test split of the run's data; of a
-            source that has splits, the test split.
+            source that has splits, the test split. Whether the run learned from
+            them is looked up and said, not refused.
         head: Name of the head; may be left out where there is only one.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
@@ -84,13 +96,40 @@ def evaluate(
     labels = match_classes(images.set, trained.classes)
     predictions = logits_of(trained.classifier, images).argmax(1).cpu().numpy()
     report = classification_report(labels, predictions, trained.classes)
+    seen = None if source is None else _seen(trained.recipe, images.set, root=root)
     result = EvaluateResult(
         run=str(path),
         head=trained.name,
         source=source or trained.recipe.data.source,
         split="test" if source is None else "given",
+        seen=seen,
+        note=None if source is None else _note(seen, len(images)),
         **msgspec.structs.asdict(report),
     )
     if source is None:
         write_json(run.head(trained.name).evaluation_file, msgspec.to_builtins(result))
     return result
+
+
+def _seen(recipe: Recipe, given: ImageSet, *, root: Path | None) -> int | None:
+    """Count the given images that are among the training images of a recipe's data."""
+    try:
+        train = open_splits(recipe.data, root=root, seed=recipe.seed).train
+    except (FeatlearnError, OSError):
+        return None
+    return shared_images(given, train)
+
+
+def _note(seen: int | None, count: int) -> str | None:
+    """Say what figures on given images are worth."""
+    if seen is None:
+        return (
+            "the run's training images are not at hand, so nothing says whether it learned "
+            "from these"
+        )
+    if seen:
+        return (
+            f"{seen} of these {count} images are among the run's training images, so the "
+            "figures are not of images that it never saw"
+        )
+    return None

@@ -13,6 +13,7 @@ from featlearn.files import write_bytes
 from featlearn.heads.problem import logits_of
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.outputs import check_new
 from featlearn.workflows.runs import open_head, open_pictures
 
 
@@ -47,6 +48,7 @@ def predict(
     head: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    overwrite: bool = False,
 ) -> PredictResult:
     """Classify images, as a CSV table: image, predicted class, probability of each class.
 
@@ -58,10 +60,13 @@ def predict(
         head: Name of the head; may be left out where there is only one.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
+        overwrite: Replace the file, if it is there.
 
     Raises:
         FeatlearnError: If the run, the head or the images stand in the way.
     """
+    if out is not None:
+        check_new(Path(out), overwrite=overwrite)
     run = RunDirectory.open(path)
     chosen = pick_device(device)
     use_threads(threads)

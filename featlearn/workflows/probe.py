@@ -1,5 +1,6 @@
 """`evaluate --probe`: what frozen features are worth to a linear classifier."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featlearn.datasets.labels import balanced_subset, match_classes
+from featlearn.datasets.labels import balanced_subset, limited, match_classes
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.evaluate.probe import linear_probe
@@ -20,6 +21,9 @@ from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.runs import open_test
 
 _AT_ONCE = 256
+
+MOST_LABELS = 10_000
+"""Labelled images that probes learn from unless more are asked for."""
 
 PIXELS = "pixels"
 """The row of the plain images: what the features must be better than."""
@@ -48,6 +52,7 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
         run: The run.
         source: Where the images came from.
         labelled: Labelled training images that the probes learned from.
+        available: Labelled training images that there are.
         images: Test images.
         probes: One for the pixels, then one for each stage.
     """
@@ -55,6 +60,7 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     source: str
     labelled: int
+    available: int
     images: int
     probes: list[StageProbe]
 
@@ -67,6 +73,7 @@ def probe(
     label_seed: int = 0,
     device: str = "auto",
     threads: int | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> ProbeResult:
     """Train a linear classifier on the frozen features of every stage.
 
@@ -76,10 +83,12 @@ def probe(
     Args:
         path: The run.
         root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
-        labels: How many labels to learn from, class-balanced; all if absent.
+        labels: How many labels to learn from, class-balanced; if absent all, or
+            `MOST_LABELS` of them, classes as even as they allow.
         label_seed: Seed of the draw of labels.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
+        told: Told, in a line, how far it is.
 
     Raises:
         FeatlearnError: If the run or the data stand in the way.
@@ -92,7 +101,7 @@ def probe(
     train = open_splits(recipe.data, root=root, seed=recipe.seed).train
     if train.labels is None:
         raise DataError(f"{recipe.data.source} has no labels, and a probe needs them")
-    used = np.arange(len(train))
+    used = limited(train.labels, len(train), MOST_LABELS, seed=label_seed)
     if labels is not None:
         used = balanced_subset(train.labels, labels, seed=label_seed, classes=train.classes)
     shape = stack.input_shape
@@ -101,6 +110,8 @@ def probe(
     truth = match_classes(test.set, train.classes)
     probes: list[StageProbe] = []
     for name in [None, *stack.names]:
+        if told is not None:
+            told(f"{name or PIXELS}: a linear classifier on {len(learned)} labelled images")
         rows = features(stack, learned, name)
         score = linear_probe(rows, known, features(stack, test, name), truth)
         probes.append(
@@ -115,6 +126,7 @@ def probe(
         run=str(path),
         source=recipe.data.source,
         labelled=len(learned),
+        available=len(train),
         images=len(test),
         probes=probes,
     )

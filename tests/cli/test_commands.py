@@ -47,18 +47,18 @@ def trained(run: Run, recipe: Path, out: str = "run") -> Path:
         (("finetune", "."), 1, "is not a run"),
         (("evaluate", "x"), 2, "there is no folder x"),
         (("evaluate", ".", "mnst"), 2, "no image set of that name; did you mean mnist?"),
-        (("evaluate", ".", "--set", "seed=1"), 2, "recipe of a finished run is fixed"),
+        (("evaluate", ".", "--set", "seed=1"), 2, "--set"),
         (("evaluate", ".", "--labels", "9"), 2, "--labels belongs to --probe"),
         (("evaluate", ".", "--probe", "--head", "x"), 2, "--probe takes neither"),
         (("predict", ".", "nowhere"), 2, "there is no file or folder 'nowhere'"),
-        (("predict", ".", "digits", "--set", "seed=1"), 2, "is fixed"),
+        (("predict", ".", "digits", "--seed", "1"), 2, "--seed"),
         (("encode", ".", "digits"), 2, "Missing option '--out'"),
         (("encode", ".", "digits", "--out", "x.npy", "--what", "all"), 2, "'pooled'"),
         (("visualize", "."), 2, "Missing option '--out'"),
         (("visualize", ".", "--out", "x", "--what", "dreams"), 2, "'filters'"),
         (("report",), 2, "Missing argument 'RUN...'"),
         (("report", "nowhere"), 2, "there is no folder nowhere"),
-        (("quickstart", "--set", "seed=1"), 2, "are fixed"),
+        (("quickstart", "--set", "seed=1"), 2, "--set"),
         (("quickstart", "--out", "file"), 2, "is a file"),
         (("describe",), 2, "Missing argument 'RECIPE'"),
         (("describe", "lenet"), 2, "did you mean lenet5?"),
@@ -71,7 +71,7 @@ def trained(run: Run, recipe: Path, out: str = "run") -> Path:
         (("completion",), 2, "Missing argument"),
         (("data", "fetsh"), 2, "fetch"),
         (("data", "list", "all"), 2, "unexpected extra argument"),
-        (("data", "fetch", "mnst"), 2, "did you mean 'mnist'?"),
+        (("data", "fetch", "mnst"), 2, "did you mean mnist?"),
         (("data", "fetch", "mnist", "--mirror", "ftp://x"), 2, "http"),
         (("data", "inspect", "nowhere"), 2, "there is no file or folder 'nowhere'"),
         (("data", "inspect", "digits", "--fit", "crop"), 2, "--fit crop needs --size"),
@@ -201,6 +201,12 @@ class TestTraining:
         coded = run("encode", out, "digits:test", "--out", "x.npy", "--what", "code", "--json")
         assert json.loads(coded.stdout)["shape"] == [500, 4 * 6 * 6]
         assert np.load("x.npy").shape == (500, 144)
+        for words in (("predict", "x.csv"), ("encode", "x.npy")):
+            again = (words[0], out, "digits:test", "--out", words[1])
+            refused = run(*again)
+            assert refused.exit_code == 2
+            assert f"{words[1]} exists already" in refused.stderr
+            assert run(*again, "--overwrite").exit_code == 0
 
     def test_pictures_and_a_page(self, run: Run, tiny: Path) -> None:
         out = trained(run, tiny)
@@ -223,16 +229,21 @@ class TestTraining:
         assert "Next: `featlearn report run`" in made.stderr
         tuned = run("finetune", "run", "--labels", "50", "--from-scratch")
         assert "random weights" in tuned.stdout
+        assert "50, drawn by seed 0" in tuned.stdout
+        everything = run("finetune", "run", "--name", "all", "-q")
+        assert "all there are" in everything.stdout
+        assert "drawn by" not in everything.stdout
         assert "evaluate run --head scratch" in tuned.stderr
         judged = run("evaluate", "run", "--head", "scratch")
         assert "500 test images of digits" in judged.stdout
+        assert "always the largest class" in judged.stdout
 
     def test_probe(self, run: Run, tiny: Path) -> None:
         out = trained(run, tiny)
         found = json.loads(run("evaluate", out, "--probe", "--labels", "50", "--json").stdout)
         assert [row["stage"] for row in found["probes"]] == ["pixels", "strokes"]
         said = run("evaluate", out, "--probe", "--labels", "50").stdout
-        assert "50 labelled images" in said
+        assert "50 of 100 labelled images" in said
 
     def test_quiet_says_nothing_beside_the_result(self, run: Run, tiny: Path) -> None:
         result = run("pretrain", tiny, "--out", "run", "-q")

@@ -40,8 +40,11 @@ def test_help_says_what_it_does_and_gives_an_example(run: Run, words: tuple[str,
 @pytest.mark.parametrize("name", COMPUTING)
 def test_every_computing_command_takes_the_same_options(run: Run, name: str) -> None:
     said = run(name, "--help").output
-    for option in ("--device", "--threads", "--seed", "--set", "--json", "--data-root", "--debug"):
+    for option in ("--device", "--threads", "--json", "--data-root", "--debug"):
         assert option in said
+    # Only where they change anything: a finished run's recipe and seed are fixed.
+    assert ("--set" in said) == (name in {"pretrain", "finetune"})
+    assert ("--seed " in said) == (name in {"pretrain", "finetune", "quickstart"})
     assert "-q, --quiet" in said
     assert "-v, --verbose" in said
 
@@ -148,3 +151,12 @@ class TestCompletion:
         }
         result = CliRunner().invoke(group, [], prog_name="featlearn", env=environment)
         assert f"plain,{found}" in result.output.splitlines()
+
+
+def test_visualize_names_every_picture_it_draws(run: Run) -> None:
+    from featlearn.workflows.visualize import KINDS
+    from featlearn_cli.commands.visualize import KINDS as OFFERED
+
+    assert OFFERED == KINDS
+    body = run("visualize", "--help").output.partition("Options:")[0]
+    assert all(kind in body.lower() for kind in KINDS)

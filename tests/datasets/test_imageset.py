@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from featlearn.datasets.imageset import ImageSet, Splits
+from featlearn.datasets.imageset import ImageSet, Splits, shared_images
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 
@@ -92,3 +92,16 @@ def test_splits_fingerprint_what_there_is() -> None:
     train, test = small(), small(labels=np.array([1, 1, 1, 1]))
     assert Splits(train, None).fingerprints() == {"train": train.fingerprint}
     assert Splits(train, test).fingerprints()["test"] == test.fingerprint != train.fingerprint
+
+
+def test_images_in_both_sets_are_counted_by_their_pixels() -> None:
+    one = small()
+    other = small().subset(np.array([3, 1]))
+    assert shared_images(one, other) == 2
+    assert shared_images(other, one) == 2
+    floats = (other.images / np.float32(255)).astype(np.float32)
+    assert shared_images(one, small(images=floats, labels=None, ids=None)) == 2
+    changed = one.images.copy()
+    changed[3, 0, 0, 0] += 1
+    assert shared_images(small(images=changed), other) == 1
+    assert shared_images(one, small(images=one.images.reshape(4, 1, 3, 2))) == 0

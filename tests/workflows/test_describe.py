@@ -97,3 +97,15 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         describe_source("lenet", root=tmp_path)
     with pytest.raises(RecipeError, match=r"stage 'C3': filter\.size 99"):
         describe_source("lenet5", root=tmp_path, overrides=["stages.C3.filter.size=99"])
+
+
+def test_a_shipped_name_wins_over_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("digits", overrides=["pretrain.epochs=1", "stages.strokes.filter.maps=3"])
+    pretrain(recipe, out="digits", root=tmp_path, device="cpu")
+    shipped = describe_source("digits", root=tmp_path)
+    assert shipped.layers[0].output[0] != 3
+    assert describe_source("./digits", root=tmp_path).layers[0].output[0] == 3
+    assert describe_source(Path("digits"), root=tmp_path).layers[0].output[0] == 3

@@ -26,6 +26,15 @@ def test_pixels_and_every_stage_are_probed(trained: Path) -> None:
     assert probe(trained, root=trained, labels=100, label_seed=1) != result
 
 
+def test_very_many_labels_are_not_all_used(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("featlearn.workflows.probe.MOST_LABELS", 60)
+    lines: list[str] = []
+    result = probe(trained, root=trained, told=lines.append)
+    assert (result.labelled, result.available) == (60, 400)
+    assert [line.partition(":")[0] for line in lines] == ["pixels", "edges", "parts"]
+    assert probe(trained, root=trained, labels=80).labelled == 80
+
+
 def test_a_source_without_labels_is_refused(tmp_path: Path, tiny: Callable[..., Recipe]) -> None:
     np.save(tmp_path / "bare.npy", np.random.default_rng(0).random((30, 8, 8), np.float32))
     recipe = tiny(data={"source": str(tmp_path / "bare.npy"), "limit": None})

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError, RecipeError, ShapeError, UsageError
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
@@ -52,6 +53,8 @@ def test_evaluation_is_on_the_test_split(run: Path, logits: NDArray[np.float32])
         assert row.accuracy == pytest.approx(confusion[place, place] / row.images)
     written = json.loads((run / "heads/default/evaluation.json").read_text())
     assert written["accuracy"] == result.accuracy
+    assert result.majority == np.bincount(truth).max() / 500
+    assert (result.seen, result.note) == (None, None)
 
 
 def test_given_images_are_measured_and_not_written_down(
@@ -83,6 +86,52 @@ def test_classes_are_matched_by_name_and_not_by_place(
     assert result.images == len(chosen)
     assert result.accuracy == pytest.approx(np.mean(logits[chosen].argmax(1) == y[chosen]))
     assert result.classes == tuple(map(str, range(10)))
+
+
+def test_training_images_among_the_given_ones_are_counted(run: Path, tmp_path: Path) -> None:
+    recipe = load_stack(run).recipe
+    train = open_splits(recipe.data, root=run, seed=recipe.seed).train
+    x, y = digits()
+    assert train.labels is not None
+    np.savez(
+        tmp_path / "mixed.npz",
+        images=np.concatenate([train.images[:7, 0], (x[-20:, 0] * 255).round().byte().numpy()]),
+        labels=np.concatenate([train.labels[:7], y[-20:]]),
+    )
+    result = evaluate(run, root=run, source=str(tmp_path / "mixed.npz"))
+    assert (result.seen, result.images) == (7, 27)
+    assert result.note is not None
+    assert result.note.startswith("7 of these 27 images are among the run's training images")
+    assert evaluate(run, root=run, source="digits:test").note is None
+
+
+def test_without_the_training_images_nothing_is_claimed(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_args: Any, **_options: Any) -> None:
+        raise DataError("gone")
+
+    monkeypatch.setattr("featlearn.workflows.evaluate.open_splits", gone)
+    result = evaluate(run, root=run, source="digits:test")
+    assert result.seen is None
+    assert result.note is not None
+    assert "not at hand" in result.note
+
+
+def test_files_that_are_there_stay(trained: Path, tmp_path: Path) -> None:
+    source = tmp_path / "some.npy"
+    np.save(source, digits()[0][:3].numpy())
+    index = tmp_path / "f.index.csv"
+    index.write_text("mine")
+    with pytest.raises(UsageError, match=r"f.index.csv exists already.*--overwrite"):
+        encode(trained, str(source), root=trained, out=tmp_path / "f.npy")
+    with pytest.raises(UsageError, match=r"some.npy exists already"):
+        encode(trained, str(source), root=trained, out=source)
+    with pytest.raises(UsageError, match=r"f.index.csv exists already"):
+        predict(trained, str(source), root=trained, out=index)
+    assert (index.read_text(), len(list(tmp_path.iterdir()))) == ("mine", 2)
+    encode(trained, str(source), root=trained, out=tmp_path / "f.npy", overwrite=True)
+    assert index.read_text() == "image\n0\n1\n2\n"
 
 
 def test_a_class_that_the_head_does_not_know_is_refused(run: Path, tmp_path: Path) -> None:
@@ -149,7 +198,7 @@ def test_features_are_those_of_the_stack(
     with torch.no_grad():
         expected = load_stack(trained).stack.encode(digits()[0], stage=stage, what=what)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
-    rows = rows_of((tmp_path / "features.csv").read_text())
+    rows = rows_of((tmp_path / "features.index.csv").read_text())
     assert [row["label"] for row in rows] == [str(k) for k in digits()[1]]
     assert (result.stage, result.what) == (stage or "parts", what)
 
@@ -168,7 +217,7 @@ def test_a_head_has_features_of_its_own(trained: Path, tmp_path: Path) -> None:
 def test_images_without_labels_are_listed_without(trained: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "bare.npy", digits()[0][:5].numpy())
     encode(trained, str(tmp_path / "bare.npy"), root=trained, out=tmp_path / "f.npy")
-    assert (tmp_path / "f.csv").read_text() == "image\n0\n1\n2\n3\n4\n"
+    assert (tmp_path / "f.index.csv").read_text() == "image\n0\n1\n2\n3\n4\n"
 
 
 def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:

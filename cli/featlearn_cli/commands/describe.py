@@ -64,7 +64,8 @@ def command(
 ) -> None:
     """Print the layers of RECIPE with their sizes and costs.
 
-    RECIPE is a shipped recipe's name, the path of a recipe, or the folder of a run.
+    RECIPE is a shipped recipe's name, the path of a recipe, or the folder of a run; where
+    a folder bears a shipped recipe's name, ./NAME is the folder.
     Weights are counted without biases, FLOPs for one image forward; a multiplication
     and an addition are two.
     """

@@ -32,21 +32,24 @@ from featlearn_cli.options import Computing, RunParam, SourceParam, computing_op
     help="Which values of the stage.",
 )
 @click.option("--head", help="Take the stages as this head's fine-tuning left them.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there already.")
 @computing_options
 def command(
+    *,
     run: Path,
     source: str,
     out: Path,
     stage: str | None,
     what: Literal["output", "code", "pooled"],
     head: str | None,
+    overwrite: bool,
     options: Computing,
 ) -> None:
     """Write the features that RUN computes for the images of SOURCE.
 
-    Rows keep the order of the source; ids and labels are written beside.
+    Rows keep the order of the source; ids and labels are written beside, for NAME.npy
+    to NAME.index.csv.
     """
-    options.refuse_sets("the recipe of a finished run is fixed")
     from featlearn.workflows.encode import encode
 
     result = encode(
@@ -59,5 +62,6 @@ def command(
         head=head,
         device=options.device,
         threads=options.threads,
+        overwrite=overwrite,
     )
     options.show(result)

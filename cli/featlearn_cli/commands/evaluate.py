@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     "--probe", is_flag=True, help="Fit linear classifiers on pixels and on every stage instead."
 )
 @click.option(
-    "--labels", type=click.IntRange(min=1), help="How many labels the probes get. [default: all]"
+    "--labels",
+    type=click.IntRange(min=1),
+    help="How many labels the probes get. [default: all, at most 10 000]",
 )
 @click.option(
     "--label-seed",
@@ -52,11 +54,13 @@ def command(
 ) -> None:
     """Measure a head of RUN on the test images, or on labelled images of SOURCE.
 
-    Accuracy and error are fractions in [0, 1] with --json. With --probe the heads are
-    left aside: the frozen features of every stage, and the plain pixels beside them,
-    are judged by a linear classifier.
+    Of a SOURCE that has splits, the test split is taken. Images that the run learned
+    from make the figures look better than they are; how many of them SOURCE has, pixel
+    for pixel, is said. Accuracy and error are fractions in [0, 1] with --json.
+
+    With --probe the heads are left aside: the frozen features of every stage, and the
+    plain pixels beside them, are judged by a linear classifier.
     """
-    options.refuse_sets("the recipe of a finished run is fixed")
     if not probe:
         if labels is not None:
             raise click.UsageError("--labels belongs to --probe; a head has learned already")
@@ -83,6 +87,7 @@ def command(
         label_seed=label_seed,
         device=options.device,
         threads=options.threads,
+        told=options.note,
     )
     options.show(probes, _probes)
 
@@ -98,6 +103,7 @@ def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
             ("judged on", f"{result.images} {split} of {result.source}"),
             ("accuracy", percent(result.accuracy)),
             ("error", percent(result.error)),
+            ("always the largest class", f"{percent(result.majority)} accuracy"),
         ]
     )
     yield ""
@@ -106,14 +112,17 @@ def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
         for row in result.per_class
     ]
     yield table(["class", "images", "accuracy"], rows)
+    if result.note is not None:
+        yield f"! {result.note}"
 
 
 def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
     from featlearn.wording import percent
     from featlearn_cli.text import table
 
+    some = "" if result.labelled == result.available else f" of {result.available}"
     yield (
-        f"Linear classifiers on {result.labelled} labelled images of {result.source}, "
+        f"Linear classifiers on {result.labelled}{some} labelled images of {result.source}, "
         f"judged on {result.images} test images"
     )
     yield ""

@@ -78,6 +78,12 @@ def command(
     )
 
 
+def _labels(result: "FinetuneResult") -> str:
+    if result.labels == "all":
+        return f"{result.labelled}, all there are"
+    return f"{result.labelled}, drawn by seed {result.label_seed}"
+
+
 def _summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
     from featlearn.wording import duration, percent
     from featlearn_cli.text import facts
@@ -87,7 +93,7 @@ def _summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
             ("run", result.run),
             ("head", result.head),
             ("begun from", "random weights" if result.from_scratch else "the pre-trained stages"),
-            ("labels", f"{result.labelled}, drawn by seed {result.label_seed}"),
+            ("labels", _labels(result)),
             ("validation labels", result.validation or None),
             ("frozen stages", result.freeze),
             ("classes", len(result.classes)),

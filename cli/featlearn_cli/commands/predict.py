@@ -29,14 +29,22 @@ if TYPE_CHECKING:
     help="CSV file to write. [default: to standard output]",
 )
 @click.option("--head", help="Name of the head. [default: the only one]")
+@click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @computing_options
-def command(run: Path, source: str, out: Path | None, head: str | None, options: Computing) -> None:
+def command(
+    *,
+    run: Path,
+    source: str,
+    out: Path | None,
+    head: str | None,
+    overwrite: bool,
+    options: Computing,
+) -> None:
     """Name the class of every image of SOURCE, by a head of RUN.
 
     The result is a CSV table: image, class, and the probability of every class.
     SOURCE is a known set, a folder or zip of images, or an IDX, NPY or NPZ file.
     """
-    options.refuse_sets("the recipe of a finished run is fixed")
     from featlearn.workflows.predict import predict
 
     result = predict(
@@ -47,6 +55,7 @@ def command(run: Path, source: str, out: Path | None, head: str | None, options:
         head=head,
         device=options.device,
         threads=options.threads,
+        overwrite=overwrite,
     )
     options.show(result, _predictions)
 

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to make. [default: a new one here each time]",
 )
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the two runs."
+)
 @computing_options
-def command(out: Path | None, options: Computing) -> None:
+def command(out: Path | None, seed: int, options: Computing) -> None:
     """Learn from both bundled image sets, and end with a report.
 
     Photographs give edge filters; hand-written digits show what learning without
     labels is worth when few labels are given, in paired draws. Nothing is
     downloaded. Takes about a minute.
     """
-    options.refuse_sets("quickstart's two recipes are fixed; use `featlearn pretrain`")
     from featlearn.workflows.quickstart import quickstart
 
     result = quickstart(
@@ -36,7 +38,7 @@ def command(out: Path | None, options: Computing) -> None:
         root=options.root,
         device=options.device,
         threads=options.threads,
-        seed=options.seed or 0,
+        seed=seed,
         progress=options.progress(),
     )
     options.show(result, _summary)

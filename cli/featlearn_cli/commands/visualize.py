@@ -36,12 +36,19 @@ KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the pictures.",
 )
-@click.option("--head", help="Name of the head. [default: the only one]")
+@click.option(
+    "--head",
+    help="Whose curves and confusion. [default: the run's curves, the only head's confusion]",
+)
 @data_options
 def command(
     run: Path, what: tuple[str, ...], out: Path, head: str | None, options: DataOptions
 ) -> None:
-    """Draw what RUN learned: filters, projections into image space, curves."""
+    """Draw what RUN learned, as PNG files.
+
+    Filters, projections into image space, reconstructions, curves of the losses, and
+    the confusion matrix of a head that was evaluated.
+    """
     from featlearn.workflows.visualize import visualize
 
     options.show(visualize(run, what=what, out=out, root=options.root, head=head), _files)
