@@ -87,5 +87,5 @@ def test_without_held_out_images_training_images_are_shown(tmp_path: Path) -> No
     shape = open_splits(recipe.data, root=tmp_path, seed=0).train.shape
     sample = sample_images(recipe, shape, root=tmp_path, most=7)
     assert sample is not None
-    assert sample.words == "7 training images"
+    assert sample.words == "7 images that were learned from, as none were held out"
     assert sample_images(recipe, shape._replace(height=9), root=tmp_path) is None
