@@ -46,10 +46,20 @@ def conv2d(
     if (left, top) != (right, bottom):
         # What both sides share is left to the kernel, which adds it without a copy.
         x = F.pad(x, (0, right - left, 0, bottom - top))
-    # "Channels last" is what the kernels compute in; what follows then needs no copies.
-    x = x.contiguous(memory_format=torch.channels_last)
-    weight = weight.contiguous(memory_format=torch.channels_last)
+    x, weight = _channels_last(x), _channels_last(weight)
     return F.conv2d(x, weight, bias, stride=stride, padding=(top, left))
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Lay `x` out as the kernels compute, so that what follows needs no copies.
+
+    With a single channel both layouts are the same numbers in the same order; the strides
+    alone tell PyTorch which one to give the result.
+    """
+    count, channels, height, width = x.shape
+    if channels == 1:
+        return x.reshape(count, height, width, 1).permute(0, 3, 1, 2)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def conv_transpose2d(
