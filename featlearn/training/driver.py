@@ -1,12 +1,14 @@
 """Driving a loop: record every step, save at an interval, stop when asked."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
 from torch import Tensor, nn
 
 from featlearn.errors import Interrupted, TrainingError
+from featlearn.files import write_json
 from featlearn.training.checkpoints import Checkpoint, CheckpointStore
 from featlearn.training.identity import Identity
 from featlearn.training.loop import Loop
@@ -198,6 +200,15 @@ class Driver:
         """Write the checkpoint between two phases, and stop there if asked."""
         self.save(module)
         self._stop_if_asked()
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Write what came out, which marks the training as ended; then no checkpoint is needed.
+
+        Args:
+            results: What `results.json` holds, in JSON's types.
+        """
+        write_json(self.folder.results_file, results)
+        self.store.clear()
 
     def _record(self, report: StepReport) -> None:
         self.metrics.write(report)

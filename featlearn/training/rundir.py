@@ -159,6 +159,11 @@ class HeadFolder(Folder):
     """A fine-tuned head of a run."""
 
     @property
+    def run(self) -> Path:
+        """The run that it is a head of."""
+        return self.path.parent.parent
+
+    @property
     def labels_file(self) -> Path:
         """Names of the classes, and which images' labels were used."""
         return self.path / "labels.json"

@@ -18,16 +18,15 @@ from featlearn.heads.problem import labels_of, logits_of
 from featlearn.heads.store import save_classifier
 from featlearn.networks.store import FORMAT, load_stack, load_state
 from featlearn.seeds import derive
-from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import Driver
-from featlearn.training.identity import Environment, Identity
+from featlearn.training.identity import Environment
 from featlearn.training.pictures import Pictures
-from featlearn.training.progress import Progress, Silent
+from featlearn.training.progress import Progress
 from featlearn.training.rundir import HeadFolder, RunDirectory
 from featlearn.training.settling import fitting_sample
 from featlearn.workflows.labelled import Labelled, draw_labelled
 from featlearn.workflows.pretrain import settings
-from featlearn.workflows.running import SAVE_SECONDS, Running, option_words
+from featlearn.workflows.running import SAVE_SECONDS, Running
 
 
 class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,18 +113,16 @@ def finetune(
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
-    running = Running(
-        device=pick_device(device),
-        progress=progress or Silent(),
+    running = Running.prepare(
+        device=device,
+        threads=threads,
+        root=root,
+        progress=progress,
         resume=resume,
         overwrite=overwrite,
         save_seconds=save_seconds,
         track=track,
-        words=option_words(
-            device=device, root=root, threads=threads, save_seconds=save_seconds, track=track
-        ),
     )
-    use_threads(threads)
     run = RunDirectory.open(path)
     recipe = _recipe(run, overrides, freeze=freeze)
     options = Options(
@@ -136,9 +133,7 @@ def finetune(
         seed=recipe.seed if seed is None else seed,
     )
     folder = run.head(name or ("scratch" if from_scratch else "default"))
-    identity = Identity(
-        _settings(run, recipe, options), running.environment, options=[*running.words]
-    )
+    identity = running.identity(_settings(run, recipe, options))
     if not running.ready(folder, identity):
         return read_head_result(folder)
     data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
@@ -149,26 +144,8 @@ def finetune(
     with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
         _train(work, driver, resume=resume)
     _write_head(folder, work.classifier, recipe, options, data)
-    result = FinetuneResult(
-        run=str(path),
-        head=folder.path.name,
-        labels=labels if labels is not None else "all",
-        label_seed=label_seed,
-        labelled=len(data.train),
-        validation=len(data.validation_indices),
-        freeze=work.classifier.freeze,
-        from_scratch=from_scratch,
-        seed=options.seed,
-        epochs=work.loop.state.epoch,
-        seconds=round(running.seconds, 3),
-        train_error=_error(work, Pictures(data.train, running.device)),
-        classes=list(data.train.classes),
-        fingerprints=data.splits.fingerprints(),
-        environment=identity.environment,
-        files={file.name: sha256(file) for file in (folder.model_file, folder.labels_file)},
-    )
-    write_json(folder.results_file, msgspec.to_builtins(result))
-    driver.store.clear()
+    result = _result(folder, running, work, options, data)
+    driver.finish(msgspec.to_builtins(result))
     return result
 
 
@@ -258,6 +235,30 @@ def _write_head(
         "validation": data.validation_indices if drawn else None,
     }
     write_json(folder.labels_file, labels)
+
+
+def _result(
+    folder: HeadFolder, running: Running, work: Finetuning, options: Options, data: Labelled
+) -> FinetuneResult:
+    """Sum up a head that is trained and written."""
+    return FinetuneResult(
+        run=str(folder.run),
+        head=folder.path.name,
+        labels="all" if options.labels is None else options.labels,
+        label_seed=options.label_seed,
+        labelled=len(data.train),
+        validation=len(data.validation_indices),
+        freeze=options.freeze,
+        from_scratch=options.from_scratch,
+        seed=options.seed,
+        epochs=work.loop.state.epoch,
+        seconds=round(running.seconds, 3),
+        train_error=_error(work, Pictures(data.train, running.device)),
+        classes=list(data.train.classes),
+        fingerprints=data.splits.fingerprints(),
+        environment=running.environment,
+        files={file.name: sha256(file) for file in (folder.model_file, folder.labels_file)},
+    )
 
 
 def _error(work: Finetuning, images: Pictures) -> float:

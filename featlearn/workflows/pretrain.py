@@ -13,19 +13,18 @@ from featlearn.config.tables import as_tables
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError
-from featlearn.files import sha256, write_json
+from featlearn.files import sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import FORMAT, save_stack
-from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import PhaseResult
-from featlearn.training.identity import Environment, Identity
+from featlearn.training.identity import Environment
 from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
-from featlearn.training.progress import Progress, Silent
+from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.cards import write_run_card
-from featlearn.workflows.running import SAVE_SECONDS, Running, option_words
+from featlearn.workflows.running import SAVE_SECONDS, Running
 
 
 class TrainedOn(msgspec.Struct, frozen=True):
@@ -97,22 +96,18 @@ def pretrain(
         FeatlearnError: If the recipe, the data or the folder stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
-    running = Running(
-        device=pick_device(device),
-        progress=progress or Silent(),
+    running = Running.prepare(
+        device=device,
+        threads=threads,
+        root=root,
+        progress=progress,
         resume=resume,
         overwrite=overwrite,
         save_seconds=save_seconds,
         track=track,
-        words=option_words(
-            device=device, root=root, threads=threads, save_seconds=save_seconds, track=track
-        ),
     )
-    use_threads(threads)
     run = RunDirectory(out)
-    identity = Identity(
-        _settings_with(recipe, objectives or {}), running.environment, options=[*running.words]
-    )
+    identity = running.identity(_settings_with(recipe, objectives or {}))
     if not running.ready(run, identity):
         return read_result(run)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
@@ -129,22 +124,32 @@ def pretrain(
     with running.driving(run, identity, stack=training.stack, command=command) as driver:
         training.run(driver, driver.resume() if resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
-    phases = driver.standing.results
-    result = PretrainResult(
-        run=str(out),
-        title=recipe.title,
+    write_run_card(run, recipe, training.stack, len(learned))
+    data = TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints())
+    result = _result(run, running, training, driver.standing.results, data)
+    driver.finish(msgspec.to_builtins(result))
+    return result
+
+
+def _result(
+    run: RunDirectory,
+    running: Running,
+    training: Pretraining,
+    phases: list[PhaseResult],
+    data: TrainedOn,
+) -> PretrainResult:
+    """Sum up a run that is trained and written."""
+    return PretrainResult(
+        run=str(run.path),
+        title=training.recipe.title,
         seconds=round(max(running.seconds, sum(phase.seconds for phase in phases)), 3),
         parameters=parameter_count(training.stack),
         phases=phases,
         input_shape=training.stack.input_shape,
-        data=TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints()),
-        environment=identity.environment,
+        data=data,
+        environment=running.environment,
         files={run.model_file.name: sha256(run.model_file)},
     )
-    write_run_card(run, recipe, training.stack, result.data.train)
-    write_json(run.results_file, msgspec.to_builtins(result))
-    driver.store.clear()
-    return result
 
 
 def settings(recipe: Recipe) -> dict[str, Any]:

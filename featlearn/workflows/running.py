@@ -2,9 +2,10 @@
 
 import shlex
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -12,9 +13,11 @@ import torch
 from featlearn.datasets.imageset import Splits
 from featlearn.datasets.source import find_root
 from featlearn.networks.stack import Stack
+from featlearn.training.checkpoints import CheckpointStore
+from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import Driver
 from featlearn.training.identity import Environment, Identity
-from featlearn.training.progress import Progress
+from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import Folder
 from featlearn.training.signals import stop_signals
 from featlearn.workflows.tracking import check_tracking, open_tracker
@@ -46,10 +49,49 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     words: Sequence[str] = ()
     begun: float = msgspec.field(default_factory=time.monotonic)
 
+    @staticmethod
+    def prepare(
+        *,
+        device: str,
+        threads: int | None,
+        root: Path | None,
+        progress: Progress | None,
+        resume: bool,
+        overwrite: bool,
+        save_seconds: float,
+        track: bool,
+    ) -> "Running":
+        """Take a workflow's options; device and threads are set for the process.
+
+        Raises:
+            DeviceError: If the device is not there.
+        """
+        chosen = pick_device(device)
+        use_threads(threads)
+        return Running(
+            device=chosen,
+            progress=progress or Silent(),
+            resume=resume,
+            overwrite=overwrite,
+            save_seconds=save_seconds,
+            track=track,
+            words=option_words(
+                device=device, root=root, threads=threads, save_seconds=save_seconds, track=track
+            ),
+        )
+
     @property
     def environment(self) -> Environment:
-        """Describe this process; the number of threads must be set already."""
+        """Describe this process."""
         return Environment.here(self.device.type)
+
+    def identity(self, settings: Mapping[str, Any]) -> Identity:
+        """Name what decides the bytes of a result, but for the images.
+
+        Args:
+            settings: The resolved recipe and the options, as nested tables.
+        """
+        return Identity(dict(settings), self.environment, options=[*self.words])
 
     @property
     def seconds(self) -> float:
@@ -75,6 +117,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         begun.check_settings(identity, folder.path)
         if folder.finished:
             self.progress.note(f"{folder.path} is finished; there is nothing left to do")
+            CheckpointStore(folder.checkpoints).clear()  # of a training killed at its very end
             return False
         begun.check(msgspec.structs.replace(identity, data=begun.data), folder.path)
         return True
