@@ -321,6 +321,26 @@ def test_a_finished_run_has_nothing_left_to_do(
         pretrain(tiny(seed=1), out=done.path, root=tmp_path, resume=True)
 
 
+def test_a_kill_at_the_very_end_leaves_nothing_behind(
+    tmp_path: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, crash: type[BaseException]
+) -> None:
+    cut = RunDirectory(tmp_path / "cut")
+
+    def power_cut(_store: CheckpointStore) -> None:
+        raise crash
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CheckpointStore, "clear", power_cut)
+        with pytest.raises(crash):
+            run(tiny(), cut.path)
+    assert cut.finished
+    assert cut.checkpoints.exists()
+    before = outcome(cut)
+    run(tiny(), cut.path, resume=True)
+    assert not cut.checkpoints.exists()
+    assert outcome(cut) == before
+
+
 def test_there_must_be_something_to_resume(tmp_path: Path, tiny: Tiny) -> None:
     with pytest.raises(CheckpointError, match="has nothing to resume; run without --resume"):
         run(tiny(), tmp_path / "none", resume=True)
