@@ -179,9 +179,8 @@ def test_misuse_is_named(kind: type[LocallyConnected2d]) -> None:
 
 
 def test_a_pair_is_built_from_the_same_arguments() -> None:
-    arguments = {"in_channels": 2, "out_channels": 3, "input_size": (7, 6), "kernel_size": 3}
-    layer = LocallyConnected2d(**arguments, generator=generator(0))
-    transpose = LocallyConnectedTranspose2d(**arguments, generator=generator(1))
+    layer = LocallyConnected2d(2, 3, (7, 6), 3, generator=generator(0))
+    transpose = LocallyConnectedTranspose2d(2, 3, (7, 6), 3, generator=generator(1))
     h = layer(torch.zeros(4, 2, 7, 6))
     assert h.shape == (4, 3, 5, 4)
     assert transpose(h).shape == (4, 2, 7, 6)
