@@ -55,7 +55,7 @@ class Setting(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(spec, optimizer=optimizer, stack_lr=self.stack_lr)
 
 
-SETTINGS = tuple(itertools.starmap(Setting, itertools.product((5e-4, 2e-3, 8e-3), (0.1, 1.0))))
+SETTINGS = tuple(itertools.starmap(Setting, itertools.product((2e-3, 6e-3, 2e-2), (0.1, 1.0))))
 """What each arm chooses from."""
 
 

@@ -31,7 +31,7 @@ from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import COMPARISON, report
 
 RECIPES = ("photographs", "digits")
-_COUNTS = (50, 100, 200)
+_COUNTS = (100, 200)
 _HEADLINE = 100
 _DRAWS = 10
 
