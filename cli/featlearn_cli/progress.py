@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 5.0
 _VERBOSE_SECONDS = 1.0
+_AFTER_EPOCH_SECONDS = 2.0
 
 
 def make_progress(verbosity: int) -> Progress:
@@ -29,15 +30,20 @@ def make_progress(verbosity: int) -> Progress:
 
 
 class Lines:
-    """Plain lines, one every few seconds and one at the end of every epoch."""
+    """Plain lines: one every few seconds, one at the end of a long epoch, one at the last."""
 
-    def __init__(self, *, every: float = _SECONDS) -> None:
+    def __init__(
+        self, *, every: float = _SECONDS, after_epoch: float = _AFTER_EPOCH_SECONDS
+    ) -> None:
         """Nothing runs yet.
 
         Args:
             every: Least seconds between two lines within an epoch.
+            after_epoch: Least seconds between a line and that of an epoch's end.
         """
         self.every = every
+        self.after_epoch = min(after_epoch, every)
+        self.held_out: list[str] = []
         self.phase = ""
         self.epochs = 0
         self.clock = Clock()
@@ -45,24 +51,28 @@ class Lines:
 
     def start(self, phase: str, *, epochs: int, steps: int) -> None:
         """Say what begins."""
-        self.phase, self.epochs = phase, epochs
+        self.phase, self.epochs, self.held_out = phase, epochs, []
         self.clock = Clock()
         self.last = time.monotonic()
         click.echo(f"{phase}: {_count(epochs, 'epoch')}, {_count(steps, 'step')}", err=True)
 
     def step(self, report: StepReport) -> None:
-        """Say a step's figures if the last line is old enough, or an epoch ended."""
+        """Say a step's figures if the last line is old enough, or all ended.
+
+        Held-out figures are those of the last epoch that ended.
+        """
         self.clock.tick(report.step)
+        self.held_out = _held_out(report) or self.held_out
         now = time.monotonic()
-        last = report.step == report.steps
-        if report.held_out is None and not last and now - self.last < self.every:
+        wait = self.after_epoch if report.ended else self.every
+        if report.step < report.steps and now - self.last < wait:
             return
         self.last = now
         parts = [
             f"epoch {report.epoch + 1}/{self.epochs}",
             f"step {report.step}/{report.steps}",
             f"loss {report.loss:.4g}{_terms(report.terms)}",
-            *_held_out(report),
+            *self.held_out,
             f"rate {report.lr:.2g}",
             f"{self.clock.rate:.3g} steps/s",
             f"{duration(self.clock.left(report.steps))} left",

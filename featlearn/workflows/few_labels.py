@@ -1,62 +1,25 @@
 """What pre-training is worth when labels are few: paired draws against a control."""
 
-import copy
-import itertools
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from statistics import fmean
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from featlearn.config.training import FinetuneSpec
-from featlearn.datasets.held_out import split_training
-from featlearn.datasets.labels import balanced_subset
-from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError
 from featlearn.evaluate.paired import paired_interval
-from featlearn.evaluate.probe import linear_probe
-from featlearn.heads.finetuning import start_finetuning, untrained_stack
-from featlearn.heads.problem import labels_of, logits_of
-from featlearn.networks.stack import Stack
-from featlearn.networks.store import load_stack
-from featlearn.seeds import derive
-from featlearn.training.device import pick_device
-from featlearn.training.pictures import Pictures
-from featlearn.training.settling import fitting_sample
+from featlearn.workflows.trials import (
+    PIXELS,
+    PRETRAINED,
+    SCRATCH,
+    SETTINGS,
+    Setting,
+    Trial,
+    Workbench,
+)
 
-PRETRAINED = "pretrained"
-SCRATCH = "scratch"
-PIXELS = "pixels"
 ARMS = (PRETRAINED, SCRATCH)
 
 # Seeds of the draws that settings are chosen on, apart from those that are reported.
-_TUNING_SEEDS = range(1000, 1002)
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """What is tuned, alike for both arms.
-
-    Attributes:
-        lr: Learning rate of the head.
-        stack_lr: Multiplies it for the stages.
-    """
-
-    lr: float
-    stack_lr: float
-
-    def overrides(self) -> list[str]:
-        """Write the setting as changes to a recipe."""
-        return [f"finetune.optimizer.lr={self.lr}", f"finetune.stack_lr={self.stack_lr}"]
-
-    def applied(self, spec: FinetuneSpec) -> FinetuneSpec:
-        """Put the setting into a recipe's fine-tuning."""
-        optimizer = msgspec.structs.replace(spec.optimizer, lr=self.lr)
-        return msgspec.structs.replace(spec, optimizer=optimizer, stack_lr=self.stack_lr)
-
-
-SETTINGS = tuple(itertools.starmap(Setting, itertools.product((2e-3, 6e-3, 2e-2), (0.1, 1.0))))
-"""What each arm chooses from."""
+_TUNING_SEEDS = range(1000, 1003)
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,143 +47,105 @@ class FewLabels(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         curve: One point for each number of labels.
         settings: What each arm was given, chosen on other draws.
+        tried: What each arm could choose from, by its own mean accuracy.
         tuning_labels: Labels of the draws that settings were chosen on.
-        tuning_draws: How many such draws.
+        tuning_draws: How many such draws, none of them among those reported.
         validation: Labelled training images, not drawn, that settings were judged on.
         test: Test images, the same for every draw, looked at once.
     """
 
     curve: list[Point]
     settings: dict[str, Setting]
+    tried: list[Setting]
     tuning_labels: int
     tuning_draws: int
     validation: int
     test: int
 
 
-class Arms:
-    """Fine-tunes a run's stack and its untrained twin on the same draws of labels."""
+def compare_few_labels(
+    bench: Workbench,
+    counts: Sequence[int],
+    *,
+    draws: int,
+    tuning_labels: int,
+    workers: int = 1,
+    settings: Sequence[Setting] = SETTINGS,
+    told: Callable[[str], None],
+) -> FewLabels:
+    """Choose each arm's setting, then compare a run's stack with its untrained twin.
 
-    def __init__(self, path: Path, *, root: Path | None, device: str = "auto") -> None:
-        """Open the run and its data.
-
-        Raises:
-            DataError: If the data have no labels or no test split.
-        """
-        self.stack, self.recipe, _ = load_stack(path)
-        self.device = pick_device(device)
-        self.stack = self.stack.to(self.device)
-        splits = open_splits(self.recipe.data, root=root, seed=self.recipe.seed)
-        if splits.train.labels is None or splits.test is None:
-            raise DataError(f"{self.recipe.data.source} needs labels and a test split")
-        self.labels: NDArray[np.int64] = splits.train.labels
-        self.train = Pictures(splits.train, self.device)
-        self.test = Pictures(splits.test, self.device)
-        learned = split_training(self.recipe, splits.train)[0]
-        self.sample = fitting_sample(self.recipe, Pictures(learned, self.device))
-
-    def run(
-        self,
-        counts: Sequence[int],
-        *,
-        draws: int,
-        tuning_labels: int,
-        told: Callable[[str], None],
-    ) -> FewLabels:
-        """Choose each arm's setting, then compare the arms.
-
-        Args:
-            counts: Numbers of labels.
-            draws: Paired draws for each number.
-            tuning_labels: Labels of the draws that settings are chosen on.
-            told: Told, in a line, how far it is.
-        """
-        settings = {arm: self._choose(arm, tuning_labels, told) for arm in ARMS}
-        curve = [self._point(count, draws, settings, told) for count in counts]
-        return FewLabels(
-            curve=curve,
-            settings=settings,
-            tuning_labels=tuning_labels,
-            tuning_draws=len(_TUNING_SEEDS),
-            validation=len(self.train) - tuning_labels,
-            test=len(self.test),
-        )
-
-    def _choose(self, arm: str, count: int, told: Callable[[str], None]) -> Setting:
-        """Find the setting with the best mean accuracy on training images that were not drawn."""
-
-        def score(setting: Setting) -> float:
-            scores: list[float] = []
-            for seed in _TUNING_SEEDS:
-                drawn = balanced_subset(self.labels, count, seed=seed)
-                others = np.setdiff1d(np.arange(len(self.labels)), drawn)
-                judged = Pictures(self.train.set.subset(others), self.device)
-                scores.append(self._accuracy(arm, setting, drawn, judged, seed))
-            return sum(scores) / len(scores)
-
-        scores = {setting: score(setting) for setting in SETTINGS}
-        best = max(scores, key=lambda setting: scores[setting])
+    Args:
+        bench: The run and its data.
+        counts: Numbers of labels.
+        draws: Paired draws for each number.
+        tuning_labels: Labels of the draws that settings are chosen on.
+        workers: Trials made at once on the CPU; they change nothing but the time.
+        settings: What each arm chooses from.
+        told: Told, in a line, how far it is.
+    """
+    chosen = _choose(bench, settings, tuning_labels, workers)
+    for arm, setting in chosen.items():
         told(
-            f"{arm}: of {len(SETTINGS)} settings, learning rate {best.lr:g} (stages "
-            f"{best.stack_lr:g} of it) is best on other draws"
+            f"{arm}: of {len(settings)} settings, learning rate {setting.lr:g} (stages "
+            f"{setting.stack_lr:g} of it) is best on other draws"
         )
-        return best
+    curve: list[Point] = []
+    for count in counts:
+        curve.append(_point(bench, chosen, count, draws, workers))
+        told(_line(curve[-1]))
+    return FewLabels(
+        curve=curve,
+        settings=chosen,
+        tried=list(settings),
+        tuning_labels=tuning_labels,
+        tuning_draws=len(_TUNING_SEEDS),
+        validation=len(bench.train) - tuning_labels,
+        test=len(bench.test),
+    )
 
-    def _point(
-        self,
-        count: int,
-        draws: int,
-        settings: dict[str, Setting],
-        told: Callable[[str], None],
-    ) -> Point:
-        """Compare both arms at one number of labels."""
-        accuracy: dict[str, list[float]] = {PRETRAINED: [], SCRATCH: []}
-        pixels: list[float] = []
-        for seed in range(draws):
-            drawn = balanced_subset(self.labels, count, seed=seed)
-            pixels.append(self._on_pixels(drawn))
-            for arm, scores in accuracy.items():
-                scores.append(self._accuracy(arm, settings[arm], drawn, self.test, seed))
-        interval = paired_interval(accuracy[PRETRAINED], accuracy[SCRATCH])
-        told(
-            f"{count} labels, {draws} draws: pre-trained {np.mean(accuracy[PRETRAINED]):.1%}, "
-            f"from scratch {np.mean(accuracy[SCRATCH]):.1%}, linear on pixels "
-            f"{np.mean(pixels):.1%}, difference [{interval.low:+.1%}, {interval.high:+.1%}]"
-        )
-        return Point(
-            labels=count,
-            pretrained=accuracy[PRETRAINED],
-            scratch=accuracy[SCRATCH],
-            pixels=pixels,
-            difference_interval=(interval.low, interval.high),
-        )
 
-    def _accuracy(
-        self, arm: str, setting: Setting, drawn: NDArray[np.int64], judged: Pictures, seed: int
-    ) -> float:
-        """Fine-tune one arm on the labels at `drawn`, and judge it."""
-        work = start_finetuning(
-            self._network(arm, seed),
-            setting.applied(self.recipe.finetune),
-            Pictures(self.train.set.subset(drawn), self.device),
-            sample=self.sample,
-            seed=seed,
-        )
-        for _ in work.loop.steps():
-            pass
-        right = logits_of(work.classifier, judged).argmax(1) == labels_of(judged)
-        return float(right.float().mean())
+def _choose(
+    bench: Workbench, settings: Sequence[Setting], labels: int, workers: int
+) -> dict[str, Setting]:
+    """Find each arm's best setting, by accuracy on training images that were not drawn."""
+    asked = [(arm, setting) for arm in ARMS for setting in settings]
+    trials = [
+        Trial(arm=arm, setting=setting, labels=labels, seed=seed, choosing=True)
+        for arm, setting in asked
+        for seed in _TUNING_SEEDS
+    ]
+    found = list(bench.accuracies(trials, workers=workers))
+    draws = len(_TUNING_SEEDS)
+    mean = {pair: fmean(found[i * draws : (i + 1) * draws]) for i, pair in enumerate(asked)}
+    return {arm: max(settings, key=lambda setting: mean[arm, setting]) for arm in ARMS}
 
-    def _on_pixels(self, drawn: NDArray[np.int64]) -> float:
-        """Fit a linear classifier on the plain images at `drawn`, and judge it."""
-        assert self.test.set.labels is not None
-        learned = self.train.set.images[drawn].reshape(len(drawn), -1).astype(np.float32)
-        judged = self.test.set.images.reshape(len(self.test), -1).astype(np.float32)
-        score = linear_probe(learned, self.labels[drawn], judged, self.test.set.labels)
-        return score.accuracy
 
-    def _network(self, arm: str, seed: int) -> Stack:
-        """Copy the trained stack, or draw its untrained twin anew."""
-        if arm == PRETRAINED:
-            return copy.deepcopy(self.stack)
-        return untrained_stack(self.recipe, self.stack, self.sample, seed=derive(seed, "scratch"))
+def _point(
+    bench: Workbench, chosen: dict[str, Setting], labels: int, draws: int, workers: int
+) -> Point:
+    """Compare both arms, and a linear classifier on pixels, at one number of labels."""
+    trials = [
+        Trial(arm=arm, setting=chosen.get(arm), labels=labels, seed=seed)
+        for arm in (*ARMS, PIXELS)
+        for seed in range(draws)
+    ]
+    found = list(bench.accuracies(trials, workers=workers))
+    pretrained, scratch, pixels = (found[i * draws : (i + 1) * draws] for i in range(3))
+    interval = paired_interval(pretrained, scratch)
+    return Point(
+        labels=labels,
+        pretrained=pretrained,
+        scratch=scratch,
+        pixels=pixels,
+        difference_interval=(interval.low, interval.high),
+    )
+
+
+def _line(point: Point) -> str:
+    low, high = point.difference_interval
+    return (
+        f"{point.labels} labels, {len(point.pretrained)} draws: pre-trained "
+        f"{fmean(point.pretrained):.1%}, from scratch {fmean(point.scratch):.1%}, linear on "
+        f"pixels {fmean(point.pixels):.1%}, difference [{low:+.1%}, {high:+.1%}]"
+    )

@@ -15,23 +15,14 @@ from featlearn.networks.store import FORMAT
 from featlearn.training.device import use_threads
 from featlearn.training.progress import Progress, Silent
 from featlearn.workflows.evaluate import evaluate
-from featlearn.workflows.few_labels import (
-    ARMS,
-    PIXELS,
-    PRETRAINED,
-    SCRATCH,
-    SETTINGS,
-    Arms,
-    FewLabels,
-    Point,
-    Setting,
-)
+from featlearn.workflows.few_labels import ARMS, FewLabels, Point, compare_few_labels
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import COMPARISON, report
+from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Workbench
 
 RECIPES = ("photographs", "digits")
-_COUNTS = (100, 200)
+_COUNTS = (50, 100, 200)
 _HEADLINE = 100
 _DRAWS = 10
 
@@ -100,7 +91,8 @@ def quickstart(
         out: Folder to make; a new one in the current folder if absent.
         seed: Seed of the two runs.
         device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        threads: Threads of CPU operations, and fine-tunings made at once; PyTorch's own
+            choice if absent.
         progress: Told of every step.
 
     Raises:
@@ -108,7 +100,7 @@ def quickstart(
     """
     progress = progress or Silent()
     begun = time.monotonic()
-    use_threads(threads)
+    workers = use_threads(threads)
     folder = _new_folder(out)
     runs = {name: folder / name for name in RECIPES}
     for name, path in runs.items():
@@ -116,8 +108,13 @@ def quickstart(
         progress.note(f"{recipe.title}: {recipe.shows}")
         pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
     digits = runs["digits"]
-    compared = Arms(digits, root=root, device=device).run(
-        _COUNTS, draws=_DRAWS, tuning_labels=_HEADLINE, told=progress.note
+    compared = compare_few_labels(
+        Workbench(digits, root=root, device=device),
+        _COUNTS,
+        draws=_DRAWS,
+        tuning_labels=_HEADLINE,
+        workers=workers,
+        told=progress.note,
     )
     for arm in ARMS:
         finetune(
@@ -155,7 +152,7 @@ def _conclude(
         curve=compared.curve,
         protocol=TuningProtocol(
             settings=compared.settings,
-            tried=list(SETTINGS),
+            tried=compared.tried,
             tuning_labels=compared.tuning_labels,
             tuning_draws=compared.tuning_draws,
             validation=compared.validation,

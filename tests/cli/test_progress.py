@@ -17,6 +17,7 @@ def report(step: int, *, steps: int = 4, held_out: dict[str, float] | None = Non
         loss=12.5,
         terms={"reconstruction": 12.0, "l1": 0.5},
         held_out=held_out,
+        ended=step % 2 == 0,
     )
 
 
@@ -37,8 +38,8 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(make_progress(0), Bar)
 
 
-def test_lines_say_the_figures_at_the_end_of_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines(every=1000)
+def test_lines_say_the_figures_of_a_long_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every=1000, after_epoch=0)
     lines.start("strokes", epochs=2, steps=4)
     lines.step(report(1))
     lines.step(report(2, held_out={"loss": 11.0, "error": 0.25}))
@@ -56,8 +57,19 @@ def test_lines_say_the_figures_at_the_end_of_an_epoch(capsys: pytest.CaptureFixt
     )
     assert re.search(r" steps/s, \d.* left$", said[1])
     assert said[2].startswith("strokes: epoch 2/2, step 4/4")
+    assert "held out 11" in said[2]  # the last that is known
     assert said[3] == "saved"
     assert len(said) == 5
+
+
+def test_short_epochs_do_not_have_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines.start("strokes", epochs=100, steps=200)
+    for step in range(1, 201):
+        lines.step(report(step, steps=200, held_out={"loss": 11.0} if step % 2 == 0 else None))
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[1] for line in said] == [" 200 steps", " step 200/200"]
+    assert "held out 11" in said[1]
 
 
 def test_lines_keep_their_distance(capsys: pytest.CaptureFixture[str]) -> None:

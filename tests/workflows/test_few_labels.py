@@ -1,81 +1,85 @@
 """The comparison at few labels: paired, and tuned on other draws with the same care."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
+from featlearn.datasets.labels import balanced_subset
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import paired_interval
-from featlearn.training.pictures import Pictures
-from featlearn.workflows import few_labels
-from featlearn.workflows.few_labels import ARMS, Arms, FewLabels, Setting
+from featlearn.networks.store import load_stack
+from featlearn.workflows.few_labels import ARMS, FewLabels, compare_few_labels
 from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Trial, Workbench
 
 CHOICES = (Setting(1e-6, 1.0), Setting(0.02, 0.5))
 
 
-class Watched(Arms):
-    """Notes what every fine-tuning was given."""
+class Watched(Workbench):
+    """Notes every trial, and what came of it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, root=path)
-        self.seen: list[tuple[str, Setting, tuple[int, ...], int, int]] = []
+        self.seen: dict[Trial, float] = {}
 
-    def _accuracy(
-        self, arm: str, setting: Setting, drawn: NDArray[np.int64], judged: Pictures, seed: int
-    ) -> float:
-        self.seen.append((arm, setting, tuple(drawn.tolist()), len(judged), seed))
-        return super()._accuracy(arm, setting, drawn, judged, seed)
-
-
-@pytest.fixture(scope="module")
-def compared(trained: Path) -> tuple[FewLabels, Watched, list[str]]:
-    with pytest.MonkeyPatch.context() as few:
-        few.setattr(few_labels, "SETTINGS", CHOICES)
-        few.setattr(few_labels, "_TUNING_SEEDS", range(1000, 1002))
-        arms, told = Watched(trained), list[str]()
-        return arms.run([30, 50], draws=3, tuning_labels=30, told=told.append), arms, told
+    def accuracies(self, trials: Sequence[Trial], *, workers: int) -> Iterator[float]:
+        found = list(super().accuracies(trials, workers=workers))
+        self.seen.update(zip(trials, found, strict=True))
+        return iter(found)
 
 
 Compared = tuple[FewLabels, Watched, list[str]]
 
 
-def test_both_arms_get_the_same_draws(compared: Compared) -> None:
-    result, arms, _ = compared
-    reported = [given for given in arms.seen if given[4] < 1000]
-    assert len(reported) == 2 * 2 * 3
-    for one, two in zip(reported[::2], reported[1::2], strict=True):
-        assert (one[0], two[0]) == ARMS
-        assert one[2:] == two[2:]
-        assert one[3] == 500  # the test split
-    assert len({given[2] for given in reported}) == 6
-    assert [len(point.pretrained) for point in result.curve] == [3, 3]
+@pytest.fixture(scope="module")
+def compared(trained: Path) -> Compared:
+    bench, told = Watched(trained), list[str]()
+    result = compare_few_labels(
+        bench, [30, 50], draws=3, tuning_labels=30, settings=CHOICES, told=told.append
+    )
+    return result, bench, told
+
+
+def test_every_arm_gets_the_same_draws(compared: Compared) -> None:
+    result, bench, _ = compared
+    reported = [trial for trial in bench.seen if not trial.choosing]
+    draws = {arm: {(t.labels, t.seed) for t in reported if t.arm == arm} for arm in (*ARMS, PIXELS)}
+    expected = {(labels, seed) for labels in (30, 50) for seed in range(3)}
+    assert draws == dict.fromkeys((PRETRAINED, SCRATCH, PIXELS), expected)
+    assert [point.labels for point in result.curve] == [30, 50]
+    for point in result.curve:
+        for arm, scores in zip(
+            (*ARMS, PIXELS), (point.pretrained, point.scratch, point.pixels), strict=True
+        ):
+            setting = result.settings.get(arm)
+            trials = [
+                Trial(arm=arm, setting=setting, labels=point.labels, seed=seed) for seed in range(3)
+            ]
+            assert scores == [bench.seen[trial] for trial in trials]
 
 
 def test_settings_are_chosen_on_other_draws_and_other_images(compared: Compared) -> None:
-    result, arms, _ = compared
-    tuning = [given for given in arms.seen if given[4] >= 1000]
+    result, bench, _ = compared
+    tuning = [trial for trial in bench.seen if trial.choosing]
     # Every arm tries every setting on every tuning draw.
-    tried = sorted((arm, setting.lr, seed) for arm, setting, _, _, seed in tuning)
-    assert tried == sorted(
-        (arm, choice.lr, seed) for arm in ARMS for choice in CHOICES for seed in (1000, 1001)
-    )
-    # Judged on training images that were not drawn.
-    assert {given[3] for given in tuning} == {400 - 30} == {result.validation}
-    reported = {given[2] for given in arms.seen if given[4] < 1000}
-    assert reported.isdisjoint(given[2] for given in tuning)
+    seeds = {trial.seed for trial in tuning}
+    assert len(seeds) == result.tuning_draws >= 2
+    assert len(tuning) == len(ARMS) * len(CHOICES) * len(seeds)
+    assert seeds.isdisjoint(trial.seed for trial in bench.seen if not trial.choosing)
+    drawn = [balanced_subset(bench.labels, 30, seed=seed) for seed in (*seeds, 0, 1, 2)]
+    assert len({tuple(rows) for rows in drawn}) == len(drawn)
+    assert result.validation == 400 - 30
     # A rate of a millionth learns nothing, so neither arm takes it.
     assert {arm: setting.lr for arm, setting in result.settings.items()} == dict.fromkeys(
         ARMS, 0.02
     )
-    assert {given[1].lr for given in arms.seen if given[4] < 1000} == {0.02}
+    assert result.tried == list(CHOICES)
 
 
 def test_the_interval_is_that_of_the_paired_differences(compared: Compared) -> None:
@@ -88,22 +92,28 @@ def test_the_interval_is_that_of_the_paired_differences(compared: Compared) -> N
     assert len(told) == 4
 
 
-def test_figures_are_those_of_the_network_and_better_than_chance(compared: Compared) -> None:
-    result, arms, _ = compared
-    *_, last = arms.seen
-    setting, drawn = last[1], np.array(last[2])
-    again = arms._accuracy(last[0], setting, drawn, arms.test, last[4])
-    assert again == result.curve[-1].scratch[-1]
+def test_figures_repeat_and_are_better_than_chance(compared: Compared) -> None:
+    result, bench, _ = compared
+    for trial in list(bench.seen)[-8:]:
+        assert list(bench.accuracies([trial], workers=1)) == [bench.seen[trial]]
     for point in result.curve:
         assert min(point.pretrained + point.scratch + point.pixels) > 0.15
 
 
-def test_the_run_s_stack_is_not_changed(compared: Compared, trained: Path) -> None:
-    from featlearn.networks.store import load_stack
+def test_processes_change_nothing_but_the_time(compared: Compared) -> None:
+    _, bench, _ = compared
+    trials = list(bench.seen)[-8:]
+    assert {trial.arm for trial in trials} == {PRETRAINED, SCRATCH, PIXELS}
+    before = torch.get_num_threads()
+    found = list(Workbench.accuracies(bench, trials, workers=2))
+    assert found == [bench.seen[trial] for trial in trials]
+    assert torch.get_num_threads() == before
 
-    _, arms, _ = compared
+
+def test_the_run_s_stack_is_not_changed(compared: Compared, trained: Path) -> None:
+    _, bench, _ = compared
     state = load_stack(trained).stack.state_dict()
-    now = arms.stack.state_dict()
+    now = bench.stack.state_dict()
     assert all(torch.equal(now[name], value) for name, value in state.items())
 
 
@@ -125,4 +135,4 @@ def test_data_without_labels_are_refused(tmp_path: Path, tiny: Callable[..., Rec
     recipe = tiny(data={"source": str(tmp_path / "bare.npy"), "limit": None})
     pretrain(recipe, out=tmp_path / "run", root=tmp_path)
     with pytest.raises(DataError, match="needs labels and a test split"):
-        Arms(tmp_path / "run", root=tmp_path)
+        Workbench(tmp_path / "run", root=tmp_path)
