@@ -20,8 +20,10 @@ def replacing(path: Path) -> Generator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp{path.suffix}")
     # With the mode that any new file gets, which the process's umask narrows.
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    mode = temporary.stat().st_mode
     try:
         yield temporary
+        temporary.chmod(mode)  # a library may have put a file of its own there
         sync(temporary)
         temporary.replace(path)
         sync(path.parent)

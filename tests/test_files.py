@@ -22,12 +22,21 @@ def test_a_file_has_the_mode_that_the_umask_leaves(tmp_path: Path, umask: int) -
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_the_umask_is_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def touched(mask: int) -> int:
-        raise AssertionError(f"umask({mask:o}), which every thread shares")
+def test_a_file_that_a_library_puts_in_place_has_that_mode_too(tmp_path: Path, umask: int) -> None:
+    with replacing(tmp_path / "file") as temporary:
+        temporary.unlink()
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600))
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
 
-    monkeypatch.setattr(os, "umask", touched)
+
+def test_the_umask_which_every_thread_shares_is_never_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks: list[int] = []
+    monkeypatch.setattr(os, "umask", masks.append)
     write_bytes(tmp_path / "file", b"x")
+    assert (tmp_path / "file").read_bytes() == b"x"
+    assert masks == []
 
 
 def test_an_error_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack
 from featlearn.networks.store import (
     build_loaded,
+    check_recorded,
+    find_model,
     load_tensors,
     read_header,
     recipe_as_built,
@@ -42,23 +44,27 @@ def save_classifier(
 
 
 def load_classifier(path: Path) -> LoadedClassifier:
-    """Read a classifier.
+    """Read a classifier from a `model.safetensors`, or from the head's folder.
+
+    What can be read of a head is compared with the checksums that it keeps, too.
 
     Raises:
         CheckpointError: If the file cannot be used; the sentence says why.
     """
-    tensors, metadata = load_tensors(path)
-    recipe, shape = read_header(path, metadata)
+    file = find_model(path)
+    tensors, metadata = load_tensors(file)
+    recipe, shape = read_header(file, metadata)
     try:
         classes = tuple(str(name) for name in metadata["classes"])
         freeze = int(metadata["freeze"])
     except (KeyError, TypeError, ValueError):
-        raise CheckpointError(f"{path} holds a model without a classifier's head") from None
+        raise CheckpointError(f"{file} holds a model without a classifier's head") from None
 
     def build() -> Classifier:
         stack = build_stack(recipe, shape, seed=0)
         spec = recipe.finetune.head
         return Classifier(stack, spec, classes=len(classes), freeze=freeze, seed=0)
 
-    classifier = build_loaded(path, build, tensors)
+    classifier = build_loaded(file, build, tensors)
+    check_recorded(path)
     return LoadedClassifier(classifier.eval(), classes, recipe, metadata)

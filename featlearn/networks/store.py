@@ -16,7 +16,7 @@ from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
-from featlearn.files import canonical_json, replacing
+from featlearn.files import canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 
@@ -116,18 +116,54 @@ def recipe_as_built(recipe: Recipe, stack: Stack) -> Recipe:
     return msgspec.structs.replace(recipe, preprocess=steps)
 
 
+def find_model(path: Path | str) -> Path:
+    """Give the file of a model: the path itself, or the file in a folder that was trained."""
+    path = Path(path)
+    return path / "model.safetensors" if path.is_dir() else path
+
+
+def check_recorded(path: Path | str) -> None:
+    """Compare the files of a trained folder with the checksums that its results keep.
+
+    Called after they were read, so that what cannot be read is refused for what it is.
+    A file on its own, or in a folder without results, has nothing to be compared with.
+
+    Raises:
+        CheckpointError: If one has other bytes, or the record of them is damaged.
+    """
+    record = Path(path) / "results.json"
+    if not record.is_file():
+        return
+    try:
+        files = msgspec.json.decode(record.read_bytes(), type=_Recorded).files
+    except msgspec.DecodeError as error:
+        raise CheckpointError(f"{record} is damaged ({error})") from None
+    for name, expected in files.items():
+        file = record.with_name(name)
+        if not file.is_file() or sha256(file) != expected:
+            raise CheckpointError(
+                f"{file} is not the file that training wrote: its checksum differs from the one "
+                f"in {record.name}; restore it, or train again with --overwrite"
+            )
+
+
+class _Recorded(msgspec.Struct):
+    files: dict[str, str] = {}
+
+
 def load_stack(path: Path | str) -> LoadedStack:
     """Read a stack from a `model.safetensors`, or from the run that holds one.
+
+    What can be read of a run is compared with the checksum that it keeps, too.
 
     Raises:
         CheckpointError: If the file cannot be used; the sentence says why.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "model.safetensors"
-    tensors, metadata = load_tensors(path)
-    recipe, shape = read_header(path, metadata)
-    stack = build_loaded(path, lambda: build_stack(recipe, shape, seed=0), tensors)
+    file = find_model(path)
+    tensors, metadata = load_tensors(file)
+    recipe, shape = read_header(file, metadata)
+    stack = build_loaded(file, lambda: build_stack(recipe, shape, seed=0), tensors)
+    check_recorded(path)
     return LoadedStack(stack.eval(), recipe, metadata)
 
 

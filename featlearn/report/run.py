@@ -45,7 +45,7 @@ def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
         CheckpointError: If a file of the run is damaged.
     """
     record = read_record(run.results_file, RunRecord)
-    loaded = load_stack(run.model_file)
+    loaded = load_stack(run.path)
     heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_record(run.head(name).results_file, HeadRecord) for name in run.heads()]
     classes = len(records[0].classes) if records else None

@@ -125,7 +125,79 @@ class DenseFilter(Filter):
         return dense_transpose(h, self.weight if weight is None else weight)
 
 
-class ConvFilter(Filter):
+class WindowedFilter(Filter):
+    """Units that see a window each, on a grid of positions.
+
+    The weight is one bank of filters, `(maps, channels, size, size)`, that all positions
+    share, or one for each: then `(rows, columns)` lead in it, and in the bias.
+    """
+
+    def __init__(
+        self,
+        input_shape: MapShape,
+        *,
+        maps: int,
+        size: int,
+        stride: int = 1,
+        padding: Padding = "valid",
+        bias: bool = True,
+        generator: torch.Generator,
+    ) -> None:
+        """Make filters of side `size`.
+
+        Raises:
+            ShapeError: If a valid window is larger than the input.
+        """
+        output = window_output(input_shape, size=size, stride=stride, padding=padding, maps=maps)
+        banks = () if self.shared else (output.height, output.width)
+        super().__init__(
+            input_shape,
+            output,
+            weight_shape=(*banks, maps, input_shape.maps, size, size),
+            bias_shape=(*banks, maps) if bias else None,
+            generator=generator,
+        )
+        self.size = size
+        self.stride = stride
+        self.padding: Padding = padding
+
+    @staticmethod
+    @abstractmethod
+    def _respond(
+        x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, padding: Padding
+    ) -> Tensor:
+        """Apply the filters at every position."""
+
+    @staticmethod
+    @abstractmethod
+    def _lay_down(
+        h: Tensor, weight: Tensor, *, size: tuple[int, int], stride: int, padding: Padding
+    ) -> Tensor:
+        """Lay the filters down at every position, weighted by the codes, and add."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the responses at every position."""
+        return self._respond(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+    def adjoint(
+        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Lay the filters down at every position, weighted by the codes, and add."""
+        return self._lay_down(
+            h,
+            self.weight if weight is None else weight,
+            size=self.input_shape[1:] if size is None else size,
+            stride=self.stride,
+            padding=self.padding,
+        )
+
+    def extra_repr(self) -> str:
+        """Say the window too."""
+        window = f"size={self.size}, stride={self.stride}, padding={self.padding!r}"
+        return f"{super().extra_repr()}, {window}"
+
+
+class ConvFilter(WindowedFilter):
     """The same filters at every position: weight `(maps, channels, size, size)`.
 
     It takes inputs of any size that its window fits into, so that it can learn from
@@ -133,110 +205,19 @@ class ConvFilter(Filter):
     """
 
     shared = True
-
-    def __init__(
-        self,
-        input_shape: MapShape,
-        *,
-        maps: int,
-        size: int,
-        stride: int = 1,
-        padding: Padding = "valid",
-        bias: bool = True,
-        generator: torch.Generator,
-    ) -> None:
-        """Make `maps` filters of side `size`.
-
-        Raises:
-            ShapeError: If a valid window is larger than the input.
-        """
-        super().__init__(
-            input_shape,
-            window_output(input_shape, size=size, stride=stride, padding=padding, maps=maps),
-            weight_shape=(maps, input_shape.maps, size, size),
-            bias_shape=(maps,) if bias else None,
-            generator=generator,
-        )
-        self.size = size
-        self.stride = stride
-        self.padding: Padding = padding
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute the responses at every position."""
-        return conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
-
-    def adjoint(
-        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
-    ) -> Tensor:
-        """Lay the filters down at every position, weighted by the codes, and add."""
-        return conv_transpose2d(
-            h,
-            self.weight if weight is None else weight,
-            size=self.input_shape[1:] if size is None else size,
-            stride=self.stride,
-            padding=self.padding,
-        )
-
-    def extra_repr(self) -> str:
-        """Say the window too."""
-        return f"{super().extra_repr()}, {_window_repr(self.size, self.stride, self.padding)}"
+    _respond = staticmethod(conv2d)
+    _lay_down = staticmethod(conv_transpose2d)
 
 
-class LocalFilter(Filter):
+class LocalFilter(WindowedFilter):
     """Filters of its own at every position.
 
     Weight `(rows, columns, maps, channels, size, size)`, bias `(rows, columns, maps)`.
     """
 
     shared = False
-
-    def __init__(
-        self,
-        input_shape: MapShape,
-        *,
-        maps: int,
-        size: int,
-        stride: int = 1,
-        padding: Padding = "valid",
-        bias: bool = True,
-        generator: torch.Generator,
-    ) -> None:
-        """Make `maps` filters of side `size` for every position.
-
-        Raises:
-            ShapeError: If a valid window is larger than the input.
-        """
-        output = window_output(input_shape, size=size, stride=stride, padding=padding, maps=maps)
-        super().__init__(
-            input_shape,
-            output,
-            weight_shape=(output.height, output.width, maps, input_shape.maps, size, size),
-            bias_shape=(output.height, output.width, maps) if bias else None,
-            generator=generator,
-        )
-        self.size = size
-        self.stride = stride
-        self.padding: Padding = padding
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute the responses at every position, by the position's own filters."""
-        return local2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
-
-    def adjoint(
-        self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
-    ) -> Tensor:
-        """Lay every position's own filters down, weighted by the codes, and add."""
-        return local_transpose2d(
-            h,
-            self.weight if weight is None else weight,
-            size=self.input_shape[1:] if size is None else size,
-            stride=self.stride,
-            padding=self.padding,
-        )
-
-    def extra_repr(self) -> str:
-        """Say the window too."""
-        return f"{super().extra_repr()}, {_window_repr(self.size, self.stride, self.padding)}"
+    _respond = staticmethod(local2d)
+    _lay_down = staticmethod(local_transpose2d)
 
 
 def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Generator) -> Filter:
@@ -274,7 +255,3 @@ def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Ge
         bias=spec.bias,
         generator=generator,
     )
-
-
-def _window_repr(size: int, stride: int, padding: Padding) -> str:
-    return f"size={size}, stride={stride}, padding={padding!r}"

@@ -18,6 +18,7 @@ from featlearn.datasets.limits import whole_memory
 _REQUIRED = (
     "click",
     "jinja2",
+    "joblib",
     "matplotlib",
     "msgspec",
     "numpy",
@@ -30,7 +31,10 @@ _REQUIRED = (
     "tomli-w",
     "torch",
 )
-_OPTIONAL = {"tensorboard": "--track (extra `track`)"}
+_OPTIONAL = {
+    "tensorboard": "--track (extra `track`)",
+    "pyarrow": "encode to Parquet (extra `tables`)",
+}
 _LITTLE = 2 * 10**9
 """Bytes of free disk below which a run may fill it."""
 

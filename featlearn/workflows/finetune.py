@@ -191,7 +191,7 @@ def _start(
     run: RunDirectory, recipe: Recipe, options: Options, data: Labelled, device: torch.device
 ) -> Finetuning:
     """Build the classifier, on the run's stack or on a random one."""
-    stack = load_stack(run.model_file).stack.to(device)
+    stack = load_stack(run.path).stack.to(device)
     sample = fitting_sample(recipe, Pictures(data.unlabelled, device))
     if options.from_scratch:
         seed = derive(options.seed, "scratch")

@@ -28,7 +28,7 @@ class TrainedHead(NamedTuple):
 def open_head(run: RunDirectory, name: str | None, device: torch.device) -> TrainedHead:
     """Load a head of a run; without a name, the only one."""
     chosen, folder = run.open_head(name)
-    loaded = load_classifier(folder.model_file)
+    loaded = load_classifier(folder.path)
     return TrainedHead(chosen, loaded.classifier.to(device), loaded.classes, loaded.recipe)
 
 

@@ -67,7 +67,7 @@ def visualize(
     if unknown:
         raise UsageError(f"there is no picture of {unknown[0]!r}; choose from {', '.join(KINDS)}")
     run = RunDirectory.open(path)
-    subject = _Subject(run, load_stack(run.model_file), root, head)
+    subject = _Subject(run, load_stack(run.path), root, head)
     files: list[str] = []
     left_out: dict[str, str] = {}
     for kind in dict.fromkeys(what or KINDS):

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError
+from featlearn.files import sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_stack, load_tensors, save_stack, save_tensors
@@ -78,6 +79,34 @@ def test_metadata_is_one_canonical_entry(file: Path) -> None:
     value = json.loads(entries["featlearn"])
     assert json.dumps(value, sort_keys=True, separators=(",", ":")) == entries["featlearn"]
     assert value["format"] == 1
+
+
+def flip_a_weight(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_run_s_model_is_compared_with_its_checksum(file: Path, stack: Stack) -> None:
+    record = file.parent / "results.json"
+    record.write_text(json.dumps({"files": {file.name: sha256(file)}, "seconds": 3}))
+    assert torch.equal(
+        load_stack(file.parent).stack.stage(0).filter.weight, stack.stage(0).filter.weight
+    )
+    flip_a_weight(file)
+    with pytest.raises(CheckpointError, match=r"model.safetensors is not the file that training"):
+        load_stack(file.parent)
+    load_stack(file)  # on its own it has nothing to be compared with
+
+
+def test_a_record_that_names_a_missing_file_or_is_damaged_is_refused(file: Path) -> None:
+    record = file.parent / "results.json"
+    record.write_text(json.dumps({"files": {"labels.json": "0"}}))
+    with pytest.raises(CheckpointError, match=r"labels.json is not the file that training wrote"):
+        load_stack(file.parent)
+    record.write_text('{"files": ')
+    with pytest.raises(CheckpointError, match=r"results.json is damaged"):
+        load_stack(file.parent)
 
 
 def test_preparation_is_stored(tmp_path: Path, tiny: Tiny) -> None:

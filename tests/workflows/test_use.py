@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError, RecipeError, ShapeError, UsageError
+from featlearn.errors import DataError, MissingExtraError, RecipeError, ShapeError, UsageError
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
 from featlearn.workflows.encode import encode
@@ -214,6 +215,35 @@ def test_a_head_has_features_of_its_own(trained: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(tuned, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_parquet_table_holds_the_same(trained: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    asked: dict[str, Any] = {"root": trained, "stage": "edges", "what": "pooled"}
+    encode(trained, "digits", out=tmp_path / "f.npy", **asked)
+    result = encode(trained, "digits", out=tmp_path / "f.parquet", **asked)
+    assert result.index is None
+    table = parquet.read_table(tmp_path / "f.parquet")
+    assert table.column_names == ["image", "label", "features"]
+    assert str(table.schema.field("features").type) == "fixed_size_list<element: float>[36]"
+    rows = rows_of((tmp_path / "f.index.csv").read_text())
+    assert table["image"].to_pylist() == [row["image"] for row in rows]
+    assert table["label"].to_pylist() == [row["label"] for row in rows]
+    found = np.array(table["features"].to_pylist(), dtype=np.float32)
+    assert np.array_equal(found, np.load(tmp_path / "f.npy"))
+    np.save(tmp_path / "bare.npy", digits()[0][:5].numpy())
+    encode(trained, str(tmp_path / "bare.npy"), root=trained, out=tmp_path / "bare.parquet")
+    bare = parquet.read_table(tmp_path / "bare.parquet")
+    assert (bare.column_names, bare.num_rows) == (["image", "features"], 5)
+
+
+def test_parquet_without_pyarrow_is_refused_before_any_work(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pyarrow is not .*'featlearn\[tables\]'"):
+        encode(trained, "nowhere", root=trained, out=tmp_path / "f.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_images_without_labels_are_listed_without(trained: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "bare.npy", digits()[0][:5].numpy())
     encode(trained, str(tmp_path / "bare.npy"), root=trained, out=tmp_path / "f.npy")
@@ -221,7 +251,7 @@ def test_images_without_labels_are_listed_without(trained: Path, tmp_path: Path)
 
 
 def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--out must end in .npy; got .*features.csv"):
+    with pytest.raises(UsageError, match=r"--out must end in .npy or .parquet; got .*features.csv"):
         encode(trained, "digits", root=trained, out=tmp_path / "features.csv")
     with pytest.raises(RecipeError, match="there is no stage 'egdes'; the stages are edges, parts"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", stage="egdes")

@@ -21,7 +21,7 @@ from featlearn_cli.options import Computing, RunParam, SourceParam, computing_op
     "--out",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write: .npy, float32, one row of features for each image.",
+    help="File to write: .npy, or .parquet (extra `tables`); float32, a row for each image.",
 )
 @click.option("--stage", help="Name of the stage. [default: the last]")
 @click.option(
@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Write the features that RUN computes for the images of SOURCE.
 
-    Rows keep the order of the source; ids and labels are written beside, for NAME.npy
-    to NAME.index.csv.
+    Rows keep the order of the source. Names and labels of the images are written beside
+    NAME.npy to NAME.index.csv; a Parquet table has them as columns of its own.
     """
     from featlearn.workflows.encode import encode
 
