@@ -87,7 +87,7 @@ def test_agrees_with_the_network_that_is_built(name: str) -> None:
     recipe, image = load_recipe(name), IMAGES.get(name, MapShape(1, 28, 28))
     if any(isinstance(step, PCASpec) for step in recipe.preprocess):
         pytest.skip("its sizes depend on data")
-    compare_with_built(recipe, image)
+    assert_agrees_with_built(recipe, image)
 
 
 FILTERS = st.sampled_from(
@@ -135,10 +135,10 @@ def test_agrees_with_random_networks(
         with pytest.raises(RecipeError, match="does not fit"):
             build_stack(recipe, image, seed=0)
         return
-    compare_with_built(recipe, image)
+    assert_agrees_with_built(recipe, image)
 
 
-def compare_with_built(recipe: Recipe, image: MapShape) -> None:
+def assert_agrees_with_built(recipe: Recipe, image: MapShape) -> None:
     """Compare shapes and parameters with the modules that training would use."""
     counted = plan(recipe, image, 7)
     stack = build_stack(recipe, image, seed=0, images=torch.rand(4, *image))

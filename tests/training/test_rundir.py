@@ -40,6 +40,9 @@ def test_new_and_empty_folders_may_be_used(tmp_path: Path) -> None:
     RunDirectory(tmp_path / "new").check(resume=False, overwrite=False)
     (tmp_path / "empty").mkdir()
     RunDirectory(tmp_path / "empty").check(resume=False, overwrite=True)
+    # Checking makes nothing yet.
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    assert contents(tmp_path / "empty") == []
 
 
 def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
