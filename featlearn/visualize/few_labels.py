@@ -45,7 +45,7 @@ def few_labels_figure(
             means = [100 * float(np.mean(values)) for values in pixels]
             above.plot(counts, means, ":", color=MUTED, linewidth=1.1, label="linear on pixels")
         above.set_ylabel("accuracy, %")
-        above.legend(loc="lower right", reverse=True)
+        above.legend(loc="best", reverse=True)
         _differences(below, counts, pretrained, scratch)
         below.set_xscale("log")
         below.set_xticks(list(counts), [f"{count:,}" for count in counts])

@@ -2,14 +2,15 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 
 import msgspec
 
 from featlearn.config.load import load_recipe
-from featlearn.errors import CheckpointError
+from featlearn.errors import CheckpointError, Interrupted
 from featlearn.files import write_json
 from featlearn.networks.store import FORMAT
 from featlearn.training.device import use_threads
@@ -97,6 +98,7 @@ def quickstart(
 
     Raises:
         CheckpointError: If `out` exists and is not empty.
+        Interrupted: If a signal asked for a stop.
     """
     progress = progress or Silent()
     begun = time.monotonic()
@@ -106,7 +108,8 @@ def quickstart(
     for name, path in runs.items():
         recipe = msgspec.structs.replace(load_recipe(name), seed=seed)
         progress.note(f"{recipe.title}: {recipe.shows}")
-        pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
+        with _advice(folder):
+            pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
     digits = runs["digits"]
     compared = compare_few_labels(
         Workbench(digits, root=root, device=device),
@@ -117,17 +120,18 @@ def quickstart(
         told=progress.note,
     )
     for arm in ARMS:
-        finetune(
-            digits,
-            name=arm,
-            labels=_HEADLINE,
-            from_scratch=arm == SCRATCH,
-            overrides=compared.settings[arm].overrides(),
-            root=root,
-            device=device,
-            threads=threads,
-            progress=progress,
-        )
+        with _advice(folder):
+            finetune(
+                digits,
+                name=arm,
+                labels=_HEADLINE,
+                from_scratch=arm == SCRATCH,
+                overrides=compared.settings[arm].overrides(),
+                root=root,
+                device=device,
+                threads=threads,
+                progress=progress,
+            )
         evaluate(digits, head=arm, root=root, device=device, threads=threads)
     return _conclude(folder, compared, runs, root=root, begun=begun)
 
@@ -162,6 +166,19 @@ def _conclude(
     write_json(folder / COMPARISON, msgspec.to_builtins(result))
     page = report([folder], out=folder / "report", root=root).report
     return msgspec.structs.replace(result, report=page, seconds=round(time.monotonic() - begun, 1))
+
+
+@contextmanager
+def _advice(folder: Path) -> Generator[None]:
+    """Say what a stop means here: to resume one training would not make the page."""
+    try:
+        yield
+    except Interrupted as stop:
+        raise Interrupted(
+            stop.signal_number,
+            f"stopped before the end; what was trained is in {folder}. "
+            "Start over with: featlearn quickstart",
+        ) from None
 
 
 def _new_folder(out: Path | None) -> Path:
