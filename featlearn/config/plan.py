@@ -14,8 +14,12 @@ from featlearn.config.stages import (
     FilterSpec,
     LCNSpec,
     LocalSpec,
+    LRNSpec,
     NormSpec,
     StageSpec,
+    TiledSpec,
+    WindowedSpec,
+    check_groups,
 )
 from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError, ShapeError
@@ -129,6 +133,7 @@ def _stage(spec: StageSpec, below: _Standing) -> tuple[list[Layer], _Standing]:
 def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
     """Count a filter bank."""
     spec, shape = stage.filter, below.shape
+    check_groups(stage, shape.maps)
     window = (shape.height, shape.width) if spec.size is None else (spec.size, spec.size)
     padding: Padding = "valid" if isinstance(spec, DenseSpec) else spec.padding
     if spec.size is None:
@@ -145,7 +150,8 @@ def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
         )
     above = below.at(output, window=window, stride=spec.stride)
     weights, biases = _filter_parameters(spec, shape, output, window)
-    counts = Counts(seen * shape.maps * spec.maps, weights, biases)
+    groups = spec.groups if isinstance(spec, WindowedSpec) else 1
+    counts = Counts(seen * shape.maps // groups * spec.maps, weights, biases)
     return _layer(stage.name, f"{_kind(spec)} filter", above, counts), above
 
 
@@ -153,12 +159,16 @@ def _filter_parameters(
     spec: FilterSpec, shape: MapShape, output: MapShape, window: tuple[int, int]
 ) -> tuple[int, int]:
     """Count the weights and the biases of a filter bank."""
-    one = window[0] * window[1] * shape.maps * spec.maps
+    groups = spec.groups if isinstance(spec, WindowedSpec) else 1
+    one = window[0] * window[1] * shape.maps // groups * spec.maps
     match spec:
         case DenseSpec() | ConvSpec():
             weights, biases = one, spec.maps
         case LocalSpec():
             weights, biases = one * output.height * output.width, output.units
+        case TiledSpec():
+            banks = min(spec.tile, output.height) * min(spec.tile, output.width)
+            weights, biases = one * banks, spec.maps * banks
         case _:
             assert_never(spec)
     return weights, biases if spec.bias else 0
@@ -190,6 +200,13 @@ def _norm(name: str, stage: str, spec: NormSpec, below: _Standing) -> tuple[Laye
         case BatchNormSpec():
             counts = Counts(shape.units, shape.maps, shape.maps)
             return _layer(name, "batch normalisation", below, counts), below
+        case LRNSpec():
+            seen = sum(
+                len(range(*_neighbours(place, spec.size, shape.maps)))
+                for place in range(shape.maps)
+            )
+            connections = seen * shape.height * shape.width
+            return _layer(name, "lrn", below, Counts(connections, extra=connections)), below
         case LCNSpec():
             output, seen = _slid(
                 stage,
@@ -209,6 +226,11 @@ def _norm(name: str, stage: str, spec: NormSpec, below: _Standing) -> tuple[Laye
             return _layer(name, "lcn", above, counts), above
         case _:
             assert_never(spec)
+
+
+def _neighbours(place: int, size: int, maps: int) -> tuple[int, int]:
+    """Give the first map, and the one after the last, that inhibit one map."""
+    return max(place - size // 2, 0), min(place - size // 2 + size, maps)
 
 
 def _head(spec: ClassificationSpec, below: _Standing, classes: int | None) -> list[Layer]:

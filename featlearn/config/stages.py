@@ -1,12 +1,12 @@
 """Specs of a stage: filter, activation, pooling, normalisation."""
 
-from typing import Literal
+from typing import Literal, cast
 
-from featlearn.config.base import Count, KindSpec, Name, Positive, Spec
+from featlearn.config.base import Count, Fraction, KindSpec, Name, Positive, Spec
 from featlearn.config.objectives import ObjectiveSpec
+from featlearn.errors import RecipeError
 from featlearn.geometry import Padding
 
-Activation = Literal["identity", "sigmoid", "tanh", "relu"]
 StageInput = Literal["standardize", "unit", "none"]
 
 
@@ -23,27 +23,78 @@ class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
     bias: bool = True
 
 
-class ConvSpec(KindSpec, frozen=True, kw_only=True, tag="conv"):
+class WindowedSpec(KindSpec, frozen=True, kw_only=True):
+    """What filters with a window share.
+
+    `groups` splits the maps above and below alike: a unit sees only the maps below of
+    its own group.
+    """
+
+    size: Count
+    maps: Count
+    stride: Count = 1
+    padding: Padding = "valid"
+    groups: Count = 1
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        """Groups are of one size."""
+        if self.maps % self.groups:
+            raise ValueError(
+                f"`filter.groups` must divide `filter.maps` ({self.maps}); got {self.groups}"
+            )
+
+
+class ConvSpec(WindowedSpec, frozen=True, kw_only=True, tag="conv"):
     """Shared filters: the same weights at every position."""
 
-    size: Count
-    maps: Count
-    stride: Count = 1
-    padding: Padding = "valid"
-    bias: bool = True
 
-
-class LocalSpec(KindSpec, frozen=True, kw_only=True, tag="local"):
+class LocalSpec(WindowedSpec, frozen=True, kw_only=True, tag="local"):
     """Untied filters: every output position has weights of its own."""
 
-    size: Count
-    maps: Count
-    stride: Count = 1
-    padding: Padding = "valid"
-    bias: bool = True
+
+class TiledSpec(WindowedSpec, frozen=True, kw_only=True, tag="tiled"):
+    """Tiled filters: positions `tile` steps apart share weights (Le et al., NIPS 2010).
+
+    `tile = 1` is a convolution, a tile as large as the grid of positions is local.
+    """
+
+    tile: Count
 
 
-FilterSpec = DenseSpec | ConvSpec | LocalSpec
+FilterSpec = DenseSpec | ConvSpec | LocalSpec | TiledSpec
+
+
+class LeakyReluSpec(KindSpec, frozen=True, kw_only=True, tag="leaky-relu"):
+    """x where it is positive, `slope` · x elsewhere."""
+
+    slope: Fraction = 0.01
+
+
+class EluSpec(KindSpec, frozen=True, kw_only=True, tag="elu"):
+    """x where it is positive, `alpha` · (exp x − 1) elsewhere."""
+
+    alpha: Positive = 1.0
+
+
+class SoftThresholdSpec(KindSpec, frozen=True, kw_only=True, tag="soft-threshold"):
+    """sign(x) · max(|x| − `threshold`, 0)."""
+
+    threshold: Positive = 0.1
+
+
+ActivationName = Literal[
+    "identity", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "abs", "soft-threshold"
+]
+Activation = ActivationName | LeakyReluSpec | EluSpec | SoftThresholdSpec
+"""A name, with the usual parameters, or a table that says them."""
+
+
+def activation_name(activation: Activation) -> ActivationName:
+    """Give the name of an activation, however it is spelled."""
+    if isinstance(activation, str):
+        return activation
+    return cast(ActivationName, activation.__struct_config__.tag)
 
 
 class PoolSpec(KindSpec, frozen=True, kw_only=True):
@@ -95,7 +146,37 @@ class BatchNormSpec(KindSpec, frozen=True, kw_only=True, tag="batch"):
     name: Name | None = None
 
 
-NormSpec = LCNSpec | BatchNormSpec
+class LRNSpec(KindSpec, frozen=True, kw_only=True, tag="lrn"):
+    """Local response normalisation across maps (Krizhevsky et al., NIPS 2012).
+
+    y = x / (`k` + `alpha` · Σ x²)^`beta` over `size` neighbouring maps at a position.
+    """
+
+    size: Count = 5
+    k: Positive = 2.0
+    alpha: Positive = 1e-4
+    beta: Positive = 0.75
+    name: Name | None = None
+
+
+NormSpec = LCNSpec | LRNSpec | BatchNormSpec
+
+
+def check_groups(spec: "StageSpec", maps: int) -> None:
+    """Refuse groups of filters that the maps below cannot be split into.
+
+    Args:
+        spec: The stage.
+        maps: Maps below it.
+
+    Raises:
+        RecipeError: Naming the stage.
+    """
+    groups = spec.filter.groups if isinstance(spec.filter, WindowedSpec) else 1
+    if maps % groups:
+        raise RecipeError(
+            f"stage {spec.name!r}: filter.groups must divide the {maps} maps below; got {groups}"
+        )
 
 
 class PatchSpec(Spec, frozen=True, kw_only=True):
@@ -111,7 +192,9 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     `input` says how the maps below become this stage's input and target:
     `standardize` centres them and gives them one scale per map (per unit under
     a dense filter), `unit` maps them onto [0, 1], `none` leaves them.
-    `epochs` and `lr` replace those of `[pretrain]` for this stage alone.
+    `dropout` sets outputs to zero with this probability while the stages above, or a
+    head, learn through this one. `epochs` and `lr` replace those of `[pretrain]` for
+    this stage alone.
     """
 
     name: Name
@@ -119,6 +202,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     activation: Activation = "relu"
     pool: AnyPoolSpec | None = None
     norm: NormSpec | None = None
+    dropout: Fraction = 0.0
     input: StageInput = "standardize"
     objective: ObjectiveSpec | None = None
     patches: PatchSpec | None = None
@@ -129,17 +213,19 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         """Refuse parts that contradict each other."""
         self._check_patches()
         if self.objective is not None:
-            self.objective.check_against(activation=self.activation, input_scaling=self.input)
+            self.objective.check_against(
+                activation=activation_name(self.activation), input_scaling=self.input
+            )
 
     def _check_patches(self) -> None:
         """Patches are for filters that are the same wherever they are applied."""
         kernel = self.filter.size
         if self.patches is None:
             return
-        if isinstance(self.filter, LocalSpec):
+        if isinstance(self.filter, LocalSpec | TiledSpec):
             raise ValueError(
                 "`patches` need a filter that is the same everywhere (dense or conv); "
-                "a local filter learns from whole images"
+                f"a {self.filter.__struct_config__.tag} filter learns from whole images"
             )
         if kernel is None:
             raise ValueError("a dense filter that learns from `patches` needs `filter.size`")

@@ -3,21 +3,41 @@
 from typing import Literal, assert_never
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-Activation = Literal["identity", "sigmoid", "tanh", "relu"]
+Activation = Literal[
+    "identity", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "abs", "soft-threshold"
+]
 
 
-def activate(x: Tensor, kind: Activation) -> Tensor:
+def activate(
+    x: Tensor,
+    kind: Activation,
+    *,
+    slope: float = 0.01,
+    alpha: float = 1.0,
+    threshold: float = 0.1,
+) -> Tensor:
     """Apply the activation `kind` to each number of `x`.
 
     Args:
         x: Responses, any shape.
-        kind: `identity`, `sigmoid` (into (0, 1)), `tanh` (into (-1, 1)) or `relu`
-            (the positive part, with gradient 0 at 0).
+        kind: `identity`, `sigmoid` (into (0, 1)), `tanh` (into (-1, 1)), `relu` (the
+            positive part), `leaky-relu` (x, or `slope` · x where it is negative), `elu` (x,
+            or `alpha` · (exp x - 1) where it is negative), `abs` (rectification) or
+            `soft-threshold` (sign(x) · max(|x| - `threshold`, 0)).
+        slope: Of `leaky-relu` below 0.
+        alpha: Minus the limit of `elu` below 0.
+        threshold: Of `soft-threshold`, in the unit of `x`.
 
     Returns:
-        A tensor of the shape of `x`.
+        A tensor of the shape of `x`; the gradient of `relu`, `abs` and `soft-threshold`
+        is 0 where it has none.
+
+    Source:
+        Jarrett et al., ICCV 2009 (`abs`); Maas et al., ICML 2013 (`leaky-relu`); Clevert
+        et al., ICLR 2016 (`elu`); Kavukcuoglu et al., NIPS 2010 (`soft-threshold`).
     """
     match kind:
         case "identity":
@@ -28,5 +48,13 @@ def activate(x: Tensor, kind: Activation) -> Tensor:
             return torch.tanh(x)
         case "relu":
             return torch.relu(x)
+        case "leaky-relu":
+            return F.leaky_relu(x, slope)
+        case "elu":
+            return F.elu(x, alpha)
+        case "abs":
+            return x.abs()
+        case "soft-threshold":
+            return F.softshrink(x, threshold)
         case _:
             assert_never(kind)

@@ -15,16 +15,19 @@ def conv2d(
     *,
     stride: int = 1,
     padding: Padding = "valid",
+    groups: int = 1,
 ) -> Tensor:
     """Apply the same filters at every position.
 
     Args:
         x: Input, `(batch, channels, height, width)`.
-        weight: Filters, `(maps, channels, size, size)`.
+        weight: Filters, `(maps, channels / groups, size, size)`.
         bias: One number per map, `(maps,)`, or none.
         stride: Step between positions, in input positions.
         padding: `valid` keeps every window inside; `same` adds zeros around, the odd
             one after, for `ceil(height / stride)` rows of positions.
+        groups: Parts into which the maps above and below are split alike; a map above
+            sees only the maps below of its own part.
 
     Returns:
         `(batch, maps, height', width')`; not flipped, as is usual in networks.
@@ -39,7 +42,7 @@ def conv2d(
         window=window,
         stride=stride,
         padding=padding,
-        maps=weight.shape[1],
+        maps=weight.shape[1] * groups,
     )
     size = (x.shape[2], x.shape[3])
     left, right, top, bottom = borders(size, window=window, stride=stride, padding=padding)
@@ -47,7 +50,7 @@ def conv2d(
         # What both sides share is left to the kernel, which adds it without a copy.
         x = F.pad(x, (0, right - left, 0, bottom - top))
     x, weight = _channels_last(x), _channels_last(weight)
-    return F.conv2d(x, weight, bias, stride=stride, padding=(top, left))
+    return F.conv2d(x, weight, bias, stride=stride, padding=(top, left), groups=groups)
 
 
 def _channels_last(x: Tensor) -> Tensor:
@@ -69,15 +72,17 @@ def conv_transpose2d(
     size: tuple[int, int],
     stride: int = 1,
     padding: Padding = "valid",
+    groups: int = 1,
 ) -> Tensor:
     """Apply the adjoint of `conv2d`: every code lays its filter down, overlaps are added.
 
     Args:
         h: Codes, `(batch, maps, height', width')`.
-        weight: The filters of the forward direction, `(maps, channels, size, size)`.
+        weight: The filters of the forward direction, `(maps, channels / groups, size, size)`.
         size: Height and width of the input whose forward direction gives `h`.
         stride: Step between positions, as forward.
         padding: Border, as forward.
+        groups: Parts of the maps, as forward.
 
     Returns:
         `(batch, channels, *size)`, zero where no window reaches.
@@ -93,6 +98,6 @@ def conv_transpose2d(
         positions=grid(size, window=window, stride=stride, padding=padding),
     )
     left, _, top, _ = borders(size, window=window, stride=stride, padding=padding)
-    x = F.conv_transpose2d(h, weight, stride=stride, padding=(top, left))
+    x = F.conv_transpose2d(h, weight, stride=stride, padding=(top, left), groups=groups)
     missing = (size[1] - x.shape[3], size[0] - x.shape[2])
     return F.pad(x, (0, missing[0], 0, missing[1])) if any(missing) else x

@@ -28,6 +28,7 @@ def local2d(
     *,
     stride: int = 1,
     padding: Padding = "valid",
+    groups: int = 1,
 ) -> Tensor:
     """Apply to every position filters of its own.
 
@@ -38,11 +39,13 @@ def local2d(
 
     Args:
         x: Input, `(batch, channels, height, width)`.
-        weight: Filters, `(rows, columns, maps, channels, kh, kw)`.
+        weight: Filters, `(rows, columns, maps, channels / groups, kh, kw)`.
         bias: One number per unit, `(rows, columns, maps)`, or none.
         stride: Step between positions, in input positions.
         padding: `valid` keeps every window inside; `same` adds zeros around, the odd
             one after, for `ceil(height / stride)` rows of positions.
+        groups: Parts into which the maps above and below are split alike; a map above
+            sees only the maps below of its own part.
 
     Returns:
         `(batch, maps, rows, columns)`. In memory the batch is innermost, so that another
@@ -55,7 +58,12 @@ def local2d(
     rows, columns, maps, channels, *_ = _shape_of(weight)
     window = (weight.shape[4], weight.shape[5])
     positions = check_planes(
-        x, operation="local2d", window=window, stride=stride, padding=padding, maps=channels
+        x,
+        operation="local2d",
+        window=window,
+        stride=stride,
+        padding=padding,
+        maps=channels * groups,
     )
     _check_grid(weight, positions, operation="local2d")
     if bias is not None and bias.shape != weight.shape[:3]:
@@ -65,7 +73,10 @@ def local2d(
         )
     padded = batch_innermost(pad_planes(x, window=window, stride=stride, padding=padding))
     cols = windows(padded.permute(2, 3, 1, 0), size=window, stride=stride)
-    y = torch.bmm(_matrices(weight), cols.flatten(2, 4).flatten(0, 1))
+    y = torch.bmm(
+        _matrices(weight, groups), cols.flatten(2, 4).unflatten(2, (groups, -1)).flatten(0, 2)
+    )
+    y = y.unflatten(0, (-1, groups)).flatten(1, 2)
     if bias is not None:
         y = y + bias.reshape(-1, maps, 1)
     return y.unflatten(0, (rows, columns)).permute(3, 2, 0, 1)
@@ -78,16 +89,18 @@ def local_transpose2d(
     size: tuple[int, int],
     stride: int = 1,
     padding: Padding = "valid",
+    groups: int = 1,
 ) -> Tensor:
     """Apply the adjoint of `local2d`: every code lays its own filter down, overlaps are added.
 
     Args:
         h: Codes, `(batch, maps, rows, columns)`.
         weight: The filters of the forward direction,
-            `(rows, columns, maps, channels, kh, kw)`.
+            `(rows, columns, maps, channels / groups, kh, kw)`.
         size: Height and width of the input whose forward direction gives `h`.
         stride: Step between positions, as forward.
         padding: Border, as forward.
+        groups: Parts of the maps, as forward.
 
     Returns:
         `(batch, channels, *size)`, zero where no window reaches; in memory the batch is
@@ -100,9 +113,11 @@ def local_transpose2d(
     positions = grid(size, window=(window[0], window[1]), stride=stride, padding=padding)
     _check_grid(weight, positions, operation="local_transpose2d")
     check_codes(h, maps, operation="local_transpose2d", positions=positions)
-    codes = h.permute(2, 3, 1, 0).flatten(0, 1)
-    cols = torch.bmm(_matrices(weight).transpose(1, 2), codes)
-    cols = cols.unflatten(1, (channels, *window)).unflatten(0, (rows, columns))
+    codes = h.permute(2, 3, 1, 0).unflatten(2, (groups, -1)).flatten(0, 2)
+    cols = torch.bmm(_matrices(weight, groups).transpose(1, 2), codes)
+    cols = (
+        cols.unflatten(0, (rows, columns, groups)).unflatten(3, (channels, *window)).flatten(2, 3)
+    )
     left, right, top, bottom = borders(
         size, window=(window[0], window[1]), stride=stride, padding=padding
     )
@@ -111,9 +126,9 @@ def local_transpose2d(
     return F.pad(x, (-left, -right, -top, -bottom)) if padded != size else x
 
 
-def _matrices(weight: Tensor) -> Tensor:
-    """View the filters of every position as one matrix, `(positions, maps, channels*kh*kw)`."""
-    return weight.flatten(3).flatten(0, 1)
+def _matrices(weight: Tensor, groups: int) -> Tensor:
+    """View the filters of every position and group as one matrix, `(..., maps, c*kh*kw)`."""
+    return weight.flatten(3).unflatten(2, (groups, -1)).flatten(0, 2)
 
 
 def _shape_of(weight: Tensor) -> tuple[int, ...]:

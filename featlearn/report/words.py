@@ -31,8 +31,12 @@ from featlearn.config.stages import (
     FilterSpec,
     LCNSpec,
     LocalSpec,
+    LRNSpec,
     NormSpec,
     StageSpec,
+    TiledSpec,
+    WindowedSpec,
+    activation_name,
 )
 from featlearn.wording import percent as in_percent
 
@@ -89,11 +93,12 @@ def filter_words(spec: FilterSpec) -> str:
         case DenseSpec():
             return f"{spec.maps} dense filters on {spec.size}\u00a0×\u00a0{spec.size} patches"
         case ConvSpec():
-            return f"{spec.maps} shared filters, {_window(spec.size, spec.stride, spec.padding)}"
+            return f"{spec.maps} shared filters, {_filter_window(spec)}"
         case LocalSpec():
-            return (
-                f"{spec.maps} untied local filters, {_window(spec.size, spec.stride, spec.padding)}"
-            )
+            return f"{spec.maps} untied local filters, {_filter_window(spec)}"
+        case TiledSpec():
+            tile = f"tiles of {spec.tile}\u00a0×\u00a0{spec.tile}"
+            return f"{spec.maps} tiled filters, {tile}, {_filter_window(spec)}"
         case _:
             assert_never(spec)
 
@@ -110,6 +115,8 @@ def norm_words(spec: NormSpec) -> str:
         case LCNSpec():
             across = " across maps" if spec.across else ""
             return f"local contrast normalisation{across}, {spec.size}\u00a0×\u00a0{spec.size}"
+        case LRNSpec():
+            return f"local response normalisation across {spec.size} maps"
         case BatchNormSpec():
             return "batch normalisation"
         case _:
@@ -150,10 +157,17 @@ def preprocess_words(spec: PreprocessSpec) -> str:
 
 def stage_words(spec: StageSpec) -> list[str]:
     """Say what a stage is made of, part by part."""
-    parts = [filter_words(spec.filter), spec.activation]
+    parts = [filter_words(spec.filter), activation_name(spec.activation)]
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
+    parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
     return [*parts, objective_words(spec.objective)]
+
+
+def _filter_window(spec: WindowedSpec) -> str:
+    """Write the window of a filter, and its groups."""
+    groups = f", in {spec.groups} groups of maps" if spec.groups > 1 else ""
+    return f"{_window(spec.size, spec.stride, spec.padding)}{groups}"
 
 
 def _window(size: int, stride: int, padding: str) -> str:

@@ -1,4 +1,4 @@
-"""The filter of a stage: dense, convolutional or locally connected, with its adjoint."""
+"""The filter of a stage: dense, convolutional, tiled or local, with its adjoint."""
 
 import math
 from abc import ABC, abstractmethod
@@ -7,12 +7,20 @@ from typing import ClassVar, assert_never
 import torch
 from torch import Tensor, nn
 
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec
+from featlearn.config.stages import (
+    ConvSpec,
+    DenseSpec,
+    FilterSpec,
+    LocalSpec,
+    TiledSpec,
+    WindowedSpec,
+)
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape, Padding, window_output
 from featlearn.ops.conv import conv2d, conv_transpose2d
 from featlearn.ops.dense import dense, dense_transpose
 from featlearn.ops.local import local2d, local_transpose2d
+from featlearn.ops.tiled import tiled2d, tiled_transpose2d
 from featlearn.stages.initial import start_weights_
 
 
@@ -128,56 +136,81 @@ class DenseFilter(Filter):
 class WindowedFilter(Filter):
     """Units that see a window each, on a grid of positions.
 
-    The weight is one bank of filters, `(maps, channels, size, size)`, that all positions
-    share, or one for each: then `(rows, columns)` lead in it, and in the bias.
+    The weight is a bank of filters, `(maps, channels / groups, size, size)`, that all
+    positions share, or one for each position, or for each position within a tile: then
+    `(rows, columns)` of the grid or of the tile lead in it, and in the bias.
     """
 
     def __init__(
-        self,
-        input_shape: MapShape,
-        *,
-        maps: int,
-        size: int,
-        stride: int = 1,
-        padding: Padding = "valid",
-        bias: bool = True,
-        generator: torch.Generator,
+        self, input_shape: MapShape, spec: WindowedSpec, *, generator: torch.Generator
     ) -> None:
-        """Make filters of side `size`.
+        """Make the filters of `spec`, whose groups divide the maps of `input_shape`.
 
         Raises:
             ShapeError: If a valid window is larger than the input.
         """
-        output = window_output(input_shape, size=size, stride=stride, padding=padding, maps=maps)
-        banks = () if self.shared else (output.height, output.width)
+        maps, size, padding = spec.maps, spec.size, spec.padding
+        output = window_output(
+            input_shape, size=size, stride=spec.stride, padding=padding, maps=maps
+        )
+        banks = self._banks(spec, (output.height, output.width))
         super().__init__(
             input_shape,
             output,
-            weight_shape=(*banks, maps, input_shape.maps, size, size),
-            bias_shape=(*banks, maps) if bias else None,
+            weight_shape=(*banks, maps, input_shape.maps // spec.groups, size, size),
+            bias_shape=(*banks, maps) if spec.bias else None,
             generator=generator,
         )
         self.size = size
-        self.stride = stride
+        self.stride = spec.stride
         self.padding: Padding = padding
+        self.groups = spec.groups
+
+    @classmethod
+    def _banks(cls, spec: WindowedSpec, grid: tuple[int, int]) -> tuple[int, ...]:
+        """Give the axes by which positions on a grid have banks of their own."""
+        if cls.shared:
+            return ()
+        if isinstance(spec, TiledSpec):
+            return min(spec.tile, grid[0]), min(spec.tile, grid[1])
+        return grid
 
     @staticmethod
     @abstractmethod
     def _respond(
-        x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, padding: Padding
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        *,
+        stride: int,
+        padding: Padding,
+        groups: int,
     ) -> Tensor:
         """Apply the filters at every position."""
 
     @staticmethod
     @abstractmethod
     def _lay_down(
-        h: Tensor, weight: Tensor, *, size: tuple[int, int], stride: int, padding: Padding
+        h: Tensor,
+        weight: Tensor,
+        *,
+        size: tuple[int, int],
+        stride: int,
+        padding: Padding,
+        groups: int,
     ) -> Tensor:
         """Lay the filters down at every position, weighted by the codes, and add."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the responses at every position."""
-        return self._respond(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+        return self._respond(
+            x,
+            self.weight,
+            self.bias,
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+        )
 
     def adjoint(
         self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
@@ -189,16 +222,19 @@ class WindowedFilter(Filter):
             size=self.input_shape[1:] if size is None else size,
             stride=self.stride,
             padding=self.padding,
+            groups=self.groups,
         )
 
     def extra_repr(self) -> str:
         """Say the window too."""
         window = f"size={self.size}, stride={self.stride}, padding={self.padding!r}"
+        if self.groups > 1:
+            window = f"{window}, groups={self.groups}"
         return f"{super().extra_repr()}, {window}"
 
 
 class ConvFilter(WindowedFilter):
-    """The same filters at every position: weight `(maps, channels, size, size)`.
+    """The same filters at every position: weight `(maps, channels / groups, size, size)`.
 
     It takes inputs of any size that its window fits into, so that it can learn from
     patches and be moved over whole images.
@@ -212,12 +248,24 @@ class ConvFilter(WindowedFilter):
 class LocalFilter(WindowedFilter):
     """Filters of its own at every position.
 
-    Weight `(rows, columns, maps, channels, size, size)`, bias `(rows, columns, maps)`.
+    Weight `(rows, columns, maps, channels / groups, size, size)`, bias `(rows, columns, maps)`.
     """
 
     shared = False
     _respond = staticmethod(local2d)
     _lay_down = staticmethod(local_transpose2d)
+
+
+class TiledFilter(WindowedFilter):
+    """Filters that repeat every so many positions.
+
+    Weight `(tile, tile, maps, channels / groups, size, size)`, bias `(tile, tile, maps)`; a
+    tile larger than the grid of positions is as large as the grid.
+    """
+
+    shared = False
+    _respond = staticmethod(tiled2d)
+    _lay_down = staticmethod(tiled_transpose2d)
 
 
 def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Generator) -> Filter:
@@ -232,26 +280,13 @@ def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Ge
         case DenseSpec():
             if spec.size is None:
                 return DenseFilter(input_shape, maps=spec.maps, bias=spec.bias, generator=generator)
-            return ConvFilter(
-                input_shape,
-                maps=spec.maps,
-                size=spec.size,
-                stride=spec.stride,
-                bias=spec.bias,
-                generator=generator,
-            )
+            moved = ConvSpec(size=spec.size, maps=spec.maps, stride=spec.stride, bias=spec.bias)
+            return ConvFilter(input_shape, moved, generator=generator)
         case ConvSpec():
-            kind = ConvFilter
+            return ConvFilter(input_shape, spec, generator=generator)
         case LocalSpec():
-            kind = LocalFilter
+            return LocalFilter(input_shape, spec, generator=generator)
+        case TiledSpec():
+            return TiledFilter(input_shape, spec, generator=generator)
         case _:
             assert_never(spec)
-    return kind(
-        input_shape,
-        maps=spec.maps,
-        size=spec.size,
-        stride=spec.stride,
-        padding=spec.padding,
-        bias=spec.bias,
-        generator=generator,
-    )

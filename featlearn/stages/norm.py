@@ -4,9 +4,10 @@ from typing import Literal, assert_never
 
 from torch import Tensor, nn
 
-from featlearn.config.stages import BatchNormSpec, LCNSpec, NormSpec
+from featlearn.config.stages import BatchNormSpec, LCNSpec, LRNSpec, NormSpec
 from featlearn.geometry import MapShape, Padding, window_output
 from featlearn.ops.lcn import Window, lcn
+from featlearn.ops.lrn import lrn
 
 
 class LCN2d(nn.Module):
@@ -83,7 +84,38 @@ class BatchNorm(nn.BatchNorm2d):
         return shape
 
 
-Norm = LCN2d | BatchNorm
+class LRN2d(nn.Module):
+    """Local response normalisation across maps; see `featlearn.ops.lrn.lrn`.
+
+    Args:
+        size: Maps in a neighbourhood.
+        k: Offset, above 0.
+        alpha: Weight of the sum of squares.
+        beta: Exponent.
+    """
+
+    def __init__(self, size: int, *, k: float, alpha: float, beta: float) -> None:
+        """Keep the constants."""
+        super().__init__()
+        self.size = size
+        self.k = k
+        self.alpha = alpha
+        self.beta = beta
+
+    def output_shape(self, shape: MapShape) -> MapShape:
+        """Give the shape after normalising a sample of `shape`: the same."""
+        return shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `x`, `(batch, maps, height, width)`."""
+        return lrn(x, size=self.size, k=self.k, alpha=self.alpha, beta=self.beta)
+
+    def extra_repr(self) -> str:
+        """Write the arguments back."""
+        return f"{self.size}, k={self.k}, alpha={self.alpha}, beta={self.beta}"
+
+
+Norm = LCN2d | LRN2d | BatchNorm
 
 
 def build_norm(spec: NormSpec, maps: int) -> Norm:
@@ -98,6 +130,8 @@ def build_norm(spec: NormSpec, maps: int) -> Norm:
                 constant=spec.constant,
                 floor=spec.floor,
             )
+        case LRNSpec():
+            return LRN2d(spec.size, k=spec.k, alpha=spec.alpha, beta=spec.beta)
         case BatchNormSpec():
             return BatchNorm(maps, eps=spec.eps, momentum=spec.momentum)
         case _:

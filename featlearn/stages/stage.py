@@ -5,10 +5,19 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featlearn.config.objectives import ObjectiveSpec
-from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.config.stages import (
+    DenseSpec,
+    EluSpec,
+    LeakyReluSpec,
+    SoftThresholdSpec,
+    StageSpec,
+    activation_name,
+    check_groups,
+)
 from featlearn.errors import RecipeError, ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.activations import activate
@@ -31,9 +40,14 @@ class StageOutput(NamedTuple):
     normalised: Tensor | None
     """After normalisation, where there is any."""
 
+    dropped: Tensor | None = None
+    """After dropout, where there is any and the stage is in training."""
+
     @property
     def output(self) -> Tensor:
         """The last of them that exists: what the stage above is given."""
+        if self.dropped is not None:
+            return self.dropped
         if self.normalised is not None:
             return self.normalised
         return self.code if self.pooled is None else self.pooled
@@ -79,6 +93,7 @@ class Stage(nn.Module):
         self.name = spec.name
         self.spec = spec
         self.input_shape = input_shape
+        check_groups(spec, input_shape.maps)
         if spec.patches is not None and spec.patches.size > min(input_shape[1:]):
             raise _misfit(spec.name, "patches", spec.patches.size, input_shape)
         per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
@@ -107,11 +122,16 @@ class Stage(nn.Module):
         code = self.code(self.scaler(x))
         pooled = None if self.pool is None else self.pool(code)
         last = code if pooled is None else pooled
-        return StageOutput(code, pooled, None if self.norm is None else self.norm(last))
+        normalised = None if self.norm is None else self.norm(last)
+        dropped: Tensor | None = None
+        if self.spec.dropout and self.training:
+            last = last if normalised is None else normalised
+            dropped = F.dropout(last, self.spec.dropout)
+        return StageOutput(code, pooled, normalised, dropped)
 
     def code(self, x: Tensor) -> Tensor:
         """Compute the code of scaled input: the activation of the filter's responses."""
-        return activate(self.filter(x), self.spec.activation)
+        return self._activate(self.filter(x))
 
     def decode(self, h: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
         """Rebuild scaled input from a code.
@@ -148,7 +168,20 @@ class Stage(nn.Module):
 
     def extra_repr(self) -> str:
         """Say the name, and the activation, which is no module."""
-        return f"{self.name}: {self.input_shape} -> {self.output_shape}, {self.spec.activation}"
+        kind = activation_name(self.spec.activation)
+        return f"{self.name}: {self.input_shape} -> {self.output_shape}, {kind}"
+
+    def _activate(self, responses: Tensor) -> Tensor:
+        spec = self.spec.activation
+        match spec:
+            case LeakyReluSpec():
+                return activate(responses, "leaky-relu", slope=spec.slope)
+            case EluSpec():
+                return activate(responses, "elu", alpha=spec.alpha)
+            case SoftThresholdSpec():
+                return activate(responses, "soft-threshold", threshold=spec.threshold)
+            case _:
+                return activate(responses, spec)
 
 
 def build_stage(spec: StageSpec, input_shape: MapShape, *, generator: torch.Generator) -> Stage:

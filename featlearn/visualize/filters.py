@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from featlearn.config.stages import LocalSpec
+from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.stages.stage import Stage
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import (
@@ -38,8 +38,8 @@ def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
     Filters on one map are grey tiles, filters on an RGB image coloured ones. On up
     to 16 maps each filter is a strip with a tile for each map; on more, the tile is
     the pattern that the maps share most of (`principal_pattern`). Filters without
-    spatial extent are rows of a matrix. Of local filters all maps are shown at the
-    central position, and a few maps at positions all over the image.
+    spatial extent are rows of a matrix. Of local (or tiled) filters all maps are shown at
+    the central position, and a few maps at positions all over the image (or the tile).
 
     Args:
         stage: The stage.
@@ -51,12 +51,16 @@ def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
     """
     weight = stage.filter.weight.detach().float().cpu().numpy()
     colour = on_image and stage.input_shape.maps == 3
-    if not isinstance(stage.spec.filter, LocalSpec):
+    if not isinstance(stage.spec.filter, LocalSpec | TiledSpec):
         kind = stage.spec.filter.__struct_config__.tag
         return [_bank(stage, weight, f"{kind} filters", colour=colour)]
     rows, columns = weight.shape[:2]
     centre = weight[rows // 2, columns // 2]
-    what = "local filters" if rows * columns == 1 else "local filters at the central position"
+    tiled = isinstance(stage.spec.filter, TiledSpec)
+    kind, where = (
+        ("tiled", "in the middle of a tile") if tiled else ("local", "at the central position")
+    )
+    what = f"{kind} filters" + ("" if rows * columns == 1 else f" {where}")
     pictures = [_bank(stage, centre, what, colour=colour)]
     if rows * columns > 1 and min(weight.shape[-2:]) > 1:
         pictures.append(_positions(stage, weight, colour=colour))
@@ -123,12 +127,14 @@ def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
     tiles, note = tiles_of(bank.reshape(-1, *weight.shape[3:]), colour=colour)
     grids = [mosaic(grid, columns=len(columns)) for grid in np.split(tiles, shown)]
     pixels = mosaic(np.stack(grids), columns=shown, gap=max(4, weight.shape[-1] // 2))
-    where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} positions"
+    tiled = isinstance(stage.spec.filter, TiledSpec)
+    places = "places in a tile" if tiled else "positions"
+    where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} {places}"
     title = (
         f"{stage.name}: the first {shown} of {maps} maps, each at {where}"
         f"{_on(channels, colour=colour)}"
     )
-    note = f"Tiles lie as their positions lie in the image; every position learned its own. {note}"
+    note = f"Filters lie as their {places} lie; each learned its own. {note}"
     return Picture(f"{stage.name}-positions", title, note, pixels)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from featlearn.config.data import ContrastSpec, PreprocessSpec
-from featlearn.config.stages import LocalSpec
+from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.networks.stack import Stack
 from featlearn.visualize.filters import LIMIT, tiles_of
@@ -77,7 +77,7 @@ def first_filters(stack: Stack, *, count: int = 18) -> Picture:
     stage = stack.stage(0)
     units = central_units(stage)[:count]
     bank = stage.filter.weight.detach().float().cpu().numpy()
-    if isinstance(stage.spec.filter, LocalSpec):
+    if isinstance(stage.spec.filter, LocalSpec | TiledSpec):
         bank = bank[bank.shape[0] // 2, bank.shape[1] // 2]
     if not has_plane(stack, 0):
         bank = cropped(project_units(stack, 0, units).float().cpu().numpy())

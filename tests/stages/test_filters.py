@@ -4,11 +4,18 @@ import msgspec
 import pytest
 import torch
 
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec
+from featlearn.config.stages import (
+    ConvSpec,
+    DenseSpec,
+    FilterSpec,
+    LocalSpec,
+    TiledSpec,
+    WindowedSpec,
+)
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator
-from featlearn.stages.filters import ConvFilter, DenseFilter, LocalFilter, build_filter
+from featlearn.stages.filters import DenseFilter, build_filter
 
 SHAPE = MapShape(2, 7, 6)
 CASES = [
@@ -22,6 +29,16 @@ CASES = [
         MapShape(5, 3, 2),
         (3, 2, 5, 2, 4, 4),
         (3, 2, 5),
+    ),
+    (TiledSpec(maps=5, size=3, tile=2), MapShape(5, 5, 4), (2, 2, 5, 2, 3, 3), (2, 2, 5)),
+    (TiledSpec(maps=5, size=3, tile=5), MapShape(5, 5, 4), (5, 4, 5, 2, 3, 3), (5, 4, 5)),
+    (ConvSpec(maps=6, size=3, groups=2), MapShape(6, 5, 4), (6, 1, 3, 3), (6,)),
+    (LocalSpec(maps=6, size=3, groups=2), MapShape(6, 5, 4), (5, 4, 6, 1, 3, 3), (5, 4, 6)),
+    (
+        TiledSpec(maps=6, size=3, tile=3, groups=2, stride=2, padding="same"),
+        MapShape(6, 4, 3),
+        (3, 3, 6, 1, 3, 3),
+        (3, 3, 6),
     ),
 ]
 SPECS = [case[0] for case in CASES]
@@ -68,13 +85,18 @@ def test_a_shared_filter_takes_patches() -> None:
 
 
 def test_others_are_not_shared() -> None:
-    for spec in (DenseSpec(maps=5), LocalSpec(maps=5, size=3)):
+    for spec in (
+        DenseSpec(maps=5),
+        LocalSpec(maps=5, size=3),
+        TiledSpec(maps=5, size=3, tile=1),
+    ):
         assert not build_filter(spec, SHAPE, generator=generator(0)).shared
 
 
-@pytest.mark.parametrize("kind", [DenseSpec, ConvSpec, LocalSpec])
-def test_without_bias_there_is_none(kind: type[FilterSpec]) -> None:
-    built = build_filter(kind(maps=5, size=3, bias=False), SHAPE, generator=generator(0))
+@pytest.mark.parametrize("spec", SPECS)
+def test_without_bias_there_is_none(spec: FilterSpec) -> None:
+    bare = msgspec.structs.replace(spec, bias=False)
+    built = build_filter(bare, SHAPE, generator=generator(0))
     assert built.bias is None
     assert list(dict(built.named_parameters())) == ["weight"]
     assert "no bias" in repr(built)
@@ -128,9 +150,26 @@ def test_an_empty_batch_passes(spec: FilterSpec) -> None:
 
 
 def test_a_window_that_does_not_fit_is_refused() -> None:
-    for kind in (ConvFilter, LocalFilter):
+    for spec in (
+        ConvSpec(maps=1, size=7),
+        LocalSpec(maps=1, size=7),
+        TiledSpec(maps=1, size=7, tile=1),
+    ):
         with pytest.raises(ShapeError, match="a window of 7 does not fit into 6"):
-            kind(SHAPE, maps=1, size=7, generator=generator(0))
+            build_filter(spec, SHAPE, generator=generator(0))
+
+
+@pytest.mark.parametrize("kind", [ConvSpec, LocalSpec])
+def test_a_group_sees_only_the_maps_of_its_own(kind: type[WindowedSpec]) -> None:
+    spec = kind(maps=6, size=3, groups=2)
+    assert isinstance(spec, ConvSpec | LocalSpec)
+    built = build_filter(spec, SHAPE, generator=generator(0))
+    x = torch.randn(2, *SHAPE)
+    changed = x.clone()
+    changed[:, 1] = 0
+    before, after = built(x), built(changed)
+    torch.testing.assert_close(after[:, :3], before[:, :3])
+    assert not torch.isclose(after[:, 3:], before[:, 3:]).any()
 
 
 def test_a_dense_filter_has_one_size() -> None:

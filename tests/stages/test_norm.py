@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from featlearn.config.stages import BatchNormSpec, LCNSpec
+from featlearn.config.stages import BatchNormSpec, LCNSpec, LRNSpec
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.lcn import lcn
+from featlearn.ops.lrn import lrn
 from featlearn.stages.norm import BatchNorm, build_norm
 
 
@@ -32,6 +33,14 @@ def test_a_recipes_lcn_is_the_operation(spec: LCNSpec) -> None:
     torch.testing.assert_close(norm(x), expected)
     assert norm.output_shape(MapShape(3, 7, 6)) == expected.shape[1:]
     assert f"window='{spec.window}'" in repr(norm)
+
+
+def test_a_recipes_lrn_is_the_operation() -> None:
+    x = torch.randn(2, 7, 4, 3)
+    norm = build_norm(LRNSpec(size=3, k=1.5, alpha=0.3, beta=0.5), 7)
+    assert torch.equal(norm(x), lrn(x, size=3, k=1.5, alpha=0.3, beta=0.5))
+    assert norm.output_shape(MapShape(7, 4, 3)) == (7, 4, 3)
+    assert "3, k=1.5, alpha=0.3, beta=0.5" in repr(norm)
 
 
 def test_batch_normalisation_whitens_each_map_in_training() -> None:
