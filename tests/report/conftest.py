@@ -16,7 +16,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.stages import AvgPoolSpec, DenseSpec, LCNSpec, LocalSpec, StageSpec
 from featlearn.datasets.source import open_splits
 from featlearn.datasets.tensors import as_images
-from featlearn.files import write_json
+from featlearn.files import sha256, write_json
 from featlearn.networks.stack import build_stack
 from featlearn.networks.store import save_stack
 from featlearn.report.page import build_report
@@ -97,7 +97,7 @@ def run_maker(folder: Path) -> MakeRun:
         run.metrics_file.write_text(metrics("strokes") + metrics("parts"))
         if classes is not None:
             write_head(run, "default", classes)
-        write_json(run.results_file, results(recipe.title))
+        write_json(run.results_file, results(run, recipe.title))
         return run.path
 
     return make
@@ -114,8 +114,8 @@ def metrics(phase: str) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def results(title: str) -> dict[str, Any]:
-    """What `pretrain` writes."""
+def results(run: RunDirectory, title: str) -> dict[str, Any]:
+    """What `pretrain` writes, once the model is there."""
     phases = [
         {"name": name, "epochs": 1, "steps": 40, "seconds": 3.5, "loss": 0.2, "held_out": None}
         for name in ("strokes", "parts")
@@ -131,7 +131,7 @@ def results(title: str) -> dict[str, Any]:
         "input_shape": [1, 8, 8],
         "data": {"source": "digits", "train": 96, "held_out": 24},
         "environment": {"featlearn": "1.2.3", "torch": "2.0", "threads": 2, "device": "cpu"},
-        "files": {"model.safetensors": "ab" * 32},
+        "files": {run.model_file.name: sha256(run.model_file)},
     }
 
 
@@ -143,13 +143,14 @@ def write_head(run: RunDirectory, name: str, classes: list[str]) -> None:
     for place in range(count):
         confusion[place][place] = 3
         confusion[place][(place + 1) % count] += 1
+    write_json(folder.labels_file, {"format": 1, "classes": classes})
     write_json(
         folder.results_file,
         {
             "format": 1, "command": "finetune", "run": "run", "head": name, "labels": 100,
             "label_seed": 0, "labelled": 90, "validation": 10, "freeze": 1, "from_scratch": False,
             "seed": 0, "epochs": 4, "seconds": 2.0, "train_error": 0.0, "classes": classes,
-            "files": {"model.safetensors": "cd" * 32},
+            "files": {folder.labels_file.name: sha256(folder.labels_file)},
         },
     )  # fmt: skip
     write_json(

@@ -13,6 +13,7 @@ import pytest
 
 from featlearn.config.data import ZCASpec
 from featlearn.errors import CheckpointError, UsageError
+from featlearn.files import sha256
 from featlearn.report.page import build_report
 
 MakeRun = Callable[..., Path]
@@ -70,13 +71,22 @@ def page(runs: list[Path], tmp_path: Path, **more: Any) -> Page:
     return Page(path.read_text(encoding="utf-8"))
 
 
+def change_model(run: Path, before: bytes, after: bytes) -> None:
+    """Change what a model says about itself, and the checksum that the run keeps of it."""
+    model, record = run / "model.safetensors", run / "results.json"
+    kept, changed = sha256(model), model.read_bytes().replace(before, after)
+    assert changed != model.read_bytes()
+    model.write_bytes(changed)
+    record.write_text(record.read_text().replace(kept, sha256(model)))
+
+
 @pytest.fixture(scope="module")
 def full(full_page: Path) -> Page:
     assert full_page.stat().st_size < 3_000_000
     return Page(full_page.read_text(encoding="utf-8"))
 
 
-def test_a_run_is_shown_in_full(full: Page) -> None:
+def test_a_run_is_shown_in_full(full: Page, full_page: Path) -> None:
     for words in (
         "Strokes <b>of</b> digits",
         "What & how it learned",
@@ -90,7 +100,8 @@ def test_a_run_is_shown_in_full(full: Page) -> None:
         "25.0 %",
         "and 10 for validation",
         "2 threads",
-        "ab" * 32,
+        sha256(full_page.parents[1] / "plain" / "model.safetensors"),
+        sha256(full_page.parents[1] / "labelled" / "heads" / "default" / "labels.json"),
     ):
         assert words in full.words
     charts = [svg for svg in full.all("svg") if svg.get("class") == "chart"]
@@ -189,11 +200,7 @@ def test_the_page_is_the_same_every_time(make_run: MakeRun, tmp_path: Path) -> N
 
 def test_data_that_are_gone_are_named(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
-    model = run / "model.safetensors"
-    data = model.read_bytes()
-    gone = data.replace(b'\\"source\\":\\"digits\\"', b'\\"source\\":\\"digitz\\"')
-    assert gone != data
-    model.write_bytes(gone)
+    change_model(run, b'\\"source\\":\\"digits\\"', b'\\"source\\":\\"digitz\\"')
     shown = page([run], tmp_path)
     assert "No reconstructions:" in shown.words
     assert "4 local filters" in shown.words
@@ -271,10 +278,7 @@ def test_no_folder_of_this_machine_is_shown(make_run: MakeRun, tmp_path: Path) -
 
 def test_where_nothing_is_held_out_the_page_says_so(make_run: MakeRun, tmp_path: Path) -> None:
     path = make_run()
-    model = path / "model.safetensors"
-    data = model.read_bytes()
-    model.write_bytes(data.replace(b'\\"hold_out\\":0.2', b'\\"hold_out\\":0.0'))
-    assert model.read_bytes() != data
+    change_model(path, b'\\"hold_out\\":0.2', b'\\"hold_out\\":0.0')
     shown = page([path], tmp_path)
     assert "120 images that were learned from, as none were held out" in shown.words
     assert "24 held-out images" not in shown.words
