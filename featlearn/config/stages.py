@@ -41,7 +41,7 @@ class WindowedSpec(KindSpec, frozen=True, kw_only=True):
         """Groups are of one size."""
         if self.maps % self.groups:
             raise ValueError(
-                f"`filter.groups` must divide `filter.maps` ({self.maps}); got {self.groups}"
+                f"`groups` must divide `maps` ({self.maps}); got {self.groups}"
             )
 
 

@@ -33,6 +33,9 @@ def lcn(
     operation takes one window, not two, from the plane (175 x 175 after a 5 x 5 window
     over 179 x 179, as in the network of 2012).
 
+    Computed in single precision at least: small differences of nearly equal numbers are
+    what is left of a plane, and half precision has lost them by then.
+
     Args:
         x: Responses, `(batch, maps, height, width)`, any unit.
         size: Side of the window, in positions; an even one is centred half a position
@@ -48,8 +51,8 @@ def lcn(
         floor: Lower bound of c, in the unit of `x`, so that a constant image gives zeros.
 
     Returns:
-        `(batch, maps, height', width')`, without a unit. Finite in value and gradient
-        wherever `x` is.
+        `(batch, maps, height', width')`, without a unit, in the precision of `x`. Finite in
+        value and gradient wherever the squares of `x` are.
 
     Raises:
         ShapeError: If `x` is not 4-D, or is smaller than a valid window.
@@ -63,15 +66,18 @@ def lcn(
         raise ValueError(f"lcn needs a floor above 0; got {floor}")
     # A shift of the whole plane changes nothing below, but keeps rounding errors of a
     # large mean out of the small differences; so it needs no gradient either.
-    x = batch_innermost(x)
+    precision = x.dtype
+    x = batch_innermost(x.to(torch.promote_types(precision, torch.float32)))
     x = x - x.mean(dim=(1, 2, 3) if across else (2, 3), keepdim=True).detach()
     v = x - _local_mean(x, size=size, padding="same", window=window, across=across)
     s = _root(_local_mean(v.square(), size=size, padding=padding, window=window, across=across))
     if constant == "mean":
         least = s.mean(dim=(1, 2, 3), keepdim=True).clamp_min(floor)
         # max(c, s) as c + relu(s - c), whose derivative is cheaper.
-        return _centres(v, size=size, padding=padding) / (least + torch.relu(s - least))
-    return _centres(v, size=size, padding=padding) / s.clamp_min(max(constant, floor))
+        divisor = least + torch.relu(s - least)
+    else:
+        divisor = s.clamp_min(max(constant, floor))
+    return (_centres(v, size=size, padding=padding) / divisor).to(precision)
 
 
 def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, across: bool) -> Tensor:

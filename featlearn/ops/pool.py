@@ -1,5 +1,6 @@
 """Pooling within each map over square windows."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -21,7 +22,8 @@ def l2_pool(
             at an all-zero window is zero and not NaN.
 
     Returns:
-        `(batch, maps, height', width')` in the unit of `x`.
+        `(batch, maps, height', width')` in the unit and the precision of `x`; summed in
+        single precision at least.
 
     Raises:
         ShapeError: If `x` is not 4-D, or is smaller than a valid window.
@@ -36,7 +38,8 @@ def l2_pool(
         padded = pad_planes(planes, window=window, stride=stride, padding=padding)
         return F.avg_pool2d(padded, size, stride) * size**2
 
-    return (on_planes(sums, x.square()) + eps).sqrt()
+    energy = x.to(torch.promote_types(x.dtype, torch.float32)).square()
+    return (on_planes(sums, energy) + eps).sqrt().to(x.dtype)
 
 
 def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:

@@ -21,10 +21,11 @@ from featlearn.datasets.labels import balanced_subset
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.evaluate.probe import linear_probe
+from featlearn.files import sha256
 from featlearn.heads.finetuning import start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.networks.stack import Stack
-from featlearn.networks.store import load_stack
+from featlearn.networks.store import find_model, load_stack
 from featlearn.seeds import derive
 from featlearn.training.device import pick_device
 from featlearn.training.pictures import Pictures
@@ -88,8 +89,8 @@ class Workbench:
         Raises:
             DataError: If the data have no labels or no test split.
         """
-        self.path = path
-        self.root = root
+        self.path = path.resolve()  # what a process elsewhere finds it by
+        self.root = None if root is None else root.resolve()
         self.device = pick_device(device)
         stack, self.recipe, _ = load_stack(path)
         self.stack = stack.to(self.device)
@@ -119,7 +120,8 @@ class Workbench:
         with joblib.parallel_config("loky", inner_max_num_threads=1):
             at_once: Any = joblib.Parallel(n_jobs=workers, return_as="generator")
             asked = joblib.delayed(_accuracy)
-            yield from at_once(asked(self.path, self.root, trial) for trial in trials)
+            model = sha256(find_model(self.path))
+            yield from at_once(asked(self.path, self.root, model, trial) for trial in trials)
 
     def accuracy(self, trial: Trial) -> float:
         """Make the classifier of a trial, and judge it: its accuracy in [0, 1]."""
@@ -156,14 +158,15 @@ class Workbench:
         return untrained_stack(self.recipe, self.stack, self.sample, seed=derive(seed, "scratch"))
 
 
-def _accuracy(path: Path, root: Path | None, trial: Trial) -> float:
+def _accuracy(path: Path, root: Path | None, model: str, trial: Trial) -> float:
     """Judge one trial in a process of its own, which keeps its workbench for the next."""
     with _one_thread():
-        return _workbench(path, root).accuracy(trial)
+        return _workbench(path, root, model).accuracy(trial)
 
 
 @functools.lru_cache(maxsize=1)
-def _workbench(path: Path, root: Path | None) -> Workbench:
+def _workbench(path: Path, root: Path | None, model: str) -> Workbench:  # noqa: ARG001
+    """Open a run; `model`, the checksum of its weights, tells a run from a later one there."""
     return Workbench(path, root=root, device="cpu")
 
 

@@ -266,10 +266,26 @@ def test_without_unit_columns_scale_games_the_penalty() -> None:
     assert gamed["reconstruction"] == pytest.approx(before["reconstruction"])
     assert gamed["l1"] == pytest.approx(0.1 * before["l1"])
 
-    # With the constraint the game is over: smaller codes now rebuild worse.
-    objective_of(stage).after_step(stage)
-    held = figures(stage, x)
-    assert held["reconstruction"] > before["reconstruction"]
+
+def test_training_games_the_penalty_only_where_columns_are_free() -> None:
+    objective = {"kind": "sparse", "penalty": {"kind": "l1", "weight": 0.3}, "decoder": "untied"}
+    draw = torch.Generator()
+    prices: dict[bool, float] = {}
+    for held in (True, False):
+        stage, x = make(objective, activation="relu"), batch()
+        optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
+        for _ in range(300):
+            terms = objective_of(stage).terms(stage, x, target=x, generator=draw)
+            optimizer.zero_grad()
+            torch.stack(list(terms.values())).sum().backward()
+            optimizer.step()
+            if held:
+                objective_of(stage).after_step(stage)
+        # What the code costs for each unit of the input's energy that it explains.
+        final = figures(stage, x)
+        energy = float(x.square().flatten(1).sum(1).mean())
+        prices[held] = final["l1"] / (energy - final["reconstruction"])
+    assert prices[False] < 0.3 * prices[True]
 
 
 @pytest.mark.parametrize("decoder", ["tied", "untied"])

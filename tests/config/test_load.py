@@ -14,7 +14,7 @@ from featlearn.config.load import (
     recipe_names,
     recipe_text,
 )
-from featlearn.config.stages import L2PoolSpec
+from featlearn.config.stages import EluSpec, L2PoolSpec
 from featlearn.datasets.catalogue import KNOWN
 from featlearn.errors import RecipeError, UsageError
 
@@ -301,3 +301,26 @@ class TestSource:
 
     def test_the_known_names_are_the_catalogue_s(self) -> None:
         assert set(KNOWN_SETS) == set(KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("activation", "said"),
+    [
+        ('"rulu"', "activation must be one of abs, elu, identity"),
+        ('{ kind = "elu", slope = 1 }', "unknown key activation.slope"),
+        ('{ kind = "leaky-relu", slope = 1.5 }', "activation.slope must be >= 0 and < 1; got 1.5"),
+    ],
+)
+def test_an_activation_is_a_name_or_a_table_of_its_kind(activation: str, said: str) -> None:
+    line = 'pool   = { kind = "l2", size = 2 }'
+    assert line in SMALL
+    text = SMALL.replace(line, f"activation = {activation}")
+    assert refusal(text).startswith(f"recipe x: stage 'strokes': {said}")
+    spelled = SMALL.replace(line, 'activation = { kind = "elu", alpha = 0.5 }')
+    assert parse_recipe(spelled).stages[0].activation == EluSpec(alpha=0.5)
+    assert parse_recipe(dump_recipe(parse_recipe(spelled))) == parse_recipe(spelled)
+
+
+def test_groups_divide_the_maps_of_the_filter() -> None:
+    said = refusal(SMALL.replace("maps = 4", "maps = 4, groups = 3"))
+    assert said == "recipe x: stage 'strokes': filter: `groups` must divide `maps` (4); got 3"

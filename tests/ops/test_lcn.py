@@ -167,3 +167,15 @@ def test_too_small_an_image_names_the_shape() -> None:
 def test_a_floor_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="floor above 0; got 0"):
         lcn(torch.ones(1, 1, 9, 9), size=5, floor=0.0)
+
+
+@pytest.mark.parametrize("constant", ["mean", 0.01])
+def test_half_precision_loses_no_more_than_its_own_rounding(
+    constant: Literal["mean"] | float,
+) -> None:
+    x = torch.randn(2, 3, 9, 9).bfloat16()
+    y = lcn(x, size=5, padding="same", constant=constant)
+    assert y.dtype is torch.bfloat16
+    exact = lcn(x.double(), size=5, padding="same", constant=constant)
+    # bfloat16 keeps 8 bits of a number.
+    torch.testing.assert_close(y.double(), exact, rtol=2**-8, atol=1e-6)

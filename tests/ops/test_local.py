@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from featlearn.errors import ShapeError
-from featlearn.geometry import Padding, output_size, pads
+from featlearn.geometry import Padding, output_size
 from featlearn.ops.conv import conv2d, conv_transpose2d
 from featlearn.ops.local import local2d, local_transpose2d
 
@@ -31,10 +31,17 @@ def by_loops(
     x: NDArray[np.float64], weight: NDArray[np.float64], stride: int, padding: Padding
 ) -> NDArray[np.float64]:
     rows, columns, maps, _, height, width = weight.shape
-    border = [
-        pads(length, window=side, stride=stride, padding=padding)
-        for length, side in ((x.shape[2], height), (x.shape[3], width))
-    ]
+    # All windows together reach from the first to (count - 1) · stride + side; what is
+    # missing is shared by both ends, the odd zero after.
+    border = [(0, 0), (0, 0)]
+    if padding == "same":
+        missing = [
+            max((count - 1) * stride + side - length, 0)
+            for count, side, length in zip(
+                (rows, columns), (height, width), x.shape[2:], strict=True
+            )
+        ]
+        border = [(zeros // 2, zeros - zeros // 2) for zeros in missing]
     x = np.pad(x, [(0, 0), (0, 0), *border])
     y = np.empty((len(x), maps, rows, columns))
     for row, column in np.ndindex(rows, columns):

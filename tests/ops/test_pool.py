@@ -94,3 +94,12 @@ def test_too_small_an_image_names_the_shape(pool: Pooling) -> None:
     message = rf"{pool.__name__} needs .*height >= 3.*got \(1, 1, 2, 9\)"
     with pytest.raises(ShapeError, match=message):
         pool(torch.ones(1, 1, 2, 9), size=3)
+
+
+def test_half_precision_loses_no_more_than_its_own_rounding() -> None:
+    x = torch.randn(2, 3, 16, 16).bfloat16()
+    y = l2_pool(x, size=8, stride=2)
+    assert y.dtype is torch.bfloat16
+    torch.testing.assert_close(
+        y.double(), l2_pool(x.double(), size=8, stride=2), rtol=2**-8, atol=0
+    )

@@ -8,16 +8,22 @@ import torch
 from featlearn.config.base import KindSpec
 from featlearn.config.objectives import AutoEncoderSpec, PlainSpec
 from featlearn.config.stages import (
+    Activation,
+    ActivationName,
     AvgPoolSpec,
     BatchNormSpec,
     ConvSpec,
     DenseSpec,
+    EluSpec,
     FilterSpec,
     L2PoolSpec,
     LCNSpec,
+    LeakyReluSpec,
     LocalSpec,
     PatchSpec,
+    SoftThresholdSpec,
     StageSpec,
+    TiledSpec,
 )
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
@@ -26,7 +32,12 @@ from featlearn.ops.random import generator
 from featlearn.stages.stage import Stage, StageOutput, build_stage
 
 SHAPE = MapShape(2, 12, 10)
-FILTERS = [DenseSpec(maps=5), ConvSpec(maps=5, size=3), LocalSpec(maps=5, size=3, stride=2)]
+FILTERS = [
+    DenseSpec(maps=5),
+    ConvSpec(maps=5, size=3),
+    LocalSpec(maps=5, size=3, stride=2),
+    TiledSpec(maps=4, size=3, tile=2, groups=2),
+]
 
 
 def stage_of(shape: MapShape = SHAPE, /, **parts: Any) -> Stage:
@@ -146,7 +157,7 @@ def test_it_learns_from_patches_and_is_moved_over_the_image() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "per_unit"), list(zip(FILTERS, [True, False, False], strict=True))
+    ("spec", "per_unit"), [(spec, isinstance(spec, DenseSpec)) for spec in FILTERS]
 )
 def test_only_a_dense_filter_is_scaled_by_unit(spec: FilterSpec, per_unit: bool) -> None:
     assert stage_of(filter=spec).scaler.per_unit is per_unit
@@ -217,3 +228,45 @@ def test_what_does_not_fit_is_named_with_its_stage(
 
 def test_it_says_what_it_is() -> None:
     assert "parts: 2 maps of 12x10 -> 4 maps of 10x8, relu" in repr(stage_of())
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "parameters"),
+    [
+        ("leaky-relu", "leaky-relu", {}),
+        ("abs", "abs", {}),
+        (LeakyReluSpec(slope=0.3), "leaky-relu", {"slope": 0.3}),
+        (EluSpec(alpha=0.4), "elu", {"alpha": 0.4}),
+        (SoftThresholdSpec(threshold=0.2), "soft-threshold", {"threshold": 0.2}),
+    ],
+)
+def test_an_activation_is_a_name_or_a_table(
+    spec: Activation, kind: ActivationName, parameters: dict[str, float]
+) -> None:
+    stage = stage_of(activation=spec)
+    x = torch.randn(3, *SHAPE)
+    expected = activate(stage.filter(x), kind, **parameters)
+    assert torch.equal(stage.code(x), expected)
+    assert f"-> {stage.output_shape}, {kind}" in repr(stage)
+
+
+@pytest.mark.parametrize("norm", [None, BatchNormSpec()])
+def test_dropout_is_of_the_output_and_in_training_only(norm: BatchNormSpec | None) -> None:
+    stage = stage_of(dropout=0.5, norm=norm, activation="sigmoid")
+    x = torch.rand(50, *SHAPE)
+    torch.manual_seed(0)
+    output = stage(x)
+    before = output.code if output.normalised is None else output.normalised
+    kept = output.output != 0
+    assert float(kept.float().mean()) == pytest.approx(0.5, abs=0.02)
+    torch.testing.assert_close(output.output[kept], 2 * before[kept])
+    # It neither hides what the stage learns from, nor changes it once it is in use.
+    assert torch.equal(stage.code(stage.scaler(x)), output.code)
+    stage.eval()
+    assert stage(x).dropped is None
+    assert torch.equal(stage(x).output, stage(x).output)
+
+
+def test_groups_that_do_not_divide_the_maps_below_are_named() -> None:
+    with pytest.raises(RecipeError, match=r"'parts': filter.groups must divide the 2 maps below"):
+        stage_of(filter=ConvSpec(maps=6, size=3, groups=3))

@@ -110,6 +110,20 @@ def test_processes_change_nothing_but_the_time(compared: Compared) -> None:
     assert torch.get_num_threads() == before
 
 
+def test_a_process_does_not_keep_an_overwritten_run(
+    tmp_path: Path, tiny: Callable[..., Recipe]
+) -> None:
+    found: list[list[float]] = []
+    trials = [Trial(arm=PRETRAINED, setting=CHOICES[1], labels=30, seed=0)] * 2
+    for seed in (0, 1):
+        pretrain(tiny(seed=seed), out=tmp_path / "run", root=tmp_path, overwrite=True)
+        bench = Workbench(tmp_path / "run", root=tmp_path)
+        at_once = list(bench.accuracies(trials, workers=2))
+        assert at_once == list(bench.accuracies(trials, workers=1))
+        found.append(at_once)
+    assert found[0] != found[1]
+
+
 def test_the_run_s_stack_is_not_changed(compared: Compared, trained: Path) -> None:
     _, bench, _ = compared
     state = load_stack(trained).stack.state_dict()
