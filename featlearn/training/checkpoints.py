@@ -52,7 +52,8 @@ class CheckpointStore:
         """Write a checkpoint under a temporary name, then give it its own.
 
         A crash at any moment leaves either the whole checkpoint or a temporary
-        folder that is never read and is cleared away by the next save.
+        folder that is never read and is cleared away by the next save. Of those with
+        a lower number the highest is kept, and the rest removed.
 
         Args:
             number: Checkpoints of the run so far, this one included; names it.
@@ -73,7 +74,9 @@ class CheckpointStore:
             shutil.rmtree(final)
         temporary.replace(final)
         sync(self.folder)
-        for old in self._all()[:-_KEPT]:
+        # What bears a higher number is not older: removing by place alone could take this one.
+        below = [folder for folder in self._all() if folder.name < final.name]
+        for old in below[: 1 - _KEPT]:
             shutil.rmtree(old)
         return final
 
@@ -91,7 +94,7 @@ class CheckpointStore:
         return None
 
     def clear(self) -> None:
-        """Remove all checkpoints, as a finished run needs none."""
+        """Remove all checkpoints, for a run that is finished or has none that verifies."""
         if self.folder.is_dir():
             shutil.rmtree(self.folder)
 

@@ -117,7 +117,8 @@ class Driver:
 
         Returns:
             The checkpoint, whose tensors are the caller's to put back, or `None`
-            where none was written before the run was cut off.
+            where none was written before the run was cut off, or none verifies; then
+            what is broken is named and removed.
 
         Raises:
             CheckpointError: If the settings are others than the run's.
@@ -126,6 +127,8 @@ class Driver:
         if found is None:
             self.progress.note("there is no checkpoint to go on from; starting from the beginning")
             self.metrics.cut(0)
+            # Numbers begin anew too, and must not meet those of what is broken.
+            self.store.clear()
             return None
         begun = Identity.read(found.state["identity"], self.folder.checkpoints)
         for warning in begun.check(self.identity, self.folder.path):

@@ -59,6 +59,15 @@ def test_the_newest_two_are_kept(store: CheckpointStore) -> None:
     assert not store.folder.exists()
 
 
+def test_higher_numbers_do_not_cost_the_one_just_written(store: CheckpointStore) -> None:
+    for number in (7, 8):
+        (store.save(number, checkpoint(number)) / "state.json").unlink()
+    for number in (1, 2, 3):
+        store.save(number, checkpoint(number))
+        assert newest(store)[0] == number
+    assert names(store)[:2] == ["checkpoint-00000002", "checkpoint-00000003"]
+
+
 PARTS = ["model.safetensors", "training.safetensors", "state.json", "checksums.json"]
 
 

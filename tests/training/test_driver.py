@@ -165,6 +165,18 @@ def test_without_a_checkpoint_it_starts_from_the_beginning(folder: Folder) -> No
     assert folder.metrics_file.read_bytes() == b""
 
 
+def test_broken_checkpoints_are_named_and_removed_where_none_verifies(folder: Folder) -> None:
+    for number in (7, 8):
+        (folder.checkpoints / f"checkpoint-0000000{number}").mkdir(parents=True)
+    told = Notes()
+    assert drive(folder, told).resume() is None
+    eight, seven, last = told.notes
+    assert "checkpoint-00000008" in eight
+    assert "checkpoint-00000007" in seven
+    assert last == "there is no checkpoint to go on from; starting from the beginning"
+    assert not folder.checkpoints.exists()
+
+
 def test_metrics_after_the_checkpoint_are_cut_off(
     folder: Folder, work: Callable[[], Pretraining]
 ) -> None:

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
-import torch
 
-from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.errors import CheckpointError, Interrupted
+from featlearn.errors import Interrupted
 from featlearn.training import driver
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.rundir import Folder, RunDirectory
@@ -180,145 +177,22 @@ def test_a_broken_checkpoint_is_named_and_the_older_one_used(
     assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
 
 
-@pytest.fixture
-def unfinished(
+def test_where_every_checkpoint_is_broken_a_new_one_is_gone_on_from(
     tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
-) -> RunDirectory:
-    cut = RunDirectory(tmp_path / "cut")
-    with pytest.raises(crash):
-        run(tiny(), cut.path, progress=stopper(4), save_seconds=0)
-    return cut
-
-
-def contents(folder: Folder) -> dict[str, bytes]:
-    files = (path for path in folder.path.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder.path)): path.read_bytes() for path in files}
-
-
-@pytest.mark.parametrize("checkpoint", [True, False])
-def test_another_recipe_is_refused(unfinished: RunDirectory, tiny: Tiny, checkpoint: bool) -> None:
-    if not checkpoint:
-        CheckpointStore(unfinished.checkpoints).clear()
-    before = contents(unfinished)
-    with pytest.raises(
-        CheckpointError,
-        match=r"begun with other settings: pretrain.optimizer.lr was 0.01, now it is 0.5; resume",
-    ):
-        run(
-            tiny(pretrain={"optimizer": {"kind": "adamw", "lr": 0.5}}),
-            unfinished.path,
-            resume=True,
-        )
-    assert contents(unfinished) == before
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"title": "Renamed"}, "title was 'Tiny', now it is 'Renamed'"),
-        ({"finetune": {"epochs": 9}}, "finetune.epochs was 2, now it is 9"),
-        ({"expect": "much"}, "expect was the default, now it is 'much'"),
-    ],
-)
-def test_words_and_fine_tuning_are_part_of_the_recipe(
-    unfinished: RunDirectory, tiny: Tiny, change: dict[str, Any], said: str
 ) -> None:
-    # They go into the model's file, whose bytes must not depend on where a run was cut off.
-    with pytest.raises(CheckpointError, match=f"begun with other settings: {said}; resume"):
-        run(tiny(**change), unfinished.path, resume=True)
-
-
-def images_file(path: Path, *, changed: int | None = None, count: int = 60) -> Path:
-    """Write images as an array; one of them may be another."""
-    images = np.random.default_rng(0).integers(0, 255, (count, 1, 8, 8), dtype=np.uint8)
-    if changed is not None:
-        images[changed] = 255 - images[changed]
-    np.savez(path, images=images, labels=np.arange(count) % 3)
-    return path
-
-
-@pytest.mark.parametrize("checkpoint", [True, False])
-def test_other_images_are_refused(
-    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException], checkpoint: bool
-) -> None:
-    source = images_file(tmp_path / "images.npz")
-    recipe = tiny(data={"source": str(source), "limit": None})
-    run(recipe, tmp_path / "whole")
-    cut = RunDirectory(tmp_path / "cut")
+    run(tiny(), tmp_path / "whole")
+    cut, told = RunDirectory(tmp_path / "cut"), stopper(3, politely=True)
     with pytest.raises(crash):
-        run(recipe, cut.path, progress=stopper(3), save_seconds=0 if checkpoint else 60)
-    before = contents(cut)
-    images_file(source, count=50)
-    with pytest.raises(CheckpointError, match=r"begun with 48 training images, now there are 40"):
-        run(recipe, cut.path, resume=True)
-    for place in (0, 59):
-        images_file(source, changed=place)
-        with pytest.raises(CheckpointError, match=r"begun with other (train|test) images \(data\."):
-            run(recipe, cut.path, resume=True)
-    assert contents(cut) == before
-    images_file(source)
-    run(recipe, cut.path, resume=True)
+        run(tiny(), cut.path, progress=stopper(9), save_seconds=0)
+    for broken in cut.checkpoints.glob("checkpoint-*"):
+        (broken / "state.json").unlink()
+    with pytest.raises(Interrupted):
+        run(tiny(), cut.path, resume=True, progress=told)
+    assert told.notes[-1].endswith("starting from the beginning")
+    told = stopper(0)
+    run(tiny(), cut.path, resume=True, progress=told)
+    assert told.notes == []
     assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
-
-
-def test_a_head_is_not_resumed_on_other_images(
-    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
-) -> None:
-    source = images_file(tmp_path / "images.npz")
-    path = tmp_path / "run"
-    run(tiny(data={"source": str(source), "limit": None}), path)
-    with pytest.raises(crash):
-        finetune(path, root=tmp_path, progress=stopper(2), save_seconds=0)
-    images_file(source, count=50)
-    with pytest.raises(CheckpointError, match=r"default was begun with 48 training images, now"):
-        finetune(path, root=tmp_path, resume=True)
-
-
-def test_the_run_s_own_recipe_resumes_it(unfinished: RunDirectory) -> None:
-    run(load_recipe(unfinished.recipe_file), unfinished.path, resume=True)
-    assert unfinished.finished
-
-
-def test_other_threads_are_refused(unfinished: RunDirectory, tiny: Tiny) -> None:
-    now = torch.get_num_threads()
-    try:
-        with pytest.raises(
-            CheckpointError,
-            match=rf"begun with --threads {now}, now it is {now + 1}; resume with --threads {now}",
-        ):
-            run(tiny(), unfinished.path, resume=True, threads=now + 1)
-    finally:
-        torch.set_num_threads(now)
-
-
-def test_a_run_of_another_format_is_refused(unfinished: RunDirectory, tiny: Tiny) -> None:
-    value = json.loads(unfinished.identity_file.read_text())
-    unfinished.identity_file.write_text(json.dumps({**value, "format": 2}))
-    with pytest.raises(CheckpointError, match=r"identity.json has format version 2"):
-        run(tiny(), unfinished.path, resume=True)
-
-
-def test_an_unfinished_run_is_not_overwritten_unasked(unfinished: RunDirectory, tiny: Tiny) -> None:
-    before = contents(unfinished)
-    with pytest.raises(CheckpointError, match=r"unfinished run; add --resume to go on, or --over"):
-        run(tiny(), unfinished.path)
-    assert contents(unfinished) == before
-    run(tiny(seed=1), unfinished.path, overwrite=True)
-    assert unfinished.finished
-
-
-def test_a_finished_run_has_nothing_left_to_do(
-    tmp_path: Path, tiny: Tiny, stopper: Stopper
-) -> None:
-    done = RunDirectory(tmp_path / "run")
-    first = pretrain(tiny(), out=done.path, root=tmp_path)
-    before, told = contents(done), stopper(0)
-    again = pretrain(tiny(), out=done.path, root=tmp_path, resume=True, progress=told)
-    assert again == first
-    assert told.notes == [f"{done.path} is finished; there is nothing left to do"]
-    assert contents(done) == before
-    with pytest.raises(CheckpointError, match="seed was the default, now it is 1"):
-        pretrain(tiny(seed=1), out=done.path, root=tmp_path, resume=True)
 
 
 def test_a_kill_at_the_very_end_leaves_nothing_behind(
@@ -339,11 +213,6 @@ def test_a_kill_at_the_very_end_leaves_nothing_behind(
     run(tiny(), cut.path, resume=True)
     assert not cut.checkpoints.exists()
     assert outcome(cut) == before
-
-
-def test_there_must_be_something_to_resume(tmp_path: Path, tiny: Tiny) -> None:
-    with pytest.raises(CheckpointError, match="has nothing to resume; run without --resume"):
-        run(tiny(), tmp_path / "none", resume=True)
 
 
 def test_time_is_counted_over_all_parts(
