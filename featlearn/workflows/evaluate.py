@@ -36,7 +36,8 @@ class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
         per_class: Accuracy within each class.
         confusion: `confusion[true][predicted]`, in images.
         seen: How many given images are, pixel for pixel, among the run's training
-            images; None for the test split, or where the training images are gone.
+            images; None for the test split, or where that cannot be told: the training
+            images are gone, or the run learned from random crops of them.
         note: A sentence about what the figures do not say, if there is one.
     """
 
@@ -103,7 +104,7 @@ def evaluate(
         source=source or trained.recipe.data.source,
         split="test" if source is None else "given",
         seen=seen,
-        note=None if source is None else _note(seen, len(images)),
+        note=None if source is None else _note(trained.recipe, seen, len(images)),
         **msgspec.structs.asdict(report),
     )
     if source is None:
@@ -112,7 +113,13 @@ def evaluate(
 
 
 def _seen(recipe: Recipe, given: ImageSet, *, root: Path | None) -> int | None:
-    """Count the given images that are among the training images of a recipe's data."""
+    """Count the given images that are among the training images of a recipe's data.
+
+    Of random crops nothing is said: one central crop of each given image was judged, which
+    equals a random one by chance only.
+    """
+    if recipe.data.crops is not None:
+        return None
     try:
         train = open_splits(recipe.data, root=root, seed=recipe.seed).train
     except (FeatlearnError, OSError):
@@ -120,8 +127,13 @@ def _seen(recipe: Recipe, given: ImageSet, *, root: Path | None) -> int | None:
     return shared_images(given, train)
 
 
-def _note(seen: int | None, count: int) -> str | None:
+def _note(recipe: Recipe, seen: int | None, count: int) -> str | None:
     """Say what figures on given images are worth."""
+    if recipe.data.crops is not None:
+        return (
+            "the run learned from random crops, which cannot be compared with the central crops "
+            "judged here, so nothing says whether it learned from these images"
+        )
     if seen is None:
         return (
             "the run's training images are not at hand, so nothing says whether it learned "

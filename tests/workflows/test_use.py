@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from featlearn.config.recipe import Recipe
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError, MissingExtraError, RecipeError, ShapeError, UsageError
 from featlearn.heads.store import load_classifier
@@ -21,6 +23,7 @@ from featlearn.workflows.encode import encode
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.predict import predict
+from featlearn.workflows.pretrain import pretrain
 
 
 def digits() -> tuple[torch.Tensor, NDArray[np.int64]]:
@@ -117,6 +120,20 @@ def test_without_the_training_images_nothing_is_claimed(
     assert result.seen is None
     assert result.note is not None
     assert "not at hand" in result.note
+
+
+def test_random_crops_cannot_be_compared(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
+    x, y = digits()
+    np.savez(tmp_path / "pictures.npz", images=x[:200, 0].numpy(), labels=y[:200] % 2)
+    source = str(tmp_path / "pictures.npz")
+    cropped = {"source": source, "size": [6, 6], "fit": "crop", "crops": 1}
+    pretrain(tiny(data=cropped), out=tmp_path / "run", root=tmp_path)
+    finetune(tmp_path / "run", root=tmp_path)
+    result = evaluate(tmp_path / "run", root=tmp_path, source=source)
+    assert result.images == 200  # all of which the run learned from, or set apart
+    assert result.seen is None
+    assert result.note is not None
+    assert "random crops" in result.note
 
 
 def test_files_that_are_there_stay(trained: Path, tmp_path: Path) -> None:
