@@ -3,6 +3,7 @@
 import math
 import tokenize
 import zipfile
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ _LABELS = ("labels", "y", "y_train")
 _TEST_IMAGES = ("test_images", "x_test")
 _TEST_LABELS = ("test_labels", "y_test")
 _MAX_HEADER = 10_000
+_BAD_HEADER = (ValueError, TypeError, SyntaxError, tokenize.TokenError)
 
 
 def open_npy(path: Path) -> RawSplits:
@@ -160,7 +162,7 @@ def _splits(arrays: _Members, path: Path) -> RawSplits:
     names = arrays.first(("classes",))
     numbered = names is not None
     labels = arrays.first(_LABELS)
-    classes = _class_names(names, labels)
+    classes = _class_names(names, labels, path)
     train = _raw(images, labels, classes, numbered=numbered, name=str(path))
     test_images = arrays.first(_TEST_IMAGES)
     if test_images is None:
@@ -170,10 +172,18 @@ def _splits(arrays: _Members, path: Path) -> RawSplits:
     return RawSplits(train, test)
 
 
-def _class_names(names: NDArray[Any] | None, labels: NDArray[Any] | None) -> tuple[str, ...]:
+def _class_names(
+    names: NDArray[Any] | None, labels: NDArray[Any] | None, path: Path
+) -> tuple[str, ...]:
     """Name the classes: as `classes` lists them, else by the labels, in order."""
     if names is not None:
-        return tuple(str(name) for name in names.ravel().tolist())
+        classes = tuple(str(name) for name in names.ravel().tolist())
+        if repeated := [name for name, times in Counter(classes).items() if times > 1]:
+            raise DataError(
+                f"{path}: classes has the name {repeated[0]!r} more than once, so that it does "
+                "not say which label is meant; name every class once"
+            )
+        return classes
     if labels is None:
         return ()
     return tuple(str(value) for value in np.unique(labels).tolist())
@@ -248,8 +258,9 @@ def _read_array(file: IO[bytes], *, size: int, name: str) -> NDArray[Any]:
 
 @contextmanager
 def _refusing(name: str) -> Generator[None]:
-    """Reword NumPy's refusal of a header."""
+    """Reword NumPy's refusal of a header, which it parses as Python; that has limits too."""
     try:
         yield
-    except (ValueError, TypeError, SyntaxError, tokenize.TokenError) as error:
-        raise DataError(f"{name} is not an NPY file that can be read ({error})") from error
+    except (*_BAD_HEADER, RecursionError, MemoryError) as error:
+        reason = str(error) or "its header is nested too deeply"
+        raise DataError(f"{name} is not an NPY file that can be read ({reason})") from error

@@ -175,6 +175,7 @@ def test_a_file_cut_anywhere_is_refused_by_name(npy: Path) -> None:
         "__import__('os').system('true')",
         "((((",
         "{" * 5000,
+        "-" * 9000 + "1",
     ],
 )
 def test_a_broken_header_is_refused_by_name(npy: Path, header: str) -> None:
@@ -216,6 +217,13 @@ def test_classes_name_the_labels(npz: Path) -> None:
     assert raw.classes == ("1", "2", "0")
     assert raw.labels is not None
     assert raw.labels.tolist() == [0, 2, 1, 0]
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 1, 2, 0]), np.array(["oak", "elm", "oak", "elm"])])
+def test_a_class_named_twice_is_refused(npz: Path, labels: NDArray[Any]) -> None:
+    np.savez(npz, x=X, y=labels, classes=np.array(["elm", "oak", "elm"]))
+    with pytest.raises(DataError, match=r"leaves\.npz: classes has the name 'elm' more than once"):
+        open_npz(npz)
 
 
 def test_classes_order_labels_of_text(npz: Path) -> None:
