@@ -8,6 +8,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+BAD_JSON = (ValueError, RecursionError)
+"""What decoding JSON raises, whoever wrote it: it is none, no Unicode, or nested too deeply."""
+
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:

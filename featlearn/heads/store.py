@@ -57,7 +57,7 @@ def load_classifier(path: Path) -> LoadedClassifier:
     try:
         classes = tuple(str(name) for name in metadata["classes"])
         freeze = int(metadata["freeze"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise CheckpointError(f"{file} holds a model without a classifier's head") from None
 
     def build() -> Classifier:

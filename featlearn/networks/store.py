@@ -16,7 +16,7 @@ from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
-from featlearn.files import canonical_json, replacing, sha256
+from featlearn.files import BAD_JSON, canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 
@@ -74,7 +74,7 @@ def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
     try:
         metadata = json.loads(entries[_ENTRY])
         version = metadata["format"]
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, *BAD_JSON):
         raise CheckpointError(
             f"{path} was not written by featlearn: its metadata has no readable entry {_ENTRY!r}"
         ) from None
@@ -135,11 +135,11 @@ def check_recorded(path: Path | str) -> None:
     if not record.is_file():
         return
     try:
-        files = msgspec.json.decode(record.read_bytes(), type=_Recorded).files
-    except msgspec.DecodeError as error:
+        sums = msgspec.json.decode(record.read_bytes(), type=_Recorded).files
+        expectations = {record.with_name(name): digest for name, digest in sums.items()}
+    except BAD_JSON as error:
         raise CheckpointError(f"{record} is damaged ({error})") from None
-    for name, expected in files.items():
-        file = record.with_name(name)
+    for file, expected in expectations.items():
         if not file.is_file() or sha256(file) != expected:
             raise CheckpointError(
                 f"{file} is not the file that training wrote: its checksum differs from the one "

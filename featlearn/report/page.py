@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import jinja2
-import msgspec
 from markupsafe import Markup
 
 from featlearn._version import __version__
@@ -17,7 +16,7 @@ from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.files import write_bytes
 from featlearn.report.comparison import comparison_view
-from featlearn.report.records import read_comparison
+from featlearn.report.records import read_comparison, read_record
 from featlearn.report.run import run_view
 from featlearn.report.views import PageView, RunView
 from featlearn.report.words import names_only
@@ -105,11 +104,11 @@ def _figures(run: RunDirectory) -> dict[str, object]:
         folder = run.head(name)
         files = {"results": folder.results_file, "evaluation": folder.evaluation_file}
         heads[name] = {
-            key: _without_folders(msgspec.json.decode(file.read_bytes()))
+            key: _without_folders(read_record(file, dict[str, object]))
             for key, file in files.items()
             if file.exists()
         }
-    results = msgspec.json.decode(run.results_file.read_bytes())
+    results = read_record(run.results_file, dict[str, object])
     return {"results": _without_folders(results), "heads": heads}
 
 

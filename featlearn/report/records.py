@@ -7,6 +7,7 @@ import msgspec
 
 from featlearn.errors import CheckpointError, DataError
 from featlearn.evaluate.metrics import ClassScore
+from featlearn.files import BAD_JSON
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ def read_record(path: Path, kind: type[T]) -> T:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing; run the command that writes it again") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BAD_JSON as error:
         raise CheckpointError(
             f"{path} is damaged ({error}); run the command that writes it again"
         ) from None

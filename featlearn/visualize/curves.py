@@ -6,16 +6,42 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from featlearn.errors import DataError
+from featlearn.files import BAD_JSON
 from featlearn.visualize.style import INK, MUTED, SERIES, new_figure, styled
 
 Metrics = Sequence[Mapping[str, Any]]
 """Lines of `metrics.jsonl`, each parsed."""
+
+
+_ADVICE = "delete that line, or the file, to go on"
+
+
+class _Line(msgspec.Struct):
+    """What every line says."""
+
+    phase: str
+    epoch: int
+    step: int
+
+
+class _Step(_Line):
+    """A step that was logged."""
+
+    loss: float
+    terms: dict[str, float] = {}
+
+
+class _EpochEnd(_Line):
+    """The end of an epoch; null where nothing is held out."""
+
+    held_out: dict[str, float] | None
 
 
 class Series(NamedTuple):
@@ -45,20 +71,30 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a metrics file; a last line that is cut off is left out.
 
     Raises:
-        DataError: If another line is not JSON.
+        DataError: If another line is not JSON, or one is something else than figures.
     """
     lines: list[dict[str, Any]] = []
-    texts = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    texts = path.read_bytes().splitlines() if path.exists() else []
     for number, text in enumerate(texts, start=1):
+        where = f"{path}, line {number},"
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
+            line = json.loads(text)  # a loss may be NaN, which stricter readers refuse
+        except BAD_JSON:
             if number == len(texts):
                 break
-            raise DataError(
-                f"{path}, line {number}, is not JSON; delete that line, or the file, to go on"
-            ) from None
+            raise DataError(f"{where} is not JSON; {_ADVICE}") from None
+        lines.append(_checked(line, where))
     return lines
+
+
+def _checked(line: Any, where: str) -> dict[str, Any]:
+    """Refuse what training does not log."""
+    ended = isinstance(line, dict) and "held_out" in line
+    try:
+        msgspec.convert(line, _EpochEnd if ended else _Step)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{where} holds no figures of training ({error}); {_ADVICE}") from None
+    return line
 
 
 def phases_of(metrics: Metrics) -> list[PhaseCurves]:

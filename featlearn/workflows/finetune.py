@@ -11,7 +11,7 @@ from featlearn.config.load import dump_recipe, load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError, RecipeError
-from featlearn.files import sha256, write_json
+from featlearn.files import BAD_JSON, sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
@@ -275,5 +275,5 @@ def read_head_result(folder: HeadFolder) -> FinetuneResult:
     """
     try:
         return msgspec.json.decode(folder.results_file.read_bytes(), type=FinetuneResult)
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise CheckpointError(f"{folder.results_file} is damaged ({error})") from None

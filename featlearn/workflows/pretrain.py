@@ -13,7 +13,7 @@ from featlearn.config.tables import as_tables
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError
-from featlearn.files import sha256
+from featlearn.files import BAD_JSON, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import FORMAT, save_stack
@@ -173,5 +173,5 @@ def read_result(run: RunDirectory) -> PretrainResult:
     """
     try:
         return msgspec.json.decode(run.results_file.read_bytes(), type=PretrainResult)
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise CheckpointError(f"{run.results_file} is damaged ({error})") from None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from featlearn.errors import CheckpointError, UsageError
+from featlearn.files import BAD_JSON
 from featlearn.report.page import build_report
 
 COMPARISON = "quickstart.json"
@@ -70,7 +71,7 @@ def _subject(path: Path) -> _Subject:
     try:
         comparison = json.loads(file.read_text(encoding="utf-8"))
         runs = [path / str(folder) for folder in comparison["runs"].values()]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*BAD_JSON, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{file} is damaged ({error!r}); run `featlearn quickstart` again"
         ) from None

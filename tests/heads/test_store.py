@@ -1,5 +1,6 @@
 """Classifiers on disk."""
 
+import json
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import ClassificationSpec
@@ -15,7 +17,7 @@ from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.store import load_classifier, save_classifier
 from featlearn.networks.stack import build_stack
-from featlearn.networks.store import save_stack
+from featlearn.networks.store import load_tensors, save_stack
 
 Tiny = Callable[..., Recipe]
 CLASSES = ("cat", "<script>", "dog")
@@ -51,6 +53,18 @@ def test_a_classifier_comes_back(tmp_path: Path, recipe: Recipe) -> None:
 def test_a_stack_without_a_head_is_refused(tmp_path: Path, recipe: Recipe) -> None:
     path = tmp_path / "model.safetensors"
     save_stack(path, classifier(recipe).stack, recipe)
+    with pytest.raises(CheckpointError, match="holds a model without a classifier's head"):
+        load_classifier(path)
+
+
+@pytest.mark.parametrize("freeze", [float("inf"), "a", [1], None])
+def test_a_head_that_says_nonsense_is_refused(
+    tmp_path: Path, recipe: Recipe, freeze: object
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_classifier(path, classifier(recipe), recipe, CLASSES)
+    tensors, metadata = load_tensors(path)
+    save_file(tensors, path, metadata={"featlearn": json.dumps({**metadata, "freeze": freeze})})
     with pytest.raises(CheckpointError, match="holds a model without a classifier's head"):
         load_classifier(path)
 

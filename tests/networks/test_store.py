@@ -104,9 +104,11 @@ def test_a_record_that_names_a_missing_file_or_is_damaged_is_refused(file: Path)
     record.write_text(json.dumps({"files": {"labels.json": "0"}}))
     with pytest.raises(CheckpointError, match=r"labels.json is not the file that training wrote"):
         load_stack(file.parent)
-    record.write_text('{"files": ')
-    with pytest.raises(CheckpointError, match=r"results.json is damaged"):
-        load_stack(file.parent)
+    deep = b'{"files": {}, "seconds": ' + b"[" * 100_000
+    for damaged in (b'{"files": ', b'{"files": {"\xff": "0"}}', b'{"files": {"a/b": "0"}}', deep):
+        record.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"results.json is damaged"):
+            load_stack(file.parent)
 
 
 def test_preparation_is_stored(tmp_path: Path, tiny: Tiny) -> None:
@@ -172,7 +174,7 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(2)}, path)
     with pytest.raises(CheckpointError, match="was not written by featlearn"):
         load_stack(path)
-    for entry in ("not json", "[1]", "{}"):
+    for entry in ("not json", "[1]", "{}", "[" * 100_000, "9" * 5000):
         save_file({"weight": torch.ones(2)}, path, metadata={"featlearn": entry})
         with pytest.raises(CheckpointError, match="was not written by featlearn"):
             load_stack(path)

@@ -219,9 +219,18 @@ def test_a_head_that_was_not_evaluated_says_how(make_run: MakeRun, tmp_path: Pat
 
 
 def test_a_damaged_file_is_named(make_run: MakeRun, tmp_path: Path) -> None:
-    run = make_run()
-    (run / "results.json").write_text("{}")
+    run = make_run(classes=["a", "b"])
+    record = run / "results.json"
+    text = record.read_text()
+    record.write_text("{}")
     with pytest.raises(CheckpointError, match=r"results\.json is damaged.*title"):
+        build_report([run], tmp_path, root=tmp_path)
+    record.write_text('{"more": ' + "[" * 100_000)
+    with pytest.raises(CheckpointError, match=r"results\.json is damaged"):
+        build_report([run], tmp_path, root=tmp_path)
+    record.write_text(text)
+    (run / "heads" / "default" / "evaluation.json").write_text('{"more": ' + "[" * 100_000)
+    with pytest.raises(CheckpointError, match=r"evaluation\.json is damaged"):
         build_report([run], tmp_path, root=tmp_path)
 
 

@@ -44,6 +44,32 @@ def test_another_broken_line_is_named(tmp_path: Path) -> None:
         read_metrics(path)
 
 
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"phase": "\xff"}', b"9" * 5000])
+def test_a_line_that_no_parser_takes_is_named(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(line + b"\n" + json.dumps(LINES[0]).encode())
+    with pytest.raises(DataError, match=r"metrics\.jsonl, line 1, is not JSON"):
+        read_metrics(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "7",
+        "[]",
+        "{}",
+        '{"phase": "strokes", "epoch": 0, "step": 1}',
+        '{"phase": "strokes", "epoch": 0, "step": "a", "loss": 1.0}',
+        '{"phase": "strokes", "epoch": 0, "step": 1, "loss": 1.0, "terms": 3}',
+        '{"phase": "strokes", "epoch": 0, "step": 1, "held_out": {"loss": []}}',
+    ],
+)
+def test_a_line_of_something_else_is_named(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "metrics.jsonl", [json.dumps(LINES[0]), line])
+    with pytest.raises(DataError, match=r"metrics\.jsonl, line 2, holds no figures of training"):
+        read_metrics(path)
+
+
 def test_no_file_is_no_lines(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "metrics.jsonl") == []
 

@@ -65,7 +65,7 @@ def test_several_runs_need_a_folder(run: Path, tmp_path: Path) -> None:
     assert Path(result.report).parent == tmp_path / "both"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"runs": 3}', "{}"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"runs": 3}', "{}", "[" * 100_000])
 def test_a_damaged_comparison_is_named(run: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "quickstart.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"quickstart\.json is damaged"):
