@@ -24,6 +24,7 @@ from featlearn.training.settling import (
     fit_scaler,
     fitting_sample,
     settle,
+    settle_above,
     settle_norm,
 )
 
@@ -101,6 +102,8 @@ class Pretraining:
             self._set_running(False)
         if not phase.joint:
             settle_norm(self.stack, phase.places[0], self.sample)
+        elif phase.places:
+            settle_above(self.stack, max(phase.places), self.sample)
 
     def _check_norms(self) -> None:
         """Refuse batches that the norms below the last stage in joint training cannot take."""

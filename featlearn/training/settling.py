@@ -67,6 +67,18 @@ def settle(stack: Stack, sample: Pictures) -> None:
         settle_norm(stack, place, sample)
 
 
+def settle_above(stack: Stack, place: int, sample: Pictures) -> None:
+    """Fit what stands on a stage's filters: its own statistics, and all of the stages above.
+
+    Joint training leaves these as they were: no batch passes the top of the last stage
+    that learns.
+    """
+    settle_norm(stack, place, sample)
+    for above in range(place + 1, len(stack)):
+        fit_scaler(stack, above, sample)
+        settle_norm(stack, above, sample)
+
+
 def check_norms(
     stack: Stack, places: Iterable[int], *, batch: int, samples: int, table: str
 ) -> None:

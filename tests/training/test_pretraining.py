@@ -116,6 +116,36 @@ def test_greedy_then_joint_goes_on_from_the_greedy_weights(tiny: Tiny, train: Tr
     assert [result.name for result in driver.standing.results] == ["edges", "parts", "joint"]
 
 
+JOINTLY = {"epochs": 5, "optimizer": {"kind": "adamw", "lr": 0.05}}
+
+
+@pytest.mark.parametrize("schedule", ["joint", "greedy-then-joint"])
+@pytest.mark.parametrize("untrained", [False, True])
+def test_joint_training_leaves_no_statistics_of_another_network(
+    tiny: Tiny, train: Train, pictures: Make, schedule: str, untrained: bool
+) -> None:
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    normalised = {**first, "norm": {"kind": "batch"}}
+    top = {**second, "norm": {"kind": "batch"}, "activation": "tanh"}
+    if untrained:
+        top = {**top, "objective": None}
+    stack, _ = train(tiny(stages=[normalised, top], pretrain={"schedule": schedule, **JOINTLY}))
+    images = pictures(64).at(range(64))
+    outputs = stack(images)
+    checked = [1]
+    if untrained:
+        x = stack.stage(1).scaler(stack.maps_below(images, 1))  # dense: unit by unit
+        torch.testing.assert_close(x.mean(0), torch.zeros(4, 3, 3), atol=1e-4, rtol=0)
+        torch.testing.assert_close(x.std(0, correction=0), torch.ones(4, 3, 3), atol=1e-3, rtol=0)
+        checked = [0, 1]
+    for place in checked:
+        maps = outputs[place].normalised
+        assert maps is not None
+        mean, variance = maps.mean((0, 2, 3)), maps.var((0, 2, 3))
+        torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-3, rtol=0)
+        torch.testing.assert_close(variance, torch.ones_like(mean), atol=1e-2, rtol=0)
+
+
 def test_stages_without_an_objective_keep_their_weights(tiny: Tiny, train: Train) -> None:
     first, second = map(msgspec.to_builtins, tiny().stages)
     recipe = tiny(stages=[first | {"objective": None}, second])

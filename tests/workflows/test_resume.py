@@ -24,9 +24,10 @@ def stages(tiny: Tiny, **own: Any) -> list[dict[str, Any]]:
     """Take the two stages with everything that has a state of its own."""
     first, second = map(msgspec.to_builtins, tiny().stages)
     sparse = {"kind": "sparse", "penalty": {"kind": "l1", "weight": 0.1}, "decoder": "untied"}
+    norm = {"kind": "batch"}
     return [
-        first | {"norm": {"kind": "batch"}, "patches": {"size": 5, "per_image": 2}},
-        second | {"objective": sparse, "activation": "relu", **own},
+        first | {"norm": norm, "patches": {"size": 5, "per_image": 2}},
+        second | {"norm": norm, "objective": sparse, "activation": "relu", **own},
     ]
 
 
