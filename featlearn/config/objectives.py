@@ -59,16 +59,21 @@ class AutoEncoderSpec(KindSpec, frozen=True, kw_only=True):
 
     `decoder` is the adjoint of the filter (`tied`) or has weights of its own.
     The loss is summed over features and averaged over the batch;
-    `average_positions` divides the reconstruction error of a conv or local
-    stage by the number of positions of its input.
+    `average_positions` divides the reconstruction error by the number of positions of
+    the stage's input, for filters that have a window.
     """
 
     decoder: Literal["tied", "untied"] = "tied"
     reconstruction: Literal["squared", "cross-entropy"] = "squared"
     average_positions: bool = False
 
-    def check_against(self, *, activation: str, input_scaling: str) -> None:
+    def check_against(self, *, activation: str, input_scaling: str, windowed: bool) -> None:
         """Refuse an objective that does not fit the rest of its stage.
+
+        Args:
+            activation: Its name.
+            input_scaling: How the stage's input is scaled.
+            windowed: Whether the filter has a size.
 
         Raises:
             ValueError: With a sentence that names the keys.
@@ -77,6 +82,11 @@ class AutoEncoderSpec(KindSpec, frozen=True, kw_only=True):
             raise ValueError(
                 'cross-entropy needs targets in [0, 1]: set `input = "unit"` on the stage, '
                 f'or `objective.reconstruction = "squared"`; got `input = "{input_scaling}"`'
+            )
+        if self.average_positions and not windowed:
+            raise ValueError(
+                "`objective.average_positions` is for filters with a window, and a dense filter "
+                "sees everything at once: give it a `filter.size`, or leave `average_positions` out"
             )
         penalty = getattr(self, "penalty", None)
         if isinstance(penalty, KLSpec) and activation != "sigmoid":

@@ -135,7 +135,6 @@ def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
     spec, shape = stage.filter, below.shape
     check_groups(stage, shape.maps)
     window = (shape.height, shape.width) if spec.size is None else (spec.size, spec.size)
-    padding: Padding = "valid" if isinstance(spec, DenseSpec) else spec.padding
     if spec.size is None:
         output, seen = MapShape(spec.maps, 1, 1), shape.height * shape.width
     else:
@@ -146,7 +145,7 @@ def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
             spec.maps,
             size=spec.size,
             stride=spec.stride,
-            padding=padding,
+            padding=spec.padding,
         )
     above = below.at(output, window=window, stride=spec.stride)
     weights, biases = _filter_parameters(spec, shape, output, window)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from featlearn.config.base import NonNegativeInt, Spec
+from featlearn.config.base import NonNegativeInt, Positive, Spec
 from featlearn.config.data import DataSpec, PreprocessSpec
 from featlearn.config.stages import BatchNormSpec, DenseSpec, StageSpec
 from featlearn.config.training import FinetuneSpec, PlateauSpec, PretrainSpec
@@ -22,7 +22,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
     stages: tuple[StageSpec, ...]
     shows: str = ""
     expect: str = ""
-    minutes: float | None = None
+    minutes: Positive | None = None
     seed: NonNegativeInt = 0
     preprocess: tuple[PreprocessSpec, ...] = ()
     pretrain: PretrainSpec = msgspec.field(default_factory=PretrainSpec)

@@ -1,6 +1,8 @@
 """Specs of a stage: filter, activation, pooling, normalisation."""
 
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
+
+import msgspec
 
 from featlearn.config.base import Count, Fraction, KindSpec, Name, Positive, Spec
 from featlearn.config.objectives import ObjectiveSpec
@@ -11,16 +13,28 @@ StageInput = Literal["standardize", "unit", "none"]
 
 
 class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
-    """Every unit sees everything, or, with a `size`, one patch.
+    """Every unit sees everything, or, with a `size`, one window.
 
-    With a `size` the filters are learned from patches of that side and, once
-    learned, moved over the whole image with `stride`.
+    With a `size` the filters are moved over the maps with `stride` and `padding`, as
+    those of a convolution are. From `patches` of the stage, of that side, they learn as
+    a dense filter over single patches; without, from whole maps, as a convolution.
     """
 
     maps: Count
     size: Count | None = None
     stride: Count = 1
+    padding: Padding = "valid"
     bias: bool = True
+
+    def __post_init__(self) -> None:
+        """What sees everything is not moved."""
+        moved = {"stride": self.stride != 1, "padding": self.padding != "valid"}
+        for key, given in moved.items() if self.size is None else ():
+            if given:
+                raise ValueError(
+                    "a dense filter without a `size` sees everything at once, so it has no "
+                    f"`{key}`: give it a `size`, or leave `{key}` out"
+                )
 
 
 class WindowedSpec(KindSpec, frozen=True, kw_only=True):
@@ -40,9 +54,7 @@ class WindowedSpec(KindSpec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Groups are of one size."""
         if self.maps % self.groups:
-            raise ValueError(
-                f"`groups` must divide `maps` ({self.maps}); got {self.groups}"
-            )
+            raise ValueError(f"`groups` must divide `maps` ({self.maps}); got {self.groups}")
 
 
 class ConvSpec(WindowedSpec, frozen=True, kw_only=True, tag="conv"):
@@ -141,7 +153,7 @@ class LCNSpec(KindSpec, frozen=True, kw_only=True, tag="lcn"):
 class BatchNormSpec(KindSpec, frozen=True, kw_only=True, tag="batch"):
     """Batch normalisation of each map, with running statistics when frozen."""
 
-    momentum: Positive = 0.1
+    momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
     eps: Positive = 1e-5
     name: Name | None = None
 
@@ -214,7 +226,9 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         self._check_patches()
         if self.objective is not None:
             self.objective.check_against(
-                activation=activation_name(self.activation), input_scaling=self.input
+                activation=activation_name(self.activation),
+                input_scaling=self.input,
+                windowed=self.filter.size is not None,
             )
 
     def _check_patches(self) -> None:
@@ -233,6 +247,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 f"`patches.size` must be `filter.size` ({kernel}) under a dense filter; "
                 f"got {self.patches.size}"
+            )
+        if isinstance(self.filter, DenseSpec) and self.filter.padding != "valid":
+            raise ValueError(
+                "`patches` under a dense filter are each seen by one window, which has no "
+                'border to pad: leave `filter.padding` at "valid"'
             )
         if self.patches.size < kernel:
             raise ValueError(

@@ -124,6 +124,13 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
     precision: Precision = "float32"
     augment: tuple[AugmentSpec, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Each kind of change has one amount."""
+        kinds = [str(spec.__struct_config__.tag) for spec in self.augment]
+        twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`augment` names the kind {twice!r} twice; once is enough")
+
 
 class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
     """Unsupervised training of the stages.
@@ -141,6 +148,7 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse keys that the schedule would ignore."""
+        super().__post_init__()
         if self.joint_epochs is not None and self.schedule != "greedy-then-joint":
             raise ValueError('`joint_epochs` belongs to `schedule = "greedy-then-joint"`')
         if self.through and self.schedule == "greedy":

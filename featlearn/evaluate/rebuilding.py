@@ -2,16 +2,16 @@
 
 from torch import Tensor
 
-from featlearn.config.stages import DenseSpec
 from featlearn.stages.stage import Stage
 
 
 def rebuildable(stage: Stage, maps: Tensor) -> Tensor:
     """Give inputs of the kind that a stage learned to rebuild.
 
-    A dense filter with a size learned single patches; moved over an image, its
-    reconstructions overlap and add up to another picture. It is asked for patches
-    side by side, from the middle of the maps. Every other stage takes the maps whole.
+    A filter that learned from patches of its own size rebuilds one at a time; moved over
+    an image, its reconstructions overlap and add up to another picture. It is asked for
+    patches side by side, from the middle of the maps. Every other stage takes the maps
+    whole.
 
     Args:
         stage: The stage.
@@ -21,9 +21,11 @@ def rebuildable(stage: Stage, maps: Tensor) -> Tensor:
         `maps`, or patches `(batch · rows · columns, maps, size, size)`, those of an
         image together, row after row.
     """
-    spec = stage.spec.filter
-    size = spec.size if isinstance(spec, DenseSpec) else None
-    if size is None or tuple(maps.shape[-2:]) == (size, size):
+    learned_from = stage.spec.patches
+    if learned_from is None or learned_from.size != stage.spec.filter.size:
+        return maps
+    size = learned_from.size
+    if tuple(maps.shape[-2:]) == (size, size):
         return maps
     rows, columns = maps.shape[-2] // size, maps.shape[-1] // size
     top, left = (maps.shape[-2] - rows * size) // 2, (maps.shape[-1] - columns * size) // 2

@@ -88,10 +88,11 @@ def shape(maps: int, height: int, width: int) -> str:
 def filter_words(spec: FilterSpec) -> str:
     """Say what a filter bank is."""
     match spec:
-        case DenseSpec(size=None):
-            return f"{spec.maps} dense units"
         case DenseSpec():
-            return f"{spec.maps} dense filters on {spec.size}\u00a0×\u00a0{spec.size} patches"
+            if spec.size is None:
+                return f"{spec.maps} dense units"
+            window = _window(spec.size, spec.stride, spec.padding)
+            return f"{spec.maps} dense filters moved over the maps, {window}"
         case ConvSpec():
             return f"{spec.maps} shared filters, {_filter_window(spec)}"
         case LocalSpec():
@@ -161,7 +162,10 @@ def stage_words(spec: StageSpec) -> list[str]:
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
-    return [*parts, objective_words(spec.objective)]
+    learned = objective_words(spec.objective)
+    if spec.patches is not None and spec.objective is not None:
+        learned += f", on {spec.patches.size}\u00a0×\u00a0{spec.patches.size} patches"
+    return [*parts, learned]
 
 
 def _filter_window(spec: WindowedSpec) -> str:

@@ -280,7 +280,13 @@ def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Ge
         case DenseSpec():
             if spec.size is None:
                 return DenseFilter(input_shape, maps=spec.maps, bias=spec.bias, generator=generator)
-            moved = ConvSpec(size=spec.size, maps=spec.maps, stride=spec.stride, bias=spec.bias)
+            moved = ConvSpec(
+                size=spec.size,
+                maps=spec.maps,
+                stride=spec.stride,
+                padding=spec.padding,
+                bias=spec.bias,
+            )
             return ConvFilter(input_shape, moved, generator=generator)
         case ConvSpec():
             return ConvFilter(input_shape, spec, generator=generator)

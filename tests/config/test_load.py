@@ -324,3 +324,54 @@ def test_an_activation_is_a_name_or_a_table_of_its_kind(activation: str, said: s
 def test_groups_divide_the_maps_of_the_filter() -> None:
     said = refusal(SMALL.replace("maps = 4", "maps = 4, groups = 3"))
     assert said == "recipe x: stage 'strokes': filter: `groups` must divide `maps` (4); got 3"
+
+
+@pytest.mark.parametrize("key", ["stride = 2", 'padding = "same"'])
+def test_a_dense_filter_without_a_size_is_not_moved(key: str) -> None:
+    name, _, _ = key.partition(" ")
+    said = refusal(SMALL.replace("maps = 9", f"maps = 9, {key}"))
+    assert said == (
+        "recipe x: stage 'parts': filter: a dense filter without a `size` sees everything at "
+        f"once, so it has no `{name}`: give it a `size`, or leave `{name}` out"
+    )
+    parse_recipe(SMALL.replace("maps = 9", f"maps = 9, size = 1, {key}"))
+    parse_recipe(SMALL.replace("maps = 9", 'maps = 9, stride = 1, padding = "valid"'))
+
+
+def test_patches_under_a_dense_filter_are_seen_by_one_window() -> None:
+    stage = 'maps = 9, size = 2, padding = "same" }\npatches = { size = 2 }'
+    assert refusal(SMALL.replace("maps = 9 }", stage)) == (
+        "recipe x: stage 'parts': `patches` under a dense filter are each seen by one window, "
+        'which has no border to pad: leave `filter.padding` at "valid"'
+    )
+    parse_recipe(SMALL.replace("maps = 9 }", stage.replace("same", "valid")))
+
+
+def test_an_error_averaged_over_positions_needs_positions() -> None:
+    objective = 'objective = { kind = "plain", average_positions = true }'
+    said = refusal(SMALL.replace("maps = 9 }", f"maps = 9 }}\n{objective}"))
+    assert said.startswith("recipe x: stage 'parts': `objective.average_positions` is for filters")
+    parse_recipe(SMALL.replace("maps = 9 }", f"maps = 9, size = 2 }}\n{objective}"))
+    parse_recipe(SMALL.replace("pool   =", f"{objective}\npool   ="))
+
+
+@pytest.mark.parametrize("table", ["pretrain", "finetune"])
+def test_a_kind_of_change_is_named_once(table: str) -> None:
+    one, other = '{ kind = "flip" }', '{ kind = "shift" }'
+    text = f"{SMALL}\n[{table}]\naugment = [{one}, {other}]\n"
+    parse_recipe(text)
+    assert refusal(text.replace(other, f"{other}, {one}")) == (
+        f"recipe x: {table}: `augment` names the kind 'flip' twice; once is enough"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("maps = 9 }", 'maps = 9 }\nnorm = { kind = "batch", momentum = 1.5 }',
+         "stage 'parts': norm.momentum must be > 0 and <= 1; got 1.5"),
+        ('title = "Small"', 'title = "Small"\nminutes = 0', "minutes must be > 0; got 0"),
+    ],
+)  # fmt: skip
+def test_a_number_that_means_nothing_is_refused(old: str, new: str, said: str) -> None:
+    assert refusal(SMALL.replace(old, new)) == f"recipe x: {said}"

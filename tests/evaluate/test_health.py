@@ -6,11 +6,12 @@ import torch
 from featlearn.config.data import DataSpec
 from featlearn.config.objectives import PlainSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import DenseSpec, PatchSpec, StageSpec
+from featlearn.config.stages import ConvSpec, DenseSpec, PatchSpec, StageSpec
 from featlearn.evaluate.health import hoyer_sparsity, stack_health
 from featlearn.evaluate.rebuilding import rebuildable
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.stage import Stage
 
 IMAGE = MapShape(1, 4, 4)
 
@@ -103,12 +104,15 @@ def test_hoyer_is_its_formula() -> None:
     torch.testing.assert_close(hoyer_sparsity(code), (3 - ratio) / 2)
 
 
-def test_a_patch_filter_is_asked_for_patches_side_by_side() -> None:
-    spec = StageSpec(
-        name="patches", filter=DenseSpec(maps=3, size=2), patches=PatchSpec(size=2), input="none"
-    )
+def moved_over(bank: DenseSpec | ConvSpec, patches: PatchSpec | None) -> Stage:
+    spec = StageSpec(name="moved", filter=bank, patches=patches, input="none")
     recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=(spec,))
-    stage = build_stack(recipe, MapShape(1, 5, 4), seed=0).stage(0)
+    return build_stack(recipe, MapShape(1, 5, 4), seed=0).stage(0)
+
+
+@pytest.mark.parametrize("bank", [DenseSpec(maps=3, size=2), ConvSpec(maps=3, size=2)])
+def test_a_patch_filter_is_asked_for_patches_side_by_side(bank: DenseSpec | ConvSpec) -> None:
+    stage = moved_over(bank, PatchSpec(size=2))
     x = torch.arange(40.0).reshape(2, 1, 5, 4)
     patches = rebuildable(stage, x)
     assert patches.shape == (8, 1, 2, 2)
@@ -119,3 +123,6 @@ def test_a_patch_filter_is_asked_for_patches_side_by_side() -> None:
 def test_other_stages_take_maps_whole() -> None:
     x = images(2)
     assert rebuildable(dense(3).stage(0), x) is x
+    # These learned from whole maps, and from patches in which reconstructions overlap.
+    assert rebuildable(moved_over(DenseSpec(maps=3, size=2), None), x) is x
+    assert rebuildable(moved_over(ConvSpec(maps=3, size=2), PatchSpec(size=3)), x) is x

@@ -3,6 +3,8 @@
 import pytest
 
 from featlearn.config.load import load_recipe, recipe_names
+from featlearn.config.objectives import PlainSpec
+from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, PatchSpec, StageSpec
 from featlearn.report import words
 
 
@@ -41,6 +43,32 @@ def test_every_shipped_recipe_has_words(name: str) -> None:
     said += [words.preprocess_words(spec) for spec in recipe.preprocess]
     assert all(said)
     assert not any("Spec(" in part for part in said)
+
+
+@pytest.mark.parametrize(
+    ("bank", "patches", "said"),
+    [
+        (DenseSpec(maps=9), None, ("9 dense units", "")),
+        (DenseSpec(maps=9, size=4), None, ("9 dense filters moved over the maps, 4 × 4", "")),
+        (
+            DenseSpec(maps=9, size=4, stride=2),
+            PatchSpec(size=4),
+            ("9 dense filters moved over the maps, 4 × 4, stride 2", ", on 4 × 4 patches"),
+        ),
+        (
+            ConvSpec(maps=9, size=4, padding="same"),
+            PatchSpec(size=6),
+            ("9 shared filters, 4 × 4, same size", ", on 6 × 6 patches"),
+        ),
+    ],
+)
+def test_a_filter_is_said_to_learn_from_patches_where_it_does(
+    bank: FilterSpec, patches: PatchSpec | None, said: tuple[str, str]
+) -> None:
+    spec = StageSpec(name="s", filter=bank, patches=patches, objective=PlainSpec())
+    first, *_, last = (part.replace("\u00a0", " ") for part in words.stage_words(spec))
+    assert first == said[0]
+    assert last == f"plain auto-encoder, tied decoder{said[1]}"
 
 
 def test_folders_are_left_out_of_absolute_paths() -> None:

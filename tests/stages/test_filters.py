@@ -21,6 +21,7 @@ SHAPE = MapShape(2, 7, 6)
 CASES = [
     (DenseSpec(maps=5), MapShape(5, 1, 1), (5, 2, 7, 6), (5,)),
     (DenseSpec(maps=5, size=3, stride=2), MapShape(5, 3, 2), (5, 2, 3, 3), (5,)),
+    (DenseSpec(maps=5, size=4, padding="same"), MapShape(5, 7, 6), (5, 2, 4, 4), (5,)),
     (ConvSpec(maps=5, size=3), MapShape(5, 5, 4), (5, 2, 3, 3), (5,)),
     (ConvSpec(maps=5, size=4, stride=3, padding="same"), MapShape(5, 3, 2), (5, 2, 4, 4), (5,)),
     (LocalSpec(maps=5, size=3), MapShape(5, 5, 4), (5, 4, 5, 2, 3, 3), (5, 4, 5)),
