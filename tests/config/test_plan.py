@@ -94,6 +94,7 @@ FILTERS = st.sampled_from(
     [
         'kind = "dense", maps = 3',
         'kind = "dense", maps = 2, size = 3, stride = 2',
+        'kind = "dense", maps = 2, size = 3, stride = 2, padding = "same"',
         'kind = "conv", maps = 2, size = 3',
         'kind = "conv", maps = 3, size = 4, stride = 2, padding = "same", bias = false',
         'kind = "local", maps = 2, size = 3, stride = 2',
