@@ -20,6 +20,7 @@ from featlearn.networks.store import FORMAT, load_stack, load_state
 from featlearn.seeds import derive
 from featlearn.training.driver import Driver
 from featlearn.training.identity import Environment
+from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import HeadFolder, RunDirectory
@@ -123,26 +124,42 @@ def finetune(
         save_seconds=save_seconds,
         track=track,
     )
-    run = RunDirectory.open(path)
-    recipe = _recipe(run, overrides, freeze=freeze)
-    options = Options(
-        labels=labels,
-        label_seed=label_seed,
-        freeze=recipe.finetune.freeze,
-        from_scratch=from_scratch,
-        seed=recipe.seed if seed is None else seed,
-    )
-    folder = run.head(name or ("scratch" if from_scratch else "default"))
+    with reading_from(Path(path)):
+        run = RunDirectory.open(path)
+        recipe = _recipe(run, overrides, freeze=freeze)
+        options = Options(
+            labels=labels,
+            label_seed=label_seed,
+            freeze=recipe.finetune.freeze,
+            from_scratch=from_scratch,
+            seed=recipe.seed if seed is None else seed,
+        )
+        folder = run.head(name or ("scratch" if from_scratch else "default"))
+        command = _command(run.path, folder.path.name, options, overrides)
+        with writing_in(folder.path):
+            return _finetune(run, folder, recipe, options, running, root=root, command=command)
+
+
+def _finetune(
+    run: RunDirectory,
+    folder: HeadFolder,
+    recipe: Recipe,
+    options: Options,
+    running: Running,
+    *,
+    root: Path | None,
+    command: Sequence[str],
+) -> FinetuneResult:
+    """Train a head in a folder that no other training writes into."""
     identity = running.identity(_settings(run, recipe, options))
     if not running.ready(folder, identity):
         return read_head_result(folder)
-    data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
+    data = draw_labelled(recipe, labels=options.labels, label_seed=options.label_seed, root=root)
     identity = running.with_data(folder, identity, data.splits)
     work = _start(run, recipe, options, data, running.device)
-    folder.begin(dump_recipe(recipe), identity, resume=resume)
-    command = _command(run.path, folder.path.name, options, overrides)
+    folder.begin(dump_recipe(recipe), identity, resume=running.resume)
     with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
-        _train(work, driver, resume=resume)
+        _train(work, driver, resume=running.resume)
     _write_head(folder, work.classifier, recipe, options, data)
     result = _result(folder, running, work, options, data)
     driver.finish(msgspec.to_builtins(result))

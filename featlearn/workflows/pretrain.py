@@ -19,6 +19,7 @@ from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import FORMAT, save_stack
 from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
+from featlearn.training.locks import writing_in
 from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress
@@ -107,7 +108,20 @@ def pretrain(
         track=track,
     )
     run = RunDirectory(out)
-    identity = running.identity(_settings_with(recipe, objectives or {}))
+    with writing_in(run.path):
+        return _pretrain(recipe, run, running, root=root, objectives=objectives or {})
+
+
+def _pretrain(
+    recipe: Recipe,
+    run: RunDirectory,
+    running: Running,
+    *,
+    root: Path | None,
+    objectives: Mapping[str, Objective],
+) -> PretrainResult:
+    """Train in a folder that no other training writes into."""
+    identity = running.identity(_settings_with(recipe, objectives))
     if not running.ready(run, identity):
         return read_result(run)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
@@ -119,10 +133,10 @@ def pretrain(
         held_out=Pictures(kept, running.device) if len(kept) else None,
         objectives=objectives,
     )
-    run.begin(dump_recipe(recipe), identity, resume=resume)
-    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(out), "--resume"]
+    run.begin(dump_recipe(recipe), identity, resume=running.resume)
+    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
     with running.driving(run, identity, stack=training.stack, command=command) as driver:
-        training.run(driver, driver.resume() if resume else None)
+        training.run(driver, driver.resume() if running.resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     write_run_card(run, recipe, training.stack, len(learned))
     data = TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints())
