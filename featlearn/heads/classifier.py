@@ -4,6 +4,7 @@ import itertools
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError
@@ -100,7 +101,7 @@ def _head(features: int, spec: ClassificationSpec, *, classes: int, seed: int) -
         layers += [_linear(inputs, outputs, draw), nn.ReLU()]
         if spec.dropout > 0:
             layers.append(nn.Dropout(spec.dropout))
-    last = nn.Linear(widths[-1], classes)
+    last = _unfilled(widths[-1], classes)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(*layers, last)
@@ -108,8 +109,16 @@ def _head(features: int, spec: ClassificationSpec, *, classes: int, seed: int) -
 
 def _linear(inputs: int, outputs: int, draw: torch.Generator) -> nn.Linear:
     """Build a hidden layer with He's initialisation."""
-    layer = nn.Linear(inputs, outputs)
+    layer = _unfilled(inputs, outputs)
     with torch.no_grad():
         layer.weight.normal_(0.0, (2 / inputs) ** 0.5, generator=draw)
         layer.bias.zero_()
+    return layer
+
+
+def _unfilled(inputs: int, outputs: int) -> nn.Linear:
+    """Build a layer whose weights are yet to be set; its own would be drawn globally."""
+    # On the device that was set, as any layer is; by itself it takes the CPU.
+    layer = skip_init(nn.Linear, inputs, outputs, device=torch.get_default_device())
+    assert isinstance(layer, nn.Linear)
     return layer

@@ -73,6 +73,12 @@ def test_hidden_layers_start_by_he_s_rule_from_their_own_seed(make: Make) -> Non
     assert not torch.equal(weight, make(hidden=(4000,), seed=1).layers[0].get_parameter("weight"))
 
 
+def test_building_leaves_the_global_generator_alone(make: Make) -> None:
+    before = torch.get_rng_state()
+    make(hidden=(7, 5))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_dropout_is_between_hidden_layers_and_only_in_training(make: Make) -> None:
     kinds = [type(layer).__name__ for layer in make(hidden=(7, 5), dropout=0.5).layers]
     assert kinds == ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
