@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -208,88 +207,6 @@ def _with_options(
     for option in reversed(options):
         command = option(command)
     return command
-
-
-class RecipeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """A shipped recipe's name, or the path of a recipe; checked when it is loaded."""
-
-    name = "recipe"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the shipped recipes, and files."""
-        from featlearn.config.load import recipe_names
-
-        names = [name for name in recipe_names() if name.startswith(incomplete)]
-        return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
-
-
-class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """A known image set, or the path of one: a folder, a zip, an IDX, NPY or NPZ file."""
-
-    name = "source"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuse what is neither a known name nor there."""
-        from featlearn.config.load import KNOWN_SETS
-        from featlearn.wording import suggestion
-
-        base, _, split = value.rpartition(":")
-        name = base if base and split in {"train", "test"} else value
-        if name in KNOWN_SETS or any(_exists(path) for path in (name, value)):
-            return value
-        hint = suggestion(name, KNOWN_SETS)
-        raise click.BadParameter(
-            f"there is no file or folder {value!r}, and no image set of that name{hint} "
-            f"(sets: {', '.join(KNOWN_SETS)})",
-            ctx,
-            param,
-        )
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer the known sets, and files."""
-        from featlearn.config.load import KNOWN_SETS
-
-        names = [name for name in KNOWN_SETS if name.startswith(incomplete)]
-        return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
-
-
-def _exists(path: str) -> bool:
-    """Say whether a path exists; any text may be asked for."""
-    try:
-        return Path(path).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
-        return False
-
-
-class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """The folder of a run that exists."""
-
-    name = "run"
-
-    def convert(
-        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path:
-        """Refuse what is no folder."""
-        path = Path(value)
-        if path.is_dir():
-            return path
-        if path.exists():
-            text = f"{value} is a file; a run is a folder, made by `featlearn pretrain --out`"
-        else:
-            text = (
-                f"there is no folder {value}; `featlearn pretrain RECIPE --out {value}` makes a run"
-            )
-        raise click.BadParameter(text, ctx, param)
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Offer folders."""
-        return [CompletionItem(incomplete, type="dir")]
 
 
 def example(*lines: str) -> str:

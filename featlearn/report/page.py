@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import jinja2
+import torch
 from markupsafe import Markup
 
 from featlearn._version import __version__
@@ -31,6 +32,7 @@ def build_report(
     *,
     comparison: object | None = None,
     root: Path | None = None,
+    device: torch.device | str = "cpu",
 ) -> Path:
     """Write the page about finished runs.
 
@@ -42,6 +44,7 @@ def build_report(
         out: Folder that the page goes to; it is made if missing.
         comparison: What `quickstart.json` holds, to be shown at the top.
         root: Where data sets are, for reconstructions; found as usual if absent.
+        device: Where to compute.
 
     Returns:
         The file, `out/index.html`.
@@ -56,7 +59,10 @@ def build_report(
     root = find_root(root)
     worth = None if comparison is None else comparison_view(read_comparison(comparison))
     opened = [RunDirectory.open(path) for path in runs]
-    views = [run_view(f"run{number}", run, root=root) for number, run in enumerate(opened, start=1)]
+    views = [
+        run_view(f"run{number}", run, root=root, device=device)
+        for number, run in enumerate(opened, start=1)
+    ]
     page = PageView(
         title=_title(views, compared=comparison is not None),
         version=__version__,

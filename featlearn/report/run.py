@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from featlearn.config.plan import plan
 from featlearn.errors import FeatlearnError
 from featlearn.networks.store import LoadedStack, load_stack
@@ -32,7 +34,9 @@ _TEST = (
 )
 
 
-def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
+def run_view(
+    key: str, run: RunDirectory, *, root: Path | None, device: torch.device | str
+) -> RunView:
     """Gather everything about a run.
 
     Args:
@@ -40,19 +44,21 @@ def run_view(key: str, run: RunDirectory, *, root: Path | None) -> RunView:
         run: The finished run.
         root: Where data sets are, for reconstructions; the page says so where the
             data cannot be read.
+        device: Where to compute.
 
     Raises:
         CheckpointError: If a file of the run is damaged.
     """
     record = read_record(run.results_file, RunRecord)
     loaded = load_stack(run.path)
+    loaded.stack.to(device)
     heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_record(run.head(name).results_file, HeadRecord) for name in run.heads()]
     classes = len(records[0].classes) if records else None
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
     rows, total = rows_of(layers)
     sample, words = _sample(loaded, root)
-    images = None if sample is None else sample.images
+    images = None if sample is None else sample.images.to(device)
     return RunView(
         key=key,
         title=record.title,

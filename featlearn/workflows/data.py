@@ -11,6 +11,7 @@ from featlearn.datasets.inspection import Inspection, inspect_images, preview
 from featlearn.datasets.known import is_present
 from featlearn.datasets.source import open_images
 from featlearn.files import write_bytes
+from featlearn.workflows.outputs import check_new
 
 _FEW_PER_CLASS = 10
 
@@ -91,7 +92,12 @@ def fetch_data(
 
 
 def inspect_data(
-    source: str, *, root: Path, spec: DataSpec | None = None, out: Path | None = None
+    source: str,
+    *,
+    root: Path,
+    spec: DataSpec | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
 ) -> Inspected:
     """Read a whole source and say what is in it.
 
@@ -100,11 +106,14 @@ def inspect_data(
         root: Where data sets are.
         spec: The size policy; images stay as they are, if absent.
         out: PNG file for a sheet of examples: with labels a row for each class.
+        overwrite: Replace the file, if it is there.
 
     Raises:
-        UsageError: If there is no such source.
+        UsageError: If there is no such source, or the file is there.
         DataError: If it cannot be read, or its images are not of one shape.
     """
+    if out is not None:
+        check_new(out, overwrite=overwrite)
     images = open_images(source, spec or DataSpec(source=source), root=root)
     found = inspect_images(images)
     if out is not None:

@@ -10,6 +10,7 @@ import msgspec
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import BAD_JSON
 from featlearn.report.page import build_report
+from featlearn.training.device import pick_device, use_threads
 
 COMPARISON = "quickstart.json"
 """File of a folder of runs that says what pre-training was worth."""
@@ -31,7 +32,12 @@ class _Subject(NamedTuple):
 
 
 def report(
-    runs: Sequence[Path], *, root: Path | None = None, out: Path | None = None
+    runs: Sequence[Path],
+    *,
+    root: Path | None = None,
+    out: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
 ) -> ReportResult:
     """Write the page about finished runs.
 
@@ -40,6 +46,8 @@ def report(
             their comparison.
         root: Where data sets are (see `find_root`), for reconstructions.
         out: Folder that the page goes to; `RUN/report` if there is one run only.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
 
     Raises:
         FeatlearnError: If a run or its files stand in the way, or several are named
@@ -52,11 +60,14 @@ def report(
     comparisons = [subject.comparison for subject in subjects if subject.comparison is not None]
     if len(comparisons) > 1:
         raise UsageError(f"a page shows one comparison, but {len(comparisons)} folders hold one")
+    chosen = pick_device(device)
+    use_threads(threads)
     page = build_report(
         paths,
         runs[0] / "report" if out is None else out,
         comparison=comparisons[0] if comparisons else None,
         root=root,
+        device=chosen,
     )
     return ReportResult(
         report=str(page), size=page.stat().st_size, runs=[str(path) for path in paths]

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import torch
 
 from featlearn.errors import DataError, FeatlearnError, UsageError
 from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.report.records import EvaluationRecord, read_record
 from featlearn.report.samples import sample_images
+from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, read_metrics
@@ -35,6 +37,7 @@ class _Subject(NamedTuple):
 
     run: RunDirectory
     loaded: LoadedStack
+    device: torch.device
     root: Path | None
     head: str | None
 
@@ -49,6 +52,8 @@ def visualize(
     root: Path | None = None,
     what: Sequence[str] = (),
     head: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
 ) -> VisualizeResult:
     """Draw pictures of a finished run into a folder, as PNG files.
 
@@ -59,6 +64,8 @@ def visualize(
         what: Any of `KINDS`; all that there is, if empty.
         head: Whose curves and confusion to draw; the run's own curves, and the only
             head's confusion, if absent.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
 
     Raises:
         FeatlearnError: If the run, the data or what was asked for stand in the way.
@@ -67,7 +74,11 @@ def visualize(
     if unknown:
         raise UsageError(f"there is no picture of {unknown[0]!r}; choose from {', '.join(KINDS)}")
     run = RunDirectory.open(path)
-    subject = _Subject(run, load_stack(run.path), root, head)
+    chosen = pick_device(device)
+    use_threads(threads)
+    loaded = load_stack(run.path)
+    loaded.stack.to(chosen)
+    subject = _Subject(run, loaded, chosen, root, head)
     files: list[str] = []
     left_out: dict[str, str] = {}
     for kind in dict.fromkeys(what or KINDS):
@@ -111,7 +122,8 @@ def _reconstructions(subject: _Subject) -> _Named:
             f"{recipe.data.source} has images of another shape now than the network takes, "
             f"{stack.input_shape}; give back the data that the run learned from"
         )
-    figure = reconstructions_figure(stack, sample.images, preprocess=recipe.preprocess)
+    images = sample.images.to(subject.device)
+    figure = reconstructions_figure(stack, images, preprocess=recipe.preprocess)
     yield "reconstructions", figure
 
 

@@ -45,6 +45,10 @@ def contents(path: Path) -> dict[str, bytes]:
 def test_cuda_where_there_is_none(run: Run, tiny: Path) -> None:
     refused(run("pretrain", tiny, "--out", "x", "-q", "--device", "cuda"), "--device cpu")
     assert not Path("x").exists()
+    learned(run, tiny)
+    for words in (["visualize", "run", "--out", "x"], ["report", "run", "--out", "x"]):
+        refused(run(*words, "--device", "cuda"), "--device cpu")
+        assert not Path("x").exists()
 
 
 def lie(path: Path, **changes: Any) -> None:

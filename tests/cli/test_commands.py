@@ -49,6 +49,7 @@ def trained(run: Run, recipe: Path, out: str = "run") -> Path:
         (("evaluate", ".", "mnst"), 2, "no image set of that name; did you mean mnist?"),
         (("evaluate", ".", "--set", "seed=1"), 2, "--set"),
         (("evaluate", ".", "--labels", "9"), 2, "--labels belongs to --probe"),
+        (("evaluate", ".", "--label-seed", "0"), 2, "--label-seed belongs to --probe"),
         (("evaluate", ".", "--probe", "--head", "x"), 2, "--probe takes neither"),
         (("predict", ".", "nowhere"), 2, "there is no file or folder 'nowhere'"),
         (("predict", ".", "digits", "--seed", "1"), 2, "--seed"),
@@ -159,6 +160,14 @@ class TestData:
         assert found["classes"] == {"0": 15, "1": 15}
         assert len(found["warnings"]) == 2
         assert Path("sheet.png").read_bytes().startswith(b"\x89PNG")
+        Path("sheet.png").write_text("mine")
+        refused = run("data", "inspect", "x.npz", "--out", "sheet.png")
+        assert refused.exit_code == 2
+        assert "sheet.png exists already" in refused.stderr
+        assert Path("sheet.png").read_text() == "mine"
+        again = run("data", "inspect", "x.npz", "--out", "sheet.png", "--overwrite")
+        assert again.exit_code == 0
+        assert Path("sheet.png").read_bytes().startswith(b"\x89PNG")
         said = run("data", "inspect", "x.npz").stdout
         assert "! 2 of 30 images have one value everywhere" in said
 
@@ -221,6 +230,20 @@ class TestTraining:
         assert "Tiny" in page.read_text(encoding="utf-8")
         assert made.stderr == ""
         assert run("report", out, out).exit_code == 2
+
+    def test_pictures_and_a_page_are_computed_as_asked_for(
+        self, run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import torch
+
+        out = trained(run, tiny)
+        asked: list[int] = []
+        monkeypatch.setattr(torch, "set_num_threads", asked.append)
+        drawn = ("visualize", out, "--what", "reconstructions", "--out", "pictures")
+        for words in (drawn, ("report", out)):
+            done = run(*words, "--device", "cpu", "--threads", "3")
+            assert done.exit_code == 0, done.output
+            assert asked.pop() == 3
 
     def test_for_people(self, run: Run, tiny: Path) -> None:
         made = run("pretrain", tiny, "--out", "run")

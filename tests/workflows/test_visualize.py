@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,6 +11,7 @@ from featlearn.errors import UsageError
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.report import report
 from featlearn.workflows.visualize import visualize
 
 SMALL = (
@@ -39,6 +41,18 @@ def test_one_kind_is_drawn(run: Path, tmp_path: Path, what: str) -> None:
     with Image.open(file) as image:
         assert image.format == "PNG"
         assert min(image.size) > 100
+
+
+@pytest.mark.gpu
+def test_another_device_draws_the_same(run: Path, tmp_path: Path) -> None:
+    for device in ("cpu", "cuda"):
+        visualize(run, out=tmp_path / device, root=tmp_path, device=device)
+        page = report([run], out=tmp_path / device, root=tmp_path, device=device)
+        assert Path(page.report).is_file()
+    for file in (tmp_path / "cpu").glob("*.png"):
+        with Image.open(file) as one, Image.open(tmp_path / "cuda" / file.name) as other:
+            pixels = [np.asarray(picture, np.int16) for picture in (one, other)]
+        assert np.abs(pixels[0] - pixels[1]).max() <= 2
 
 
 def test_all_there_is(run: Path, tmp_path: Path) -> None:

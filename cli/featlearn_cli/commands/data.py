@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from featlearn_cli.options import DataOptions, SourceParam, data_options, example
+from featlearn_cli.options import DataOptions, data_options, example
+from featlearn_cli.params import SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,6 +83,7 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="PNG file for a sheet of examples, a row for each class.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @click.option("--size", type=SizeParam(), metavar="HxW", help="Size to give every image.")
 @click.option(
     "--fit",
@@ -101,6 +103,7 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
 def inspect_command(
     source: str,
     out: Path | None,
+    overwrite: bool,
     size: tuple[int, int] | None,
     fit: Literal["exact", "crop", "pad", "resize"],
     colour: Literal["keep", "grey", "rgb"],
@@ -117,7 +120,8 @@ def inspect_command(
     from featlearn.workflows.data import inspect_data
 
     spec = DataSpec(source=source, size=size, fit=fit, colour=colour)
-    options.show(inspect_data(source, root=options.root, spec=spec, out=out), _inspection)
+    found = inspect_data(source, root=options.root, spec=spec, out=out, overwrite=overwrite)
+    options.show(found, _inspection)
 
 
 def _listing(result: "DataList") -> "Iterable[RenderableType]":

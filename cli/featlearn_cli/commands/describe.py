@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn.geometry import MapShape
-from featlearn_cli.options import DataOptions, RecipeParam, data_options, example
+from featlearn_cli.options import DataOptions, data_options, example
+from featlearn_cli.params import RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

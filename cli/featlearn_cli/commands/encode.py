@@ -5,7 +5,8 @@ from typing import Literal
 
 import click
 
-from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
+from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import RunParam, SourceParam
 
 
 @click.command(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
+from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import RunParam, SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--label-seed",
     type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of the draw of the probes' labels.",
+    help="Of the draw of the probes' labels. [default: 0]",
 )
 @computing_options
 def command(
@@ -49,7 +48,7 @@ def command(
     head: str | None,
     probe: bool,
     labels: int | None,
-    label_seed: int,
+    label_seed: int | None,
     options: Computing,
 ) -> None:
     """Measure a head of RUN on the test images, or on labelled images of SOURCE.
@@ -62,8 +61,9 @@ def command(
     plain pixels beside them, are judged by a linear classifier.
     """
     if not probe:
-        if labels is not None:
-            raise click.UsageError("--labels belongs to --probe; a head has learned already")
+        for name, given in (("--labels", labels), ("--label-seed", label_seed)):
+            if given is not None:
+                raise click.UsageError(f"{name} belongs to --probe; a head has learned already")
         from featlearn.workflows.evaluate import evaluate
 
         result = evaluate(
@@ -84,7 +84,7 @@ def command(
         run,
         root=options.root,
         labels=labels,
-        label_seed=label_seed,
+        label_seed=label_seed or 0,
         device=options.device,
         threads=options.threads,
         told=options.note,

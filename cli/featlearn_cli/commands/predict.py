@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import Computing, RunParam, SourceParam, computing_options, example
+from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import RunParam, SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

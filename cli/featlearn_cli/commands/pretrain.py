@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import RecipeParam, Training, example, training_options
+from featlearn_cli.options import Training, example, training_options
+from featlearn_cli.params import RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

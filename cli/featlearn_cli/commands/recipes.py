@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import RecipeParam, Showing, example, showing_options
+from featlearn_cli.options import Showing, example, showing_options
+from featlearn_cli.params import RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

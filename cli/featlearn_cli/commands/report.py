@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from featlearn_cli.options import DataOptions, RunParam, data_options, example
+from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import RunParam
 
 
 @click.command(
@@ -17,14 +18,16 @@ from featlearn_cli.options import DataOptions, RunParam, data_options, example
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the page; needed for several runs. [default: RUN/report]",
 )
-@data_options
-def command(runs: tuple[Path, ...], out: Path | None, options: DataOptions) -> None:
+@computing_options
+def command(runs: tuple[Path, ...], out: Path | None, options: Computing) -> None:
     """Make one page, to be opened in a browser, that shows what each RUN learned.
 
     A folder that `featlearn quickstart` made stands for its runs and their comparison.
     """
     from featlearn.workflows.report import report
 
-    result = report(runs, out=out, root=options.root)
+    result = report(
+        runs, out=out, root=options.root, device=options.device, threads=options.threads
+    )
     options.show(result)
     options.next_step(f"open {result.report} in a browser")

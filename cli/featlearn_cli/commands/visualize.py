@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import DataOptions, RunParam, data_options, example
+from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import RunParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -40,9 +41,9 @@ KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
     "--head",
     help="Whose curves and confusion. [default: the run's curves, the only head's confusion]",
 )
-@data_options
+@computing_options
 def command(
-    run: Path, what: tuple[str, ...], out: Path, head: str | None, options: DataOptions
+    *, run: Path, what: tuple[str, ...], out: Path, head: str | None, options: Computing
 ) -> None:
     """Draw what RUN learned, as PNG files.
 
@@ -51,7 +52,16 @@ def command(
     """
     from featlearn.workflows.visualize import visualize
 
-    options.show(visualize(run, what=what, out=out, root=options.root, head=head), _files)
+    result = visualize(
+        run,
+        what=what,
+        out=out,
+        root=options.root,
+        head=head,
+        device=options.device,
+        threads=options.threads,
+    )
+    options.show(result, _files)
 
 
 def _files(result: "VisualizeResult") -> "Iterable[RenderableType]":
