@@ -138,7 +138,7 @@ def corrupt(
         case MaskNoiseSpec(rate=rate):
             return mask_noise(x, rate=rate, generator=generator)
         case SaltPepperSpec(rate=rate):
-            low, high = (float(end) for end in torch.aminmax(x.detach()))
+            low, high = torch.aminmax(x.detach())
             return salt_pepper(x, rate=rate, low=low, high=high, generator=generator)
         case _:
             assert_never(spec)

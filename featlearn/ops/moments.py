@@ -48,7 +48,7 @@ def moments(batches: Iterable[Tensor], *, dims: tuple[int, ...]) -> Moments:
     total: Moments | None = None
     for batch in batches:
         if batch.shape[0]:
-            new = _measure(batch, dims)
+            new = measure(batch, dims=dims)
             total = new if total is None else _join(total, new)
     if total is None:
         raise DataError("a mean and a deviation need at least one sample; there is none")
@@ -57,7 +57,8 @@ def moments(batches: Iterable[Tensor], *, dims: tuple[int, ...]) -> Moments:
     return total
 
 
-def _measure(x: Tensor, dims: tuple[int, ...]) -> Moments:
+def measure(x: Tensor, *, dims: tuple[int, ...]) -> Moments:
+    """Measure one batch, of one sample or more, whether its numbers are finite or not."""
     x = x.detach().double()
     mean = x.mean(dim=dims, keepdim=True)
     return Moments(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from featlearn.config.stages import StageInput
 from featlearn.geometry import MapShape
-from featlearn.ops.moments import Moments, moments
+from featlearn.ops.moments import Moments, measure, moments
 
 
 class InputScaler(nn.Module):
@@ -67,20 +67,24 @@ class InputScaler(nn.Module):
     def update(self, x: Tensor, momentum: float = 0.1) -> None:
         """Move a step of `momentum` from the numbers kept towards those of a batch.
 
-        Does nothing unless `running`. Squares of scales are averaged, as variances are.
+        Does nothing unless `running`. Squares of scales are averaged, as variances are. A
+        batch that is empty, or holds a number that is not finite, changes nothing.
 
         Args:
             x: Maps below, `(batch, maps, height, width)`.
             momentum: Weight of the batch, in [0, 1].
-
-        Raises:
-            DataError: If the batch is empty, or holds a number that is not finite.
         """
-        if not self.running or self.kind == "none":
+        if not self.running or self.kind == "none" or not len(x):
             return
-        centre, scale = self._numbers(moments([x], dims=self._dims))
+        seen = measure(x, dims=self._dims)
+        centre, scale = self._numbers(seen)
         square = torch.lerp(self.scale.double().square(), scale.square(), momentum)
-        self._set(torch.lerp(self.centre.double(), centre, momentum), square.sqrt())
+        centre = torch.lerp(self.centre.double(), centre, momentum)
+        # Chosen where the numbers are: to ask first would wait for the device at every step.
+        finite = seen.squares.isfinite().all()
+        self._set(
+            torch.where(finite, centre, self.centre), torch.where(finite, square.sqrt(), self.scale)
+        )
 
     def extra_repr(self) -> str:
         """Say the kind."""

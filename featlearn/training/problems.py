@@ -149,8 +149,8 @@ class JointProblem(PretrainProblem):
         last = max(self.objectives)
         for place in range(last + 1):
             stage = self.stack.stage(place)
-            if self.stack.training and bool(maps.isfinite().all()):
-                # Maps that are not are the loop's to report, by the term that they spoil.
+            if self.stack.training:
+                # Maps that are not finite change nothing: the term they spoil tells the loop.
                 stage.scaler.update(maps.detach())
             if place in self.objectives:
                 x = stage.scaler(learning_input(stage, maps, draw))

@@ -100,6 +100,24 @@ def test_one_update_is_a_step_of_the_momentum(x: torch.Tensor) -> None:
     torch.testing.assert_close(scaler.scale[:, 0, 0], variance.sqrt())
 
 
+@pytest.mark.parametrize("kind", ["standardize", "unit"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
+def test_a_batch_without_a_finite_measure_changes_nothing(
+    x: torch.Tensor, kind: StageInput, bad: float | None
+) -> None:
+    scaler = InputScaler(SHAPE, kind)
+    scaler.fit([x])
+    before = {name: value.clone() for name, value in scaler.state_dict().items()}
+    scaler.running = True
+    spoilt = x[:0] if bad is None else x.clone()
+    if bad is not None:
+        spoilt[3, 1, 2, 2] = bad
+    scaler.update(spoilt)
+    assert all(torch.equal(scaler.state_dict()[name], value) for name, value in before.items())
+    scaler.update(x + 1)
+    assert not torch.equal(scaler.centre, before["centre"])
+
+
 def test_frozen_numbers_stay(x: torch.Tensor) -> None:
     scaler = InputScaler(SHAPE, "standardize")
     scaler.update(x)

@@ -214,6 +214,23 @@ def test_weights_that_blew_up_show_as_a_term_and_not_as_bad_data(
 
 
 @pytest.mark.parametrize("kind", ["greedy", "joint"])
+def test_no_step_waits_for_a_value_on_the_device(tiny: Tiny, pictures: Make, kind: str) -> None:
+    corruption = {"kind": "salt-pepper", "rate": 0.3}
+    noisy = {"kind": "denoising", "corruption": corruption}
+    recipe = tiny(stages=[{**EDGES, "objective": noisy}, PARTS])
+    stack = build_stack(recipe, MapShape(1, 8, 8), seed=0).to("meta")  # where there are none
+    images = Pictures(pictures().set, torch.device("meta"))
+    chosen = objectives(recipe)
+    if kind == "greedy":
+        problem = GreedyProblem(stack, 0, chosen[0], Material(images))
+    else:
+        problem = JointProblem(stack, chosen, Material(images))
+        stack.stage(0).scaler.running = stack.stage(1).scaler.running = True
+    terms = problem.terms(torch.arange(8), generator())
+    assert all(term.is_meta for term in terms.values())
+
+
+@pytest.mark.parametrize("kind", ["greedy", "joint"])
 def test_held_out_images_are_measured_under_the_same_noise_as_in_use(
     tiny: Tiny, pictures: Make, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
