@@ -14,6 +14,8 @@ from featlearn._version import __version__
 if TYPE_CHECKING:
     from featlearn.config.load import load_recipe
     from featlearn.config.recipe import Recipe
+    from featlearn.estimator.classifier import FeatureClassifier
+    from featlearn.estimator.learner import FeatureLearner
     from featlearn.networks.stack import Stack, build_stack
     from featlearn.networks.store import load_stack as load_model
     from featlearn.stages.local import LocallyConnected2d, LocallyConnectedTranspose2d
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from featlearn.workflows.pretrain import pretrain
 
 __all__ = [
+    "FeatureClassifier",
+    "FeatureLearner",
     "LocallyConnected2d",
     "LocallyConnectedTranspose2d",
     "Recipe",
@@ -38,6 +42,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "FeatureClassifier": "featlearn.estimator.classifier",
+    "FeatureLearner": "featlearn.estimator.learner",
     "LocallyConnected2d": "featlearn.stages.local",
     "LocallyConnectedTranspose2d": "featlearn.stages.local",
     "Recipe": "featlearn.config.recipe",

@@ -71,7 +71,7 @@ def _project(stack: Stack, index: int, units: Sequence[Unit]) -> Tensor:
     for place in reversed(range(index + 1)):
         maps = _through_filter(stack.stage(place), maps)
         if place > 0:
-            maps = _through_output(stack.stage(place - 1), maps)
+            maps = through_output(stack.stage(place - 1), maps)
     return to_image(stack, maps)
 
 
@@ -129,8 +129,16 @@ def _through_filter(stage: Stage, code: Tensor) -> Tensor:
     return stage.filter.adjoint(code, weight=own) * stage.scaler.scale
 
 
-def _through_output(stage: Stage, maps: Tensor) -> Tensor:
-    """Take a stage's output maps to its code: through normalisation, then pooling."""
+def through_output(stage: Stage, maps: Tensor) -> Tensor:
+    """Take a stage's output maps to its code: through normalisation, then pooling.
+
+    Args:
+        stage: The stage.
+        maps: Of the shape of its output, `(batch, maps, height, width)`.
+
+    Returns:
+        `(batch, *stage.code_shape)`; see `project_units` for the rules.
+    """
     before_norm = stage.pooled_shape or stage.code_shape
     match stage.spec.norm:
         case LCNSpec(size=size, padding="valid"):

@@ -63,6 +63,12 @@ class Preprocess(nn.Module, ABC):
         good, such as the contrast of each image, stays lost.
         """
 
+    def invert(self, x: Tensor) -> Tensor:
+        """Carry prepared images back to the pixels, with the mean that was taken away."""
+        mean = self._buffers.get("mean")
+        plain = self.invert_linear(x)
+        return plain if mean is None else plain + mean.reshape(self.input_shape)
+
     def extra_repr(self) -> str:
         """Say the shape."""
         return str(self.input_shape)

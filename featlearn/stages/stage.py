@@ -160,7 +160,16 @@ class Stage(nn.Module):
         Returns:
             A tensor of the shape of `x`.
         """
-        rebuilt = self.decode(self.code(self.scaler(x)), size=(x.shape[2], x.shape[3]))
+        return self.rebuild_from(self.code(self.scaler(x)), size=(x.shape[2], x.shape[3]))
+
+    def rebuild_from(self, code: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
+        """Rebuild maps below from a code, in their unscaled unit.
+
+        Args:
+            code: Codes, `(batch, maps, height, width)`.
+            size: Height and width of the maps below; the stage's own if not given.
+        """
+        rebuilt = self.decode(code, size=size)
         objective = self.spec.objective
         if objective is not None and objective.reconstruction == "cross-entropy":
             rebuilt = torch.sigmoid(rebuilt)

@@ -1,6 +1,10 @@
 """Unsupervised training of a stack, phase by phase."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from torch import nn
 
 from featlearn.autoencoders.autoencoder import build_objective
 from featlearn.autoencoders.objective import Objective
@@ -9,7 +13,7 @@ from featlearn.datasets.augment import build_augment
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
 from featlearn.training.checkpoints import Checkpoint
-from featlearn.training.driver import Driver
+from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
@@ -27,6 +31,24 @@ from featlearn.training.settling import (
     settle_above,
     settle_norm,
 )
+
+
+class Conductor(Protocol):
+    """Takes loops to their end: a `Driver`, which writes a run, or one that writes nothing."""
+
+    standing: Standing
+
+    def run(self, loop: Loop, module: nn.Module) -> None:
+        """Take a loop to its end; `module` is what it trains, all of it."""
+        ...
+
+    def skip(self, name: str) -> None:
+        """Note a phase that has nothing to train."""
+        ...
+
+    def between(self, module: nn.Module) -> None:
+        """Go on from one phase to the next."""
+        ...
 
 
 class Pretraining:
@@ -67,15 +89,15 @@ class Pretraining:
         self.phases = plan_phases(recipe, self.objectives)
         self._check_norms()
 
-    def run(self, driver: Driver, checkpoint: Checkpoint | None = None) -> None:
+    def run(self, driver: Conductor, checkpoint: Checkpoint | None = None) -> None:
         """Take every phase that is left to its end.
 
         Args:
-            driver: Logs, saves and stops.
+            driver: Takes every loop to its end.
             checkpoint: Where to go on from.
         """
         if checkpoint is not None:
-            load_state(driver.folder.checkpoints, self.stack, checkpoint.model)
+            load_state(Path("the checkpoint"), self.stack, checkpoint.model)
         elif self.phases[0].joint:
             settle(self.stack, self.sample)
         for phase in self.phases[driver.standing.phase :]:
@@ -84,7 +106,7 @@ class Pretraining:
             checkpoint = None
         self.stack.eval()
 
-    def _run_phase(self, phase: Phase, driver: Driver, checkpoint: Checkpoint | None) -> None:
+    def _run_phase(self, phase: Phase, driver: Conductor, checkpoint: Checkpoint | None) -> None:
         """Train one phase, from its beginning or from the middle."""
         standing = driver.standing
         if standing.loop is None and not phase.joint:

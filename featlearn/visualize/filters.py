@@ -57,10 +57,9 @@ def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
     rows, columns = weight.shape[:2]
     centre = weight[rows // 2, columns // 2]
     tiled = isinstance(stage.spec.filter, TiledSpec)
-    kind, where = (
-        ("tiled", "in the middle of a tile") if tiled else ("local", "at the central position")
-    )
-    what = f"{kind} filters" + ("" if rows * columns == 1 else f" {where}")
+    what = "tiled filters" if tiled else "local filters"
+    if rows * columns > 1:
+        what += " in the middle of a tile" if tiled else " at the central position"
     pictures = [_bank(stage, centre, what, colour=colour)]
     if rows * columns > 1 and min(weight.shape[-2:]) > 1:
         pictures.append(_positions(stage, weight, colour=colour))

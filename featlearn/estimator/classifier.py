@@ -1,0 +1,179 @@
+"""`FeatureClassifier`: features from all rows, a classifier from those that have a label."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from featlearn.config.recipe import Recipe
+from featlearn.estimator.base import (
+    FLOATS,
+    Floats,
+    ImageEstimator,
+    as_maps,
+    checked_data,
+    device_of,
+    in_batches,
+    in_precision,
+    refuse,
+)
+from featlearn.heads.classifier import Classifier
+from featlearn.heads.finetuning import start_finetuning
+from featlearn.heads.store import save_classifier
+from featlearn.training.progress import Progress
+from featlearn.training.unrecorded import Unrecorded
+
+UNLABELLED = -1
+"""What marks a row without a label, as in `sklearn.semi_supervised`."""
+
+
+class FeatureClassifier(ClassifierMixin, ImageEstimator):
+    """Learn features from all rows, then a classifier from those that have a label.
+
+    The stages are trained without labels on every row, and fine-tuned with a head on the
+    rows that have one, by the recipe's `[finetune]`.
+
+    Args:
+        recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`; its `[data]`
+            says only how many rows are held out. The shipped `dense`, a denoising
+            auto-encoder on whole rows, if absent.
+        overrides: Changes to the recipe by key, as in `{"finetune.freeze": 1}`. They are
+            parameters too: `recipe__finetune__freeze`.
+        image_shape: (height, width) or (height, width, maps) of the image that a row is,
+            flattened as NumPy does; without it a row is one line of numbers, which only
+            dense stages suit.
+        random_state: Seed, or a `RandomState` to draw one from; the recipe's if absent, so
+            that two fits are the same.
+        device: `auto`, `cpu` or `cuda`.
+        progress: Told of every step of training, if given.
+
+    Attributes:
+        classes_: The classes, sorted.
+        classifier_: The network, a PyTorch module.
+        stack_: Its stages, as fine-tuning left them.
+        recipe_: The recipe as it was trained.
+        n_features_in_: Columns of the rows it learned from.
+        feature_names_in_: Their names, where they had any.
+
+    Raises:
+        FeatlearnError: If the recipe does not fit the rows.
+
+    Example:
+        >>> from sklearn.datasets import load_digits
+        >>> rows, classes = load_digits(return_X_y=True)
+        >>> few = np.where(np.arange(len(classes)) < 100, classes, -1)
+        >>> model = FeatureClassifier("digits", image_shape=(8, 8)).fit(rows / 16, few)
+        >>> model.predict(rows[:3] / 16)
+        array([0, 1, 2])
+    """
+
+    classes_: NDArray[Any]
+    classifier_: Classifier
+
+    def __init__(
+        self,
+        recipe: str | Path | Recipe | None = None,
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> None:
+        """Keep the parameters; `fit` checks them."""
+        self.recipe = recipe
+        self.overrides = overrides
+        self.image_shape = image_shape
+        self.random_state = random_state
+        self.device = device
+        self.progress = progress
+
+    def fit(self, X: ArrayLike, y: ArrayLike, **refused: object) -> Self:
+        """Learn from rows, some or all of them with a label.
+
+        Args:
+            X: `(n, features)`, finite.
+            y: `(n,)` classes, numbers or text. Among numbers -1 marks a row without one,
+                except where -1 and 1 are all there is: then they are the two classes, as
+                they are commonly numbered.
+            refused: Nothing is known here, weights of rows neither.
+
+        Raises:
+            ValueError: If fewer than two classes have a labelled row.
+        """
+        refuse(self, refused)
+        rows, given = checked_data(self, X, y, dtype=FLOATS)
+        check_classification_targets(given)
+        known = labelled_rows(given)
+        classes, labels = np.unique(given[known], return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs labelled rows of two classes or more; got "
+                f"{len(classes)} class{'es' * (len(classes) != 1)} (-1 marks a row without a label)"
+            )
+        recipe = self._resolved()
+        training = self._pretrain(recipe, rows)
+        labelled = self._pictures(
+            rows[known], labels.astype(np.int64), tuple(str(name) for name in classes)
+        )
+        work = start_finetuning(
+            training.stack, recipe.finetune, labelled, sample=training.sample, seed=recipe.seed
+        )
+        Unrecorded(self.progress).run(work.loop, work.classifier)
+        self.classifier_ = work.classifier.eval()
+        self.stack_ = work.classifier.stack
+        self.classes_, self.recipe_ = classes, recipe
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Compute the probability of every class, in the precision of the rows.
+
+        Args:
+            X: `(n, features)`.
+
+        Returns:
+            `(n, classes)`, in the order of `classes_`; each row sums to 1.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        classifier = in_precision(self.classifier_, rows)
+
+        def probabilities(images: Tensor) -> Tensor:
+            return classifier(images).softmax(1)
+
+        return in_batches(probabilities, as_maps(rows, self.image_shape), device_of(classifier))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Name the most probable class of every row.
+
+        Args:
+            X: `(n, features)`.
+
+        Returns:
+            `(n,)`, of `classes_`.
+        """
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
+
+    def save(self, path: str | Path) -> None:
+        """Write the classifier to a file.
+
+        Args:
+            path: The file, as a rule `*.safetensors`.
+        """
+        check_is_fitted(self)
+        classes = tuple(str(name) for name in self.classes_)
+        save_classifier(Path(path), self.classifier_, self.recipe_, classes)
+
+
+def labelled_rows(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which rows have a label, by `UNLABELLED`; all of them, if y is -1 and 1 alone."""
+    if y.dtype.kind not in "if" or set(np.unique(y)) == {UNLABELLED, 1}:
+        return np.ones(len(y), dtype=np.bool_)
+    return y != UNLABELLED

@@ -1,0 +1,53 @@
+"""Training that leaves nothing behind but the network."""
+
+from torch import nn
+
+from featlearn.training.driver import PhaseResult, Standing
+from featlearn.training.loop import Loop
+from featlearn.training.progress import Progress, Silent
+
+
+class Unrecorded:
+    """Takes loops to their end; writes no files, and stops for no signal.
+
+    Attributes:
+        standing: What is over, and what it came to.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        """Begin.
+
+        Args:
+            progress: Told of every step.
+        """
+        self.standing = Standing()
+        self.progress = progress or Silent()
+
+    def run(self, loop: Loop, module: nn.Module) -> None:
+        """Take a loop to its end.
+
+        Raises:
+            TrainingError: If the figures or the weights are no longer finite.
+        """
+        name, state = loop.problem.name, loop.state
+        self.progress.start(name, epochs=loop.epochs, steps=loop.total_steps)
+        try:
+            for report in loop.steps():
+                self.progress.step(report)
+        finally:
+            self.progress.stop()
+        state = loop.state
+        self._finish(
+            PhaseResult(name, state.epoch, state.step, 0.0, state.last_loss, state.held_out)
+        )
+
+    def skip(self, name: str) -> None:
+        """Note a phase that has nothing to train."""
+        self._finish(PhaseResult(name, 0, 0, 0.0, None, None))
+
+    def between(self, module: nn.Module) -> None:
+        """Go on to the next phase."""
+
+    def _finish(self, result: PhaseResult) -> None:
+        self.standing.results.append(result)
+        self.standing.phase += 1

@@ -1,0 +1,99 @@
+"""A classifier from few labels, with features from all rows."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+
+from featlearn import FeatureClassifier
+from featlearn.estimator.classifier import labelled_rows
+from featlearn.heads.store import load_classifier
+
+Rows = NDArray[np.float64]
+Classes = NDArray[np.int64]
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[Rows, Classes]:
+    rows, classes = load_digits(return_X_y=True)
+    return np.asarray(rows) / 16, np.asarray(classes, np.int64)
+
+
+@pytest.fixture(scope="module")
+def fitted(data: tuple[Rows, Classes]) -> FeatureClassifier:
+    rows, classes = data
+    few = np.where(np.arange(len(classes)) < 100, classes, -1)
+    model = FeatureClassifier("digits", image_shape=(8, 8), overrides={"pretrain.epochs": 15})
+    return model.fit(rows[:1200], few[:1200])
+
+
+def test_rows_without_a_label_help(data: tuple[Rows, Classes], fitted: FeatureClassifier) -> None:
+    rows, classes = data
+    plain = LogisticRegression(max_iter=1000).fit(rows[:100], classes[:100])
+    assert fitted.score(rows[1200:], classes[1200:]) > plain.score(rows[1200:], classes[1200:])
+    assert list(fitted.classes_) == list(range(10))
+
+
+def test_probabilities_sum_to_one_in_the_precision_of_the_rows(
+    data: tuple[Rows, Classes], fitted: FeatureClassifier
+) -> None:
+    rows, _ = data
+    for dtype, closeness in ((np.float32, 1e-5), (np.float64, 1e-12)):
+        found = fitted.predict_proba(rows[:50].astype(dtype))
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found.sum(1), 1, atol=closeness)
+        assert np.array_equal(fitted.predict(rows[:50].astype(dtype)), found.argmax(1))
+
+
+def test_classes_may_be_text(data: tuple[Rows, Classes]) -> None:
+    rows, classes = data
+    names = np.array(["even", "odd"])[classes % 2]
+    model = FeatureClassifier(overrides={"pretrain.epochs": 3}).fit(rows[:300], names[:300])
+    assert list(model.classes_) == ["even", "odd"]
+    assert model.score(rows[300:], names[300:]) > 0.85
+
+
+def test_the_mark_of_a_row_without_a_label() -> None:
+    assert labelled_rows(np.array([0, -1, 2, -1])).tolist() == [True, False, True, False]
+    assert labelled_rows(np.array([0.0, -1.0, 1.0])).tolist() == [True, False, True]
+    assert labelled_rows(np.array([-1, 1, 1])).all()  # two classes, as commonly numbered
+    assert labelled_rows(np.array(["-1", "a"])).all()
+
+
+def test_one_class_is_refused(data: tuple[Rows, Classes]) -> None:
+    rows, _ = data
+    with pytest.raises(ValueError, match=r"two classes or more; got 1 class \(-1 marks a row"):
+        FeatureClassifier().fit(rows[:4], [0, 0, -1, 0])
+    with pytest.raises(ValueError, match="two classes or more; got 0 classes"):
+        FeatureClassifier().fit(rows[:2], [-1, -1])
+    with pytest.raises(TypeError, match="takes no sample_weight; leave it out"):
+        FeatureClassifier().fit(rows[:2], [0, 1], sample_weight=[1, 2])
+
+
+def test_it_is_kept_by_pickle_and_by_a_file(
+    tmp_path: Path, data: tuple[Rows, Classes], fitted: FeatureClassifier
+) -> None:
+    rows, _ = data
+    copy = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(copy.predict_proba(rows[:9]), fitted.predict_proba(rows[:9]))
+    fitted.save(tmp_path / "model.safetensors")
+    loaded = load_classifier(tmp_path / "model.safetensors")
+    assert loaded.classes == tuple(map(str, range(10)))
+    weights = fitted.classifier_.state_dict()
+    assert all(
+        (value == weights[name]).all() for name, value in loaded.classifier.state_dict().items()
+    )
+
+
+def test_keys_of_the_recipe_reach_the_head(data: tuple[Rows, Classes]) -> None:
+    rows, classes = data
+    model = FeatureClassifier().set_params(
+        recipe__pretrain__epochs=1, recipe__finetune__freeze=1, recipe__finetune__head__hidden=[7]
+    )
+    model.fit(rows[:200], classes[:200])
+    assert model.classifier_.frozen
+    assert model.recipe_.finetune.head.hidden == (7,)
