@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from featlearn.evaluate.paired import paired_interval
+
 PARTS = ("help", "quickstart", "mnist-local", "mnist-conv")
 FEATLEARN = (sys.executable, "-m", "featlearn_cli")
 
@@ -82,6 +84,7 @@ def _mnist_local(options: argparse.Namespace) -> dict[str, Any]:
         "errors": errors,
         "means": {arm: statistics.fmean(found) for arm, found in errors.items()},
         "mean_difference": statistics.fmean(differences),
+        "difference_interval": paired_interval(errors["scratch"], errors["pretrained"])[1:],
     }
 
 
