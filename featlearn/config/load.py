@@ -14,9 +14,17 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate
 from featlearn.errors import RecipeError, UsageError
+from featlearn.filenames import RECIPE
 from featlearn.wording import suggestion
 
-KNOWN_SETS = ("digits", "photographs", "mnist", "fashion-mnist")
+KNOWN_SETS = (
+    "digits",
+    "photographs",
+    "mnist",
+    "fashion-mnist",
+    "natural-olshausen-field",
+    "cifar10-jpg",
+)
 """Data sources that are names and never a path beside the recipe."""
 
 MAX_BYTES = 1_000_000
@@ -110,9 +118,10 @@ def _path_of(source: str | Path) -> Path | None:
         raise UsageError(f"there is no recipe file {source}")
     if not path.is_dir():
         return path
-    if not (path / "recipe.toml").is_file():
-        raise UsageError(f"{source} is a folder without a recipe.toml")
-    return path / "recipe.toml"
+    inside = path / RECIPE
+    if not inside.is_file():
+        raise UsageError(f"{source} is a folder without a {RECIPE}")
+    return inside
 
 
 def _existing(folder: Path, name: str) -> Path | None:

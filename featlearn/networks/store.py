@@ -1,7 +1,8 @@
 """Models on disk: one safetensors file that says what it is."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +17,7 @@ from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
+from featlearn.filenames import MODEL, RESULTS
 from featlearn.files import BAD_JSON, canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
@@ -54,10 +56,29 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: If the file is not safetensors, is damaged, was not
             written by featlearn, or has another format version.
     """
+    with _opened(path) as file:
+        entries = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return tensors, _metadata(path, entries)
+
+
+def load_metadata(path: Path) -> dict[str, Any]:
+    """Read the metadata that `save_tensors` wrote, and none of the tensors.
+
+    Raises:
+        CheckpointError: As `load_tensors` does.
+    """
+    with _opened(path) as file:
+        entries = file.metadata() or {}
+    return _metadata(path, entries)
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[safe_open]:
+    """Open a file of tensors, and reword what is wrong with it."""
     try:
         with safe_open(path, framework="pt") as file:
-            entries = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing") from None
     except (SafetensorError, OSError, ValueError) as error:
@@ -65,8 +86,6 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path} is not a readable safetensors file ({error}); "
             "featlearn reads weights from safetensors only"
         ) from None
-    metadata = _metadata(path, entries)
-    return tensors, metadata
 
 
 def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
@@ -119,7 +138,7 @@ def recipe_as_built(recipe: Recipe, stack: Stack) -> Recipe:
 def find_model(path: Path | str) -> Path:
     """Give the file of a model: the path itself, or the file in a folder that was trained."""
     path = Path(path)
-    return path / "model.safetensors" if path.is_dir() else path
+    return path / MODEL if path.is_dir() else path
 
 
 def check_recorded(path: Path | str) -> None:
@@ -131,7 +150,7 @@ def check_recorded(path: Path | str) -> None:
     Raises:
         CheckpointError: If one has other bytes, or the record of them is damaged.
     """
-    record = Path(path) / "results.json"
+    record = Path(path) / RESULTS
     if not record.is_file():
         return
     try:

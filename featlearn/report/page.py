@@ -15,6 +15,7 @@ from markupsafe import Markup
 from featlearn._version import __version__
 from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
+from featlearn.filenames import PAGE
 from featlearn.files import write_bytes
 from featlearn.report.comparison import comparison_view
 from featlearn.report.records import read_comparison, read_record
@@ -70,7 +71,7 @@ def build_report(
         comparison=worth,
         data=[_figures(run) for run in opened],
     )
-    path = out / "index.html"
+    path = out / PAGE
     write_bytes(path, render(page).encode())
     return path
 

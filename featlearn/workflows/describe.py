@@ -9,6 +9,7 @@ from featlearn.config.load import load_recipe, recipe_names
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.catalogue import KNOWN, KnownSet
+from featlearn.filenames import MODEL
 from featlearn.geometry import MapShape
 
 
@@ -52,7 +53,7 @@ def describe_source(
         FeatlearnError: If the recipe, the data or the run stand in the way.
     """
     recipe = load_recipe(source, overrides=overrides)
-    model = Path(source) / "model.safetensors"
+    model = Path(source) / MODEL
     named = isinstance(source, str) and source in recipe_names()
     trained = not named and model.is_file() and not overrides
     if trained:
@@ -66,10 +67,9 @@ def describe_source(
 
 def _as_trained(model: Path) -> tuple[Recipe, MapShape]:
     """Read what a model file knows beyond the recipe: counts that came from the data."""
-    from featlearn.networks.store import load_tensors, read_header
+    from featlearn.networks.store import load_metadata, read_header
 
-    _, metadata = load_tensors(model)
-    return read_header(model, metadata)
+    return read_header(model, load_metadata(model))
 
 
 def _image_of(recipe: Recipe, root: Path) -> tuple[MapShape, int | None]:

@@ -11,6 +11,7 @@ import msgspec
 
 from featlearn.config.load import load_recipe
 from featlearn.errors import CheckpointError, Interrupted
+from featlearn.filenames import COMPARISON, PAGE, REPORT
 from featlearn.files import write_json
 from featlearn.networks.store import FORMAT
 from featlearn.training.device import use_threads
@@ -19,7 +20,7 @@ from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.few_labels import ARMS, FewLabels, Point, compare_few_labels
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.report import COMPARISON, report
+from featlearn.workflows.report import report
 from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Workbench
 
 RECIPES = ("photographs", "digits")
@@ -142,7 +143,7 @@ def _conclude(
     """Write the figures, then the page about them."""
     point = next(point for point in compared.curve if point.labels == _HEADLINE)
     result = QuickstartResult(
-        report=str(folder / "report" / "index.html"),
+        report=str(folder / REPORT / PAGE),
         seconds=round(time.monotonic() - begun, 1),
         labels=point.labels,
         draws=len(point.pretrained),
@@ -164,7 +165,7 @@ def _conclude(
         runs={name: path.name for name, path in runs.items()},
     )
     write_json(folder / COMPARISON, msgspec.to_builtins(result))
-    page = report([folder], out=folder / "report", root=root).report
+    page = report([folder], out=folder / REPORT, root=root).report
     return msgspec.structs.replace(result, report=page, seconds=round(time.monotonic() - begun, 1))
 
 

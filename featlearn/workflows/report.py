@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from featlearn.errors import CheckpointError, UsageError
+from featlearn.filenames import COMPARISON, REPORT
 from featlearn.files import BAD_JSON
 from featlearn.report.page import build_report
 from featlearn.training.device import pick_device, use_threads
-
-COMPARISON = "quickstart.json"
-"""File of a folder of runs that says what pre-training was worth."""
 
 
 class ReportResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +62,7 @@ def report(
     use_threads(threads)
     page = build_report(
         paths,
-        runs[0] / "report" if out is None else out,
+        runs[0] / REPORT if out is None else out,
         comparison=comparisons[0] if comparisons else None,
         root=root,
         device=chosen,

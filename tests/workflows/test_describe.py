@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from featlearn.config.load import load_recipe
 from featlearn.config.plan import plan
@@ -82,6 +84,37 @@ def test_a_run_knows_how_many_components_were_kept(tmp_path: Path) -> None:
     (row, head) = describe_source(run, root=tmp_path).layers
     assert 1 < row.weights // 3 < 64
     assert head.units == 10
+
+
+class Opened:
+    """An open safetensors file that lets no tensor out."""
+
+    def __init__(self, path: Path, framework: str) -> None:
+        self.file = safe_open(path, framework=framework)
+
+    def __enter__(self) -> Self:
+        self.file.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.file.__exit__(*raised)
+
+    def metadata(self) -> dict[str, str]:
+        return self.file.metadata()
+
+    def keys(self) -> list[str]:
+        return self.file.keys()
+
+    def get_tensor(self, name: str) -> None:
+        raise AssertionError(f"{name} was read")
+
+
+def test_no_tensor_of_a_run_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, 'source = "digits"\nlimit = 60')
+    recipe = load_recipe(path, overrides=["pretrain.epochs=1"])
+    pretrain(recipe, out=tmp_path / "run", root=tmp_path, device="cpu")
+    monkeypatch.setattr("featlearn.networks.store.safe_open", Opened)
+    assert describe_source(tmp_path / "run", root=tmp_path).layers[0].weights == 3 * 64
 
 
 def test_a_run_with_a_damaged_model(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""What the files of a run are called, in the one place that says so."""
+
+MODEL = "model.safetensors"
+"""Weights, with all that is needed to rebuild the network."""
+
+RECIPE = "recipe.toml"
+"""The resolved recipe."""
+
+RESULTS = "results.json"
+"""What came out, with checksums; written last."""
+
+METRICS = "metrics.jsonl"
+"""Figures of training, a line each."""
+
+IDENTITY = "identity.json"
+"""What training was begun with; written first."""
+
+CARD = "README.md"
+"""A short description of a run, for people."""
+
+LABELS = "labels.json"
+"""Names of a head's classes, and which labels it learned from."""
+
+EVALUATION = "evaluation.json"
+"""Figures of a head on the test split."""
+
+CHECKPOINTS = "checkpoints"
+"""Folder of what an unfinished run can go on from."""
+
+EVENTS = "events"
+"""Folder of TensorBoard's files."""
+
+HEADS = "heads"
+"""Folder of the heads of a run, a folder each."""
+
+REPORT = "report"
+"""Folder of the page about a run, or about several."""
+
+PAGE = "index.html"
+"""The page itself."""
+
+COMPARISON = "quickstart.json"
+"""In a folder of runs: what pre-training was worth."""
