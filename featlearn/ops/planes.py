@@ -93,12 +93,12 @@ def batch_innermost(x: Tensor) -> Tensor:
 def on_planes(operation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply an operation that treats every plane alike, on planes laid side by side.
 
+    Maps that come out of a convolution, "channels last" already, are taken as they lie.
+
     Args:
         operation: From `(n, planes, height, width)` to `(n, planes, height', width')`, each
             plane by itself; it finds the planes innermost in memory, "channels last".
         x: Maps, `(batch, maps, height, width)`; best with the batch innermost.
-
-    Maps that come out of a convolution, "channels last" already, are taken as they lie.
 
     Returns:
         `(batch, maps, height', width')`, laid out in memory as `operation` saw it.

@@ -28,7 +28,7 @@ class Chart:
 class Plane:
     """A layer in the drawing of the network: sides of its planes in pixels, and how many.
 
-    `side` is 0 for units without a plane.
+    `width` and `height` are 0 for units without a plane.
     """
 
     name: str

@@ -93,7 +93,7 @@ def probe(
     Raises:
         FeatlearnError: If the run or the data stand in the way.
     """
-    known = read_result(RunDirectory.open(path)).data.fingerprints
+    recorded = [read_result(RunDirectory.open(path)).data.fingerprints]
     chosen = pick_device(device)
     use_threads(threads)
     stack, recipe, _ = load_stack(path)
@@ -105,15 +105,15 @@ def probe(
     if labels is not None:
         used = balanced_subset(train.labels, labels, seed=label_seed, classes=train.classes)
     shape = stack.input_shape
-    test = open_test(recipe, root=root, shape=shape, device=chosen, recorded=[known])
-    learned, known = Pictures(train.subset(used), chosen), train.labels[used]
+    test = open_test(recipe, root=root, shape=shape, device=chosen, recorded=recorded)
+    learned, labels_used = Pictures(train.subset(used), chosen), train.labels[used]
     truth = match_classes(test.set, train.classes)
     probes: list[StageProbe] = []
     for name in [None, *stack.names]:
         if told is not None:
             told(f"{name or PIXELS}: a linear classifier on {len(learned)} labelled images")
         rows = features(stack, learned, name)
-        score = linear_probe(rows, known, features(stack, test, name), truth)
+        score = linear_probe(rows, labels_used, features(stack, test, name), truth)
         probes.append(
             StageProbe(
                 stage=name or PIXELS,
