@@ -17,7 +17,14 @@ from featlearn.errors import RecipeError, UsageError
 from featlearn.filenames import RECIPE
 from featlearn.wording import suggestion
 
-KNOWN_SETS = ("digits", "photographs", "mnist", "fashion-mnist")
+KNOWN_SETS = (
+    "digits",
+    "photographs",
+    "mnist",
+    "fashion-mnist",
+    "natural-olshausen-field",
+    "cifar10-jpg",
+)
 """Data sources that are names and never a path beside the recipe."""
 
 MAX_BYTES = 1_000_000

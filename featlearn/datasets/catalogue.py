@@ -54,6 +54,11 @@ def fetch(
     known = _known(name)
     mirrors = known.mirrors if mirror is None else (_checked_mirror(mirror),)
     folder = root / name
+    if not mirrors:
+        raise DataError(
+            f"no address is published for {name}: give one with `--mirror`, or put "
+            f"{known.files[0].name}{' and the others' * (len(known.files) > 1)} into {folder}"
+        )
     for file in known.files:
         _fetch_file(file, folder, mirrors, progress=progress, name=name)
     return folder

@@ -25,7 +25,8 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
 
     `shape` is that of one image; `train` and `test` count images (`test` 0: no
     such split); sets without `files` come with scikit-learn. Each of `mirrors`
-    is the address of a folder that holds all `files`.
+    is the address of a folder that holds all `files`; without any, the files are to be
+    put under the data root by hand, or fetched from an address that the user gives.
     """
 
     name: str
@@ -160,8 +161,67 @@ _FASHION = KnownSet(
     mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
 )
 
+_NATURAL_SUMS = (
+    "d0cb9e56a94f324db187c6e5ca87e660ee2fd8790c950a3fd6b89860d975d818",
+    "7e36e47653a9da581ae304df4d7c1c0e3da15470cc3263243d69e1f97cc483ba",
+    "5fc569daacad9e9eca2a563d39a894d120f0d27fc060c681c3566db8e014948b",
+    "b3386c6478efb5e07192c8be241bacda8a4077495dae40d0165dedbd19e67d71",
+    "587163a34a7078850c826a6f5b8a380d92c07c3418c663a9c697088d4f64aebe",
+    "cedb3858beb55fd470df441775924d95d31bed1185db35e2f7eb20f7b00addbb",
+    "40382767ad3ae872d5e6b7cc23e80abe1da3994289709948c77c0c865aa80a75",
+    "aab2eeadd81458cdce1463bf7bb49c808edc706884537cf3f28614a082fd9468",
+    "4b7dc0056b5ecd66dd33e8e791324514fc78475d4718d56ec8b3091f4fda1267",
+    "a3d945fcaa66d5bef6e2a0151d3d86818f4f934fec1a576aa20360c3aacbab90",
+)
+
+_NATURAL = KnownSet(
+    name="natural-olshausen-field",
+    title="Ten natural scenes, 512 x 512, whitened: 32-bit floats around 0",
+    shape=MapShape(1, 512, 512),
+    train=10,
+    test=0,
+    licence="for research, see the authors' page",
+    citation="Olshausen and Field, Nature 381, 1996",
+    files=tuple(
+        RemoteFile(name=f"image{place}", size=4 * 512 * 512, sha256=checksum)
+        for place, checksum in enumerate(_NATURAL_SUMS)
+    ),
+)
+
+_CIFAR_JPEG = KnownSet(
+    name="cifar10-jpg",
+    title="CIFAR-10 (JPEG): objects in colour, 32 x 32, a lossy copy of CIFAR-10",
+    shape=MapShape(3, 32, 32),
+    train=50_000,
+    test=10_000,
+    class_names=(
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),
+    licence="none stated",
+    citation="Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+    files=(
+        RemoteFile(
+            name="CIFAR-10-images.zip",
+            size=63_273_732,
+            sha256="5c27db1d59e0ad79655b188f007b06566766d8563389ddee1b1984f8b219707f",
+        ),
+    ),
+)
+
 KNOWN: Mapping[str, KnownSet] = MappingProxyType(
-    {known.name: known for known in (_DIGITS, _PHOTOGRAPHS, _MNIST, _FASHION)}
+    {
+        known.name: known
+        for known in (_DIGITS, _PHOTOGRAPHS, _MNIST, _FASHION, _NATURAL, _CIFAR_JPEG)
+    }
 )
 """Every known set, by its name."""
 

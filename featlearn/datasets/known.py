@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from featlearn.datasets.embedded import open_digits, open_photographs
 from featlearn.datasets.entries import KNOWN, KnownSet
 from featlearn.datasets.idx import read_idx
+from featlearn.datasets.pictures import open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError
 
@@ -67,11 +70,32 @@ def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
     """Open a downloaded set, or say how to download it."""
     missing = [file.name for file in known.files if _find(folder, file.name) is None]
     if missing:
+        advice = f"fetch it with `featlearn data fetch {known.name}`"
+        if not known.mirrors:
+            advice = "no address is published for it: put its files there"
         raise DataError(
-            f"{known.name} is not under the data root: {folder / missing[0]} is missing; "
-            f"fetch it with `featlearn data fetch {known.name}`"
+            f"{known.name} is not under the data root: {folder / missing[0]} is missing; {advice}"
         )
-    return open_idx_folder(folder, name=known.name, classes=known.class_names)
+    match known.name:
+        case "natural-olshausen-field":
+            return _open_planes(known, folder)
+        case "cifar10-jpg":
+            return open_zip(folder / known.files[0].name)
+        case _:
+            return open_idx_folder(folder, name=known.name, classes=known.class_names)
+
+
+def _open_planes(known: KnownSet, folder: Path) -> RawSplits:
+    """Open files that hold one plane each, as big-endian 32-bit floats without a header."""
+    images = np.empty((len(known.files), *known.shape), np.float32)
+    for place, file in enumerate(known.files):
+        path = folder / file.name
+        size = path.stat().st_size
+        if size != file.size:
+            raise DataError(f"{path} has {size:,} bytes; {file.size:,} were expected")
+        images[place] = np.fromfile(path, dtype=">f4").reshape(known.shape)
+    names = tuple(file.name for file in known.files)
+    return RawSplits(RawSet(known.name, images, len(images), ids=names), divisible=False)
 
 
 def _open_split(folder: Path, stem: str, *, name: str, classes: tuple[str, ...]) -> RawSet:
