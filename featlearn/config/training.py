@@ -68,7 +68,11 @@ OptimizerSpec = SGDSpec | AdaGradSpec | RMSpropSpec | AdamSpec | AdamWSpec
 
 
 class ConstantSpec(KindSpec, frozen=True, kw_only=True, tag="constant"):
-    """The same learning rate throughout, after `warmup` steps from zero."""
+    """The same learning rate throughout, after `warmup` steps that rise to it evenly.
+
+    The first of these takes 1 / (`warmup` + 1) of the rate. They must leave a step at the
+    full rate.
+    """
 
     warmup: NonNegativeInt = 0
 
@@ -81,14 +85,21 @@ class StepSpec(KindSpec, frozen=True, kw_only=True, tag="step"):
 
 
 class CosineSpec(KindSpec, frozen=True, kw_only=True, tag="cosine"):
-    """Half a cosine down to `floor` times the rate, after `warmup` steps from zero."""
+    """Half a cosine down to `floor` times the rate, which the last step takes.
+
+    Before it come `warmup` steps that rise to the rate, as under `constant`.
+    """
 
     warmup: NonNegativeInt = 0
     floor: Fraction = 0.0
 
 
 class OneCycleSpec(KindSpec, frozen=True, kw_only=True, tag="one-cycle"):
-    """Up over the first `rise` of the steps, then down to almost nothing (Smith 2018)."""
+    """Up to the rate over the first `rise` of the steps, then down (Smith 2018).
+
+    The first step takes `start` times the rate, the last one `floor` times; both ways are
+    half a cosine. Where there are only two steps, the first takes the rate itself.
+    """
 
     rise: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.3
     start: Fraction = 0.04

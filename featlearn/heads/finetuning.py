@@ -13,6 +13,7 @@ from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
+from featlearn.training.rates import check_warmup
 from featlearn.training.settling import check_norms, settle
 
 
@@ -57,7 +58,7 @@ def start_finetuning(
 
     Raises:
         DataError: If the labels are missing or of one class.
-        RecipeError: If the head does not fit.
+        RecipeError: If the head does not fit, or the rate's warm-up takes every step.
     """
     classifier = Classifier(
         stack, spec.head, classes=len(labelled.set.classes), freeze=spec.freeze, seed=seed
@@ -81,4 +82,5 @@ def start_finetuning(
     # Counted as the loop counts them: a last batch of one image is left out.
     steps = len(batches_of(len(labelled), batch=spec.batch, seed=seed, epoch=0))
     epochs = max(spec.epochs, math.ceil(spec.steps / steps))
+    check_warmup(spec.rate, steps=epochs * steps, phase=problem.name, table="finetune")
     return Finetuning(classifier, Loop(problem, spec, epochs=epochs, seed=seed))

@@ -61,7 +61,10 @@ class Problem(Protocol):
         ...
 
     def held_out(self) -> dict[str, float] | None:
-        """Measure held-out samples: terms and their sum `loss`; `None` if there are none."""
+        """Measure held-out samples: terms and their sum `loss`; `None` if there are none.
+
+        The loop asks under the precision that it trains in, so that both can be compared.
+        """
         ...
 
 
@@ -76,6 +79,7 @@ class LoopState(msgspec.Struct):
         best_epoch: The epoch that reached it.
         held_out: The last held-out figures.
         rate: Factor of a plateau schedule, its best loss and how long it waited.
+        last_loss: Sum of the terms of the last step (`None` before the first).
     """
 
     epoch: int = 0
@@ -197,8 +201,7 @@ class Loop:
         problem, step = self.problem, self.state.step
         draw = generator(self.seed, problem.name, "noise", step, device=problem.device)
         with seeded(derive(self.seed, problem.name, "dropout", step), problem.device):
-            half = self.spec.precision == "bfloat16"
-            with torch.autocast(problem.device.type, dtype=torch.bfloat16, enabled=half):
+            with self._precision():
                 terms = problem.terms(rows, draw)
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
             figures = {name: float(term.detach()) for name, term in terms.items()}
@@ -206,6 +209,11 @@ class Loop:
             self.optimizer.zero_grad()
             loss.backward()
         return figures
+
+    def _precision(self) -> torch.autocast:
+        """Compute products in the precision that was asked for."""
+        half = self.spec.precision == "bfloat16"
+        return torch.autocast(self.problem.device.type, dtype=torch.bfloat16, enabled=half)
 
     def _check_figures(self, figures: dict[str, float], kind: str, *, step: int) -> None:
         """Stop before a bad figure reaches the weights or the metrics."""
@@ -228,7 +236,8 @@ class Loop:
     def _end_epoch(self) -> dict[str, float] | None:
         """Measure held-out samples, keep the best weights, and move to the next epoch."""
         state = self.state
-        held_out = self.problem.held_out()
+        with self._precision():
+            held_out = self.problem.held_out()
         if held_out is not None:
             self._check_figures(held_out, "held-out term", step=state.step)
             loss = held_out["loss"]

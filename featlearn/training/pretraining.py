@@ -10,6 +10,7 @@ from featlearn.autoencoders.autoencoder import build_objective
 from featlearn.autoencoders.objective import Objective
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
+from featlearn.datasets.batches import batches_of
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
 from featlearn.training.checkpoints import Checkpoint
@@ -23,6 +24,7 @@ from featlearn.training.problems import (
     Material,
     PretrainProblem,
 )
+from featlearn.training.rates import check_warmup
 from featlearn.training.settling import (
     check_norms,
     fit_scaler,
@@ -72,7 +74,8 @@ class Pretraining:
                 that the recipe names.
 
         Raises:
-            RecipeError: If the stages do not fit, or an objective's stage is not there.
+            RecipeError: If the stages do not fit, an objective's stage is not there, or the
+                rate's warm-up takes every step of a phase.
             DataError: If there are too few images for batch statistics.
         """
         self.recipe = recipe
@@ -87,7 +90,7 @@ class Pretraining:
         ).to(images.device)
         self.objectives = self._objectives(objectives or {})
         self.phases = plan_phases(recipe, self.objectives)
-        self._check_norms()
+        self._check_phases()
 
     def run(self, driver: Conductor, checkpoint: Checkpoint | None = None) -> None:
         """Take every phase that is left to its end.
@@ -127,17 +130,20 @@ class Pretraining:
         elif phase.places:
             settle_above(self.stack, max(phase.places), self.sample)
 
-    def _check_norms(self) -> None:
-        """Refuse batches that the norms below the last stage in joint training cannot take."""
-        for phase in self.phases:
-            if phase.joint and phase.places:
-                check_norms(
-                    self.stack,
-                    range(max(phase.places)),
-                    batch=phase.loop.batch,
-                    samples=len(self.material.images),
-                    table="pretrain",
-                )
+    def _check_phases(self) -> None:
+        """Refuse what a later phase cannot take before the first one begins.
+
+        That is a warm-up as long as the phase, and, in joint training, batches that the
+        norms below the last stage have no statistics of.
+        """
+        samples = len(self.material.images)
+        for phase in (phase for phase in self.phases if phase.epochs):
+            loop, table = phase.loop, "pretrain"
+            steps = phase.epochs * len(batches_of(samples, batch=loop.batch, seed=0, epoch=0))
+            check_warmup(loop.rate, steps=steps, phase=phase.name, table=table)
+            if phase.joint:
+                below = range(max(phase.places))
+                check_norms(self.stack, below, batch=loop.batch, samples=samples, table=table)
 
     def _problem(self, phase: Phase) -> PretrainProblem:
         """Build what a phase minimises."""

@@ -81,14 +81,19 @@ class PretrainProblem(ABC):
 
     @torch.no_grad()
     def held_out(self) -> dict[str, float] | None:
-        """Average the terms over the held-out images, under the same noise every time."""
+        """Measure the terms on the held-out images, under the same noise every time.
+
+        They are taken in batches of up to 256 that differ by one image at most, and averaged
+        by their sizes. For a term that is no average over images, such as a KL penalty on
+        the mean activity, that is the mean over these batches.
+        """
         kept, seed = self.material.held_out, self.material.seed
         if kept is None or len(kept) == 0:
             return None
         was_training = self.module.training
         self.module.eval()
         sums: dict[str, float] = {}
-        for number, images in enumerate(kept.batches(_MEASURED_AT_ONCE)):
+        for number, images in enumerate(kept.even_batches(_MEASURED_AT_ONCE)):
             draw = generator(seed, self.name, "held-out", number, device=self.device)
             for name, term in self.loss_terms(images, draw).items():
                 sums[name] = sums.get(name, 0.0) + float(term) * len(images)

@@ -12,6 +12,7 @@ from featlearn.config.training import (
     ScheduleSpec,
     StepSpec,
 )
+from featlearn.errors import RecipeError
 
 
 def rate_factor(spec: ScheduleSpec, *, step: int, steps: int, steps_per_epoch: int) -> float:
@@ -27,6 +28,7 @@ def rate_factor(spec: ScheduleSpec, *, step: int, steps: int, steps_per_epoch: i
         What to multiply the learning rate by. A plateau's factor depends on the
         held-out loss, and is kept by `Plateau`; here it counts as 1.
     """
+    last = steps - 1
     match spec:
         case ConstantSpec(warmup=warmup):
             return min(1.0, (step + 1) / (warmup + 1))
@@ -35,17 +37,37 @@ def rate_factor(spec: ScheduleSpec, *, step: int, steps: int, steps_per_epoch: i
         case CosineSpec(warmup=warmup, floor=floor):
             if step < warmup:
                 return (step + 1) / (warmup + 1)
-            done = (step - warmup) / max(steps - warmup, 1)
-            return _cosine(1.0, floor, done)
+            return _cosine(1.0, floor, (step - warmup) / max(last - warmup, 1))
         case OneCycleSpec(rise=rise, start=start, floor=floor):
-            turn = max(rise * steps, 1.0)
+            # Of two steps or one the first is at the full rate: none would learn else.
+            turn = min(max(round(rise * last), 1), last - 1) if last > 1 else 0
             if step < turn:
                 return _cosine(start, 1.0, step / turn)
-            return _cosine(1.0, floor, (step - turn) / max(steps - turn, 1.0))
+            return _cosine(1.0, floor, (step - turn) / max(last - turn, 1))
         case PlateauSpec():
             return 1.0
         case _:
             assert_never(spec)
+
+
+def check_warmup(spec: ScheduleSpec, *, steps: int, phase: str, table: str) -> None:
+    """Refuse a warm-up that leaves no step at the full rate.
+
+    Args:
+        spec: The schedule.
+        steps: Steps in all.
+        phase: Name of what is trained.
+        table: The recipe's table that holds the schedule.
+
+    Raises:
+        RecipeError: If it takes all steps, or more.
+    """
+    warmup = spec.warmup if isinstance(spec, ConstantSpec | CosineSpec) else 0
+    if warmup and warmup >= steps:
+        raise RecipeError(
+            f"{phase}: {table}.rate.warmup is {warmup} steps, and there are {steps} in all; "
+            "set it lower, or train for more epochs"
+        )
 
 
 def _cosine(first: float, last: float, done: float) -> float:

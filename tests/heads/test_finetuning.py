@@ -71,6 +71,16 @@ def test_steps_are_counted_as_they_are_taken(tiny: Tiny, labelled: Labelled) -> 
     assert len(list(work.loop.steps())) >= 4
 
 
+def test_a_warmup_must_leave_a_step(tiny: Tiny, labelled: Labelled) -> None:
+    images = labelled()  # 45 steps, as above
+    stack, rate = trained(tiny(), images), {"kind": "cosine", "warmup": 45}
+    with pytest.raises(
+        RecipeError, match=r"finetune: finetune\.rate\.warmup is 45 steps, and there are 45 in all"
+    ):
+        start_finetuning(stack, spec(rate=rate), images, sample=images, seed=0)
+    start_finetuning(stack, spec(rate=rate, steps=46), images, sample=images, seed=0)
+
+
 def test_single_images_have_no_batch_statistics(tiny: Tiny, labelled: Labelled) -> None:
     dense = msgspec.to_builtins(tiny().stages[1]) | {"norm": {"kind": "batch"}}
     images = labelled()

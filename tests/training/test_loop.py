@@ -259,6 +259,22 @@ def test_a_finished_loop_that_is_put_back_takes_no_step() -> None:
     assert run(again) == []
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_held_out_samples_are_measured_in_the_precision_of_training(precision: str) -> None:
+    class Measured(Line):
+        def terms(self, rows: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+            trained.add(self.module(torch.ones(1, 1)).dtype)
+            return super().terms(rows, draw)
+
+        def held_out(self) -> dict[str, float] | None:
+            measured.add(self.module(torch.ones(1, 1)).dtype)
+            return super().held_out()
+
+    trained, measured = set[torch.dtype](), set[torch.dtype]()
+    run(loop(Measured([3.0, 2.0, 1.0]), precision=precision))
+    assert trained == measured == {getattr(torch, precision)}
+
+
 def test_bfloat16_is_close_to_float32() -> None:
     exact, half = Line(), Line()
     run(loop(exact, epochs=10))

@@ -156,6 +156,27 @@ def test_stages_without_an_objective_keep_their_weights(tiny: Tiny, train: Train
     assert driver.standing.results[1].steps == 4
 
 
+@pytest.mark.parametrize("schedule", ["greedy", "joint", "greedy-then-joint"])
+def test_a_warmup_as_long_as_a_phase_is_refused_before_the_first(
+    tiny: Tiny, pictures: Make, schedule: str
+) -> None:
+    last = {"greedy": "parts", "joint": "joint", "greedy-then-joint": "joint"}[schedule]
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    changes = {"schedule": schedule, "rate": {"kind": "constant", "warmup": 4}, "epochs": 3}
+    if schedule == "greedy":
+        second["epochs"] = 2
+    elif schedule == "joint":
+        changes["epochs"] = 2
+    else:
+        changes["joint_epochs"] = 2
+    recipe = tiny(stages=[first, second], pretrain=changes)
+    with pytest.raises(
+        RecipeError, match=rf"{last}: pretrain\.rate\.warmup is 4 steps, and there are 4 in all"
+    ):
+        Pretraining(recipe, pictures(64), held_out=None)
+    Pretraining(recipe, pictures(65 + 32), held_out=None)  # six steps
+
+
 class Spread:
     """A caller's own objective: let the units' codes differ; keep filters at unit norm."""
 

@@ -259,8 +259,31 @@ def test_held_out_terms_are_averages_over_images(
         stack_of(recipe, images), 0, objectives(recipe)[0], Material(images, kept)
     )
     whole = problem.held_out()
-    monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 4, 4 and 2
+    monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 4, 3 and 3
     assert problem.held_out() == pytest.approx(whole)
+
+
+def test_a_penalty_on_mean_activities_is_measured_over_even_batches(
+    tiny: Tiny, pictures: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    penalty = {"kind": "kl", "weight": 1.0, "target": 0.1}
+    sparse = {"kind": "sparse", "penalty": penalty}
+    recipe = tiny(stages=[{**EDGES, "activation": "sigmoid", "objective": sparse}])
+    images, kept = pictures(), pictures(9, seed=1)
+    stack = stack_of(recipe, images)
+    with torch.no_grad():
+        stack.stage(0).filter.weight.mul_(10)  # so that activities differ by image
+    problem = GreedyProblem(stack, 0, objectives(recipe)[0], Material(images, kept))
+    monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 3, 3 and 3; not 4, 4 and 1
+    found = problem.held_out()
+    codes = stack(kept.at(range(9)))[0].code.detach()
+    divergences: list[Tensor] = []
+    for part in codes.split(3):
+        on = part.mean((0, 2, 3))
+        both = 0.1 * (0.1 / on).log() + 0.9 * (0.9 / (1 - on)).log()
+        divergences.append(both.sum() * part.shape[2] * part.shape[3])
+    assert found is not None
+    assert found["kl"] == pytest.approx(float(torch.stack(divergences).mean()), rel=1e-4)
 
 
 def test_without_held_out_images_nothing_is_measured(recipe: Recipe, pictures: Make) -> None:
