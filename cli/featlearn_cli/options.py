@@ -151,13 +151,6 @@ _TRAINING = [
     click.option(
         "--seed", type=click.IntRange(min=0), help="Of random draws. [default: the recipe's]"
     ),
-    click.option(
-        "--set",
-        "sets",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Change the recipe, as in stages.strokes.pool.size=2; may be repeated.",
-    ),
     click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
     click.option("--overwrite", is_flag=True, help="Replace what was trained there before."),
     click.option("--track", is_flag=True, help="Write TensorBoard's files (extra `track`)."),
@@ -186,9 +179,21 @@ def computing_options(function: Command) -> Command:
     return _with_options(function, Computing, _COMPUTING + _DATA + _SHOWING)
 
 
-def training_options(function: Command) -> Command:
-    """Add --seed, --set, --resume, --overwrite and others too; `options` is a `Training`."""
-    return _with_options(function, Training, _TRAINING + _COMPUTING + _DATA + _SHOWING)
+def training_options(change: str) -> Callable[[Command], Command]:
+    """Add --seed, --set, --resume, --overwrite and others too; `options` is a `Training`.
+
+    Args:
+        change: A `key=value` that the command takes, as the example of --set.
+    """
+    sets = click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=f"Change the recipe, as in {change}; may be repeated.",
+    )
+    options = [sets, *_TRAINING, *_COMPUTING, *_DATA, *_SHOWING]
+    return lambda function: _with_options(function, Training, options)
 
 
 def _with_options(

@@ -10,7 +10,7 @@ import torch
 from featlearn.config.load import dump_recipe, load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
-from featlearn.errors import CheckpointError, RecipeError
+from featlearn.errors import CheckpointError, RecipeError, UsageError
 from featlearn.files import BAD_JSON, sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
@@ -171,7 +171,7 @@ def _recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) 
     own = load_recipe(run.recipe_file)
     recipe = load_recipe(run.recipe_file, overrides=overrides)
     if settings(recipe) != settings(own):
-        raise RecipeError(
+        raise UsageError(
             "only finetune.* can be set here; the rest is how the run was trained: "
             f"got {', '.join(overrides)}"
         )

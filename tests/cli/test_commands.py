@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -260,6 +261,24 @@ class TestTraining:
         judged = run("evaluate", "run", "--head", "scratch")
         assert "500 test images of digits" in judged.stdout
         assert "always the largest class" in judged.stdout
+
+    def test_each_takes_the_change_that_its_help_shows(self, run: Run, tiny: Path) -> None:
+        def shown(name: str) -> str:
+            said = " ".join(run(name, "--help").output.split())
+            found = re.search(r"Change the recipe, as in (\S+);", said)
+            assert found is not None
+            return found[1]
+
+        for change, out in ((shown("pretrain"), "a"), ("stages.strokes.pool.size=3", "b")):
+            learned = run("pretrain", tiny, "--out", out, "--set", change, "-q")
+            assert learned.exit_code == 0, learned.output
+        tuned = run("finetune", "b", "--set", shown("finetune"), "-q")
+        assert tuned.exit_code == 0, tuned.output
+
+    def test_only_fine_tuning_can_be_changed_in_a_run(self, run: Run, tiny: Path) -> None:
+        refused = run("finetune", trained(run, tiny), "--set", "stages.strokes.pool.size=3")
+        assert refused.exit_code == 2
+        assert "only finetune.* can be set here" in refused.output
 
     def test_probe(self, run: Run, tiny: Path) -> None:
         out = trained(run, tiny)

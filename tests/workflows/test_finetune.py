@@ -186,7 +186,7 @@ def test_a_head_of_another_model_is_not_resumed(run: Path) -> None:
 
 
 def test_only_fine_tuning_can_be_changed(run: Path) -> None:
-    with pytest.raises(RecipeError, match=r"only finetune.\* can be set here.*got stages.edges"):
+    with pytest.raises(UsageError, match=r"only finetune.\* can be set here.*got stages.edges"):
         tune(run, name="x", overrides=["stages.edges.activation=tanh"])
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--freeze", type=click.IntRange(min=0), help="Keep so many stages as they were learned."
 )
 @click.option("--from-scratch", is_flag=True, help="Begin with random weights: the control.")
-@training_options
+@training_options("finetune.optimizer.lr=1e-4")
 def command(
     *,
     run: Path,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; it is made, and must be new.",
 )
-@training_options
+@training_options("stages.strokes.pool.size=2")
 def command(recipe: str, out: Path, options: Training) -> None:
     """Learn features from images without labels, by RECIPE.
 
