@@ -38,11 +38,12 @@ def output_size(size: int, *, window: int, stride: int, padding: Padding) -> int
         The number of positions, at least 1.
 
     Raises:
-        ShapeError: If a valid window is larger than the axis.
+        ShapeError: If a valid window is larger than the axis, or a window under `same`
+            padding so much larger that it sees more border than axis everywhere.
     """
     if window < 1 or stride < 1:
         raise ShapeError(f"window and stride must be >= 1; got {window} and {stride}")
-    if padding == "same":
+    if padding == "same" and window <= 2 * size + 1:
         return -(-size // stride)
     if window > size:
         raise ShapeError(f"a window of {window} does not fit into {size}")

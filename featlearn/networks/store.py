@@ -148,16 +148,21 @@ def check_recorded(path: Path | str) -> None:
     A file on its own, or in a folder without results, has nothing to be compared with.
 
     Raises:
-        CheckpointError: If one has other bytes, or the record of them is damaged.
+        CheckpointError: If one has other bytes, or the record of them is damaged or of
+            another format version.
     """
     record = Path(path) / RESULTS
     if not record.is_file():
         return
     try:
-        sums = msgspec.json.decode(record.read_bytes(), type=_Recorded).files
-        expectations = {record.with_name(name): digest for name, digest in sums.items()}
+        recorded = msgspec.json.decode(record.read_bytes(), type=_Recorded)
+        expectations = {record.with_name(name): sums for name, sums in recorded.files.items()}
     except BAD_JSON as error:
         raise CheckpointError(f"{record} is damaged ({error})") from None
+    if recorded.format != FORMAT:
+        raise CheckpointError(
+            f"{record} has format version {recorded.format}; this featlearn reads version {FORMAT}"
+        )
     for file, expected in expectations.items():
         if not file.is_file() or sha256(file) != expected:
             raise CheckpointError(
@@ -167,6 +172,7 @@ def check_recorded(path: Path | str) -> None:
 
 
 class _Recorded(msgspec.Struct):
+    format: int = FORMAT
     files: dict[str, str] = {}
 
 

@@ -59,6 +59,8 @@ def _note(comparison: Comparison, draws: int) -> str:
             f"by the labels of the other {count(tuning.validation)} training images: "
             f"{_settings(tuning)}"
         )
+        if tuning.steps is not None:
+            sentences.append(f"Every fine-tuning took {count(tuning.steps)} steps")
     if any(point.pixels for point in comparison.curve):
         sentences.append(
             "Pixels are a linear classifier on the plain images, at the same labels and draws"

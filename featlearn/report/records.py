@@ -89,6 +89,7 @@ class TuningRecord(msgspec.Struct, frozen=True):
     tuning_labels: int
     tuning_draws: int
     validation: int
+    steps: int | None = None
 
 
 class Comparison(msgspec.Struct, frozen=True):

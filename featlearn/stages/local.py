@@ -1,6 +1,7 @@
 """Locally connected layers as ordinary modules."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import get_args
 
 import torch
@@ -30,6 +31,8 @@ class _Local(nn.Module, ABC):
         bias: bool = True,
         *,
         generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if min(in_channels, out_channels) < 1:
@@ -43,18 +46,50 @@ class _Local(nn.Module, ABC):
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.input_size = _pair(input_size)
-        self.kernel_size = _pair(kernel_size)
+        self.input_size = self._pair("input_size", input_size)
+        self.kernel_size = self._pair("kernel_size", kernel_size)
+        if not isinstance(stride, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"{type(self).__name__} has one stride for both axes; got {stride!r}")
         self.stride = stride
         self.padding: Padding = padding
         self.output_size = grid(
             self.input_size, window=self.kernel_size, stride=stride, padding=padding
         )
-        self.weight = nn.Parameter(
-            torch.empty(*self.output_size, out_channels, in_channels, *self.kernel_size)
-        )
-        self.bias = nn.Parameter(torch.empty(self._bias_shape())) if bias else None
+        shape = (*self.output_size, out_channels, in_channels, *self.kernel_size)
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.bias = None
+        if bias:
+            self.bias = nn.Parameter(torch.empty(self._bias_shape(), device=device, dtype=dtype))
         self.reset_parameters(generator=generator)
+
+    def _pair(self, name: str, size: object) -> tuple[int, int]:
+        """Take one number for both axes, or one for each."""
+        match size:
+            case int() if size > 0:
+                return size, size
+            case (int() as height, int() as width) if height > 0 and width > 0:
+                return height, width
+            case _:
+                raise ShapeError(
+                    f"{type(self).__name__} takes one or two whole numbers above 0 as {name}; "
+                    f"got {size!r}"
+                )
+
+    def _applied(
+        self,
+        operation: Callable[[Tensor], Tensor],
+        x: Tensor,
+        channels: int,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Check an input, and apply the operation to it, batched or not."""
+        if tuple(x.shape[-3:]) != (channels, *size) or x.ndim not in (3, 4):
+            raise ShapeError(
+                f"this {type(self).__name__} is made for {channels} channels of "
+                f"{size[0]}x{size[1]}, with a batch before them or none; got {tuple(x.shape)}"
+            )
+        y = operation(x if x.ndim == 4 else x.unsqueeze(0)).contiguous()
+        return y if x.ndim == 4 else y.squeeze(0)
 
     @abstractmethod
     def _bias_shape(self) -> tuple[int, int, int]: ...
@@ -98,10 +133,12 @@ class LocallyConnected2d(_Local):
             odd one after, for `ceil(height / stride)` rows of positions.
         bias: Whether every unit has a bias.
         generator: Source of the first weights; torch's global one if not given.
+        device: Where the weights lie.
+        dtype: Their precision.
 
     Shape:
         Input `(batch, in_channels, *input_size)`, output `(batch, out_channels,
-        *output_size)`, contiguous.
+        *output_size)`, contiguous; both without the batch too.
 
     Attributes:
         weight: `(*output_size, out_channels, in_channels, *kernel_size)`, drawn from a
@@ -124,8 +161,11 @@ class LocallyConnected2d(_Local):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the responses, `(batch, out_channels, *output_size)`."""
-        y = local2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
-        return y.contiguous()
+
+        def respond(planes: Tensor) -> Tensor:
+            return local2d(planes, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+        return self._applied(respond, x, self.in_channels, self.input_size)
 
     def _bias_shape(self) -> tuple[int, int, int]:
         return (*self.output_size, self.out_channels)
@@ -152,10 +192,13 @@ class LocallyConnectedTranspose2d(_Local):
         padding: `"valid"` or `"same"`, as in the layer.
         bias: Whether every unit of this module's output has a bias.
         generator: Source of the first weights; torch's global one if not given.
+        device: Where the weights lie.
+        dtype: Their precision.
 
     Shape:
         Input `(batch, out_channels, *output_size)`, output `(batch, in_channels,
-        *input_size)`, contiguous; zero, or the bias, where no window reaches.
+        *input_size)`, contiguous, zero, or the bias, where no window reaches; both
+        without the batch too.
 
     Attributes:
         weight: Of the layer's shape, `(*output_size, out_channels, in_channels,
@@ -181,12 +224,14 @@ class LocallyConnectedTranspose2d(_Local):
 
     def forward(self, h: Tensor) -> Tensor:
         """Compute the sum of the filters laid down, `(batch, in_channels, *input_size)`."""
-        x = local_transpose2d(
-            h, self.weight, size=self.input_size, stride=self.stride, padding=self.padding
-        )
-        if self.bias is not None:
-            x = x + self.bias.permute(2, 0, 1)
-        return x.contiguous()
+
+        def lay_down(codes: Tensor) -> Tensor:
+            x = local_transpose2d(
+                codes, self.weight, size=self.input_size, stride=self.stride, padding=self.padding
+            )
+            return x if self.bias is None else x + self.bias.permute(2, 0, 1)
+
+        return self._applied(lay_down, h, self.out_channels, self.output_size)
 
     def _bias_shape(self) -> tuple[int, int, int]:
         return (*self.input_size, self.in_channels)
@@ -194,7 +239,3 @@ class LocallyConnectedTranspose2d(_Local):
     def _fan_in(self) -> float:
         area = self.kernel_size[0] * self.kernel_size[1]
         return max(self.out_channels * area / self.stride**2, 1.0)
-
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size

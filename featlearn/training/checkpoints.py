@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from featlearn.errors import CheckpointError
-from featlearn.files import sha256, sync, write_json
+from featlearn.filenames import MODEL
+from featlearn.files import BAD_JSON, sha256, sync, write_json
 from featlearn.networks.store import FORMAT, load_tensors, save_tensors
 
 _KEPT = 2
 _FINISHED, _UNFINISHED = "checkpoint-", ".unfinished"
 _MODEL, _TRAINING, _STATE, _SUMS = (
-    "model.safetensors",
+    MODEL,
     "training.safetensors",
     "state.json",
     "checksums.json",
@@ -107,16 +108,19 @@ def _read(folder: Path) -> Checkpoint:
     try:
         sums = json.loads((folder / _SUMS).read_bytes())
         parts = {name: sums[name] for name in (_MODEL, _TRAINING, _STATE)}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *BAD_JSON, KeyError, TypeError):
         raise CheckpointError(f"{folder / _SUMS} is missing or damaged") from None
     for name, expected in parts.items():
         path = folder / name
         if not path.is_file() or sha256(path) != expected:
             raise CheckpointError(f"{path} is missing or does not match its checksum")
-    state = json.loads((folder / _STATE).read_bytes())
-    if state.get("format") != FORMAT:
+    try:
+        state = json.loads((folder / _STATE).read_bytes())
+        version = state.get("format")
+    except (*BAD_JSON, AttributeError):
+        raise CheckpointError(f"{folder / _STATE} is damaged") from None
+    if version != FORMAT:
         raise CheckpointError(
-            f"{folder} has format version {state.get('format')}; "
-            f"this featlearn reads version {FORMAT}"
+            f"{folder} has format version {version}; this featlearn reads version {FORMAT}"
         )
     return Checkpoint(load_tensors(folder / _MODEL)[0], load_tensors(folder / _TRAINING)[0], state)

@@ -12,7 +12,7 @@ import torch
 
 from featlearn._version import __version__
 from featlearn.errors import CheckpointError
-from featlearn.files import write_json
+from featlearn.files import BAD_JSON, write_json
 from featlearn.networks.store import FORMAT
 
 
@@ -87,7 +87,7 @@ class Identity(msgspec.Struct, frozen=True):
         """
         try:
             value = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, *BAD_JSON):
             raise CheckpointError(
                 f"{path} is missing or damaged; start anew with --overwrite"
             ) from None

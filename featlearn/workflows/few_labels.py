@@ -7,10 +7,12 @@ import msgspec
 
 from featlearn.evaluate.paired import paired_interval
 from featlearn.workflows.trials import (
+    MOST_JUDGED,
     PIXELS,
     PRETRAINED,
     SCRATCH,
     SETTINGS,
+    Judge,
     Setting,
     Trial,
     Workbench,
@@ -19,7 +21,7 @@ from featlearn.workflows.trials import (
 ARMS = (PRETRAINED, SCRATCH)
 
 # Seeds of the draws that settings are chosen on, apart from those that are reported.
-_TUNING_SEEDS = range(1000, 1003)
+TUNING_SEEDS = range(1000, 1002)
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +86,7 @@ def compare_few_labels(
         settings: What each arm chooses from.
         told: Told, in a line, how far it is.
     """
-    chosen = _choose(bench, settings, tuning_labels, workers)
+    chosen = choose_settings(bench, settings, ARMS, labels=tuning_labels, workers=workers)
     for arm, setting in chosen.items():
         told(
             f"{arm}: of {len(settings)} settings, learning rate {setting.lr:g} (stages "
@@ -99,26 +101,54 @@ def compare_few_labels(
         settings=chosen,
         tried=list(settings),
         tuning_labels=tuning_labels,
-        tuning_draws=len(_TUNING_SEEDS),
-        validation=len(bench.train) - tuning_labels,
+        tuning_draws=len(TUNING_SEEDS),
+        validation=min(len(bench.train) - tuning_labels, MOST_JUDGED),
         test=len(bench.test),
     )
 
 
-def _choose(
-    bench: Workbench, settings: Sequence[Setting], labels: int, workers: int
+def tuning_trials(
+    settings: Sequence[Setting], arms: Sequence[str], *, labels: int, seed: int = 0
+) -> list[Trial]:
+    """List the trials that settings are chosen by, arm by arm and setting by setting.
+
+    Args:
+        settings: What each arm chooses from.
+        arms: Which arms choose.
+        labels: Labels of the draws.
+        seed: Added to a draw's seed, for the seed of the weights.
+    """
+    return [
+        Trial(
+            arm=arm,
+            setting=setting,
+            labels=labels,
+            label_seed=draw,
+            seed=seed + draw,
+            choosing=True,
+        )
+        for arm in arms
+        for setting in settings
+        for draw in TUNING_SEEDS
+    ]
+
+
+def choose_settings(
+    judge: Judge,
+    settings: Sequence[Setting],
+    arms: Sequence[str],
+    *,
+    labels: int,
+    workers: int,
+    seed: int = 0,
 ) -> dict[str, Setting]:
     """Find each arm's best setting, by accuracy on training images that were not drawn."""
-    asked = [(arm, setting) for arm in ARMS for setting in settings]
-    trials = [
-        Trial(arm=arm, setting=setting, labels=labels, seed=seed, choosing=True)
-        for arm, setting in asked
-        for seed in _TUNING_SEEDS
-    ]
-    found = list(bench.accuracies(trials, workers=workers))
-    draws = len(_TUNING_SEEDS)
+    trials = tuning_trials(settings, arms, labels=labels, seed=seed)
+    found = [score.accuracy for score in judge.scores(trials, workers=workers)]
+    draws = len(TUNING_SEEDS)
+    asked = [(arm, setting) for arm in arms for setting in settings]
     mean = {pair: fmean(found[i * draws : (i + 1) * draws]) for i, pair in enumerate(asked)}
-    return {arm: max(settings, key=lambda setting: mean[arm, setting]) for arm in ARMS}
+    return {arm: max(settings, key=lambda setting: mean[arm, setting]) for arm in arms}
 
 
 def _point(
@@ -126,11 +156,11 @@ def _point(
 ) -> Point:
     """Compare both arms, and a linear classifier on pixels, at one number of labels."""
     trials = [
-        Trial(arm=arm, setting=chosen.get(arm), labels=labels, seed=seed)
+        Trial(arm=arm, setting=chosen.get(arm), labels=labels, label_seed=seed, seed=seed)
         for arm in (*ARMS, PIXELS)
         for seed in range(draws)
     ]
-    found = list(bench.accuracies(trials, workers=workers))
+    found = [score.accuracy for score in bench.scores(trials, workers=workers)]
     pretrained, scratch, pixels = (found[i * draws : (i + 1) * draws] for i in range(3))
     interval = paired_interval(pretrained, scratch)
     return Point(

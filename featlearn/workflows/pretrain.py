@@ -1,18 +1,20 @@
 """`pretrain`: learn a stack of stages from images without labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from featlearn.autoencoders.objective import Objective
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.datasets.held_out import split_training
+from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import open_splits
-from featlearn.errors import CheckpointError
+from featlearn.errors import CheckpointError, DataError
 from featlearn.files import BAD_JSON, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import parameter_count
@@ -26,6 +28,8 @@ from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.running import SAVE_SECONDS, Running
+
+_FEW_STEPS = 50
 
 
 class TrainedOn(msgspec.Struct, frozen=True):
@@ -127,6 +131,7 @@ def _pretrain(
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     identity = running.with_data(run, identity, splits)
     learned, kept = split_training(recipe, splits.train)
+    _check_contrast(learned)
     training = Pretraining(
         recipe,
         Pictures(learned, running.device),
@@ -139,10 +144,38 @@ def _pretrain(
         training.run(driver, driver.resume() if running.resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     write_run_card(run, recipe, training.stack, len(learned))
+    _warn_of_few_steps(driver.standing.results, recipe, running.progress)
     data = TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints())
     result = _result(run, running, training, driver.standing.results, data)
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _check_contrast(images: ImageSet) -> None:
+    """Refuse images of which each is the same everywhere.
+
+    Raises:
+        DataError: If all are.
+    """
+    flat = images.images.reshape(len(images), -1)
+    if all(
+        bool((rows == rows[:, :1]).all()) for rows in np.array_split(flat, len(flat) // 256 + 1)
+    ):
+        raise DataError(
+            f"all {len(images)} images of {images.name} are constant, each of one value "
+            "everywhere: there is nothing to learn from them"
+        )
+
+
+def _warn_of_few_steps(results: Sequence[PhaseResult], recipe: Recipe, told: Progress) -> None:
+    """Say so where training was over before it had properly begun."""
+    for phase in results:
+        if 0 < phase.steps < _FEW_STEPS:
+            told.note(
+                f"{phase.name} learned for {phase.steps} steps only, and is hardly more than its "
+                f"random start: raise pretrain.epochs (now {recipe.pretrain.epochs}), or lower "
+                f"pretrain.batch (now {recipe.pretrain.batch})"
+            )
 
 
 def _result(

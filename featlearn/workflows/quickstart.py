@@ -38,6 +38,7 @@ class TuningProtocol(msgspec.Struct, frozen=True, kw_only=True):
         tuning_labels: Labels of the draws that they were chosen on.
         tuning_draws: How many such draws, none of them among those reported.
         validation: Labelled training images, not drawn, that they were judged on.
+        steps: Steps of every fine-tuning, the same for all.
     """
 
     settings: dict[str, Setting]
@@ -45,6 +46,7 @@ class TuningProtocol(msgspec.Struct, frozen=True, kw_only=True):
     tuning_labels: int
     tuning_draws: int
     validation: int
+    steps: int
 
 
 class QuickstartResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,8 +114,9 @@ def quickstart(
         with _advice(folder):
             pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
     digits = runs["digits"]
+    bench = Workbench(digits, root=root, device=device)
     compared = compare_few_labels(
-        Workbench(digits, root=root, device=device),
+        bench,
         _COUNTS,
         draws=_DRAWS,
         tuning_labels=_HEADLINE,
@@ -134,23 +137,28 @@ def quickstart(
                 progress=progress,
             )
         evaluate(digits, head=arm, root=root, device=device, threads=threads)
-    return _conclude(folder, compared, runs, root=root, begun=begun)
+    steps = bench.recipe.finetune.steps
+    found = _result(folder, compared, runs, steps=steps)
+    found = msgspec.structs.replace(found, seconds=round(time.monotonic() - begun, 1))
+    write_json(folder / COMPARISON, msgspec.to_builtins(found))
+    page = report([folder], out=folder / REPORT, root=root, device=device, threads=threads).report
+    return msgspec.structs.replace(found, report=page, seconds=round(time.monotonic() - begun, 1))
 
 
-def _conclude(
-    folder: Path, compared: FewLabels, runs: dict[str, Path], *, root: Path | None, begun: float
+def _result(
+    folder: Path, compared: FewLabels, runs: dict[str, Path], *, steps: int
 ) -> QuickstartResult:
-    """Write the figures, then the page about them."""
+    """Sum up the comparison; the time is filled in when everything is done."""
     point = next(point for point in compared.curve if point.labels == _HEADLINE)
-    result = QuickstartResult(
+    return QuickstartResult(
         report=str(folder / REPORT / PAGE),
-        seconds=round(time.monotonic() - begun, 1),
+        seconds=0.0,
         labels=point.labels,
         draws=len(point.pretrained),
         accuracy={
-            PRETRAINED: fmean(point.pretrained),
-            SCRATCH: fmean(point.scratch),
-            PIXELS: fmean(point.pixels),
+            PRETRAINED: round(fmean(point.pretrained), 6),
+            SCRATCH: round(fmean(point.scratch), 6),
+            PIXELS: round(fmean(point.pixels), 6),
         },
         difference_interval=point.difference_interval,
         test_images=compared.test,
@@ -161,12 +169,10 @@ def _conclude(
             tuning_labels=compared.tuning_labels,
             tuning_draws=compared.tuning_draws,
             validation=compared.validation,
+            steps=steps,
         ),
         runs={name: path.name for name, path in runs.items()},
     )
-    write_json(folder / COMPARISON, msgspec.to_builtins(result))
-    page = report([folder], out=folder / REPORT, root=root).report
-    return msgspec.structs.replace(result, report=page, seconds=round(time.monotonic() - begun, 1))
 
 
 @contextmanager

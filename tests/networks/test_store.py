@@ -111,6 +111,12 @@ def test_a_record_that_names_a_missing_file_or_is_damaged_is_refused(file: Path)
             load_stack(file.parent)
 
 
+def test_a_record_of_another_format_is_refused(file: Path) -> None:
+    (file.parent / "results.json").write_text(json.dumps({"format": 9, "files": {}}))
+    with pytest.raises(CheckpointError, match=r"results.json has format version 9; .* version 1"):
+        load_stack(file.parent)
+
+
 def test_preparation_is_stored(tmp_path: Path, tiny: Tiny) -> None:
     recipe = tiny(
         preprocess=[{"kind": "zca"}, {"kind": "pca", "keep": 0.7}], stages=[tiny().stages[1]]

@@ -189,3 +189,30 @@ def test_a_pair_is_built_from_the_same_arguments() -> None:
     swapped = LocallyConnectedTranspose2d(3, 2, (7, 6), 3)
     with pytest.raises(ShapeError, match="3"):
         swapped(h)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_an_image_without_a_batch_passes(kind: type[nn.Module]) -> None:
+    layer = kind(2, 3, (6, 5), 3)
+    shape = (2, 6, 5) if kind is LocallyConnected2d else (3, 4, 3)
+    x = torch.randn(2, *shape)
+    torch.testing.assert_close(layer(x[1]), layer(x)[1])
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_device_and_precision_are_those_asked_for(kind: type[nn.Module]) -> None:
+    layer = kind(2, 3, 6, 3, device="meta", dtype=torch.float64)
+    assert {(p.device.type, p.dtype) for p in layer.parameters()} == {("meta", torch.float64)}
+
+
+def test_what_cannot_be_is_said_in_a_sentence() -> None:
+    with pytest.raises(ShapeError, match=r"has one stride for both axes; got \(2, 1\)"):
+        LocallyConnected2d(3, 4, 8, 3, stride=(2, 1))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match=r"whole numbers above 0 as kernel_size; got 3\.5"):
+        LocallyConnected2d(3, 4, 8, 3.5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match=r"whole numbers above 0 as input_size; got \(8, 0\)"):
+        LocallyConnectedTranspose2d(3, 4, (8, 0), 3)
+    with pytest.raises(ShapeError, match=r"made for 3 channels of 8x8, .*; got \(2, 3, 7, 8\)"):
+        LocallyConnected2d(3, 4, 8, 3)(torch.zeros(2, 3, 7, 8))
+    with pytest.raises(ShapeError, match=r"made for 4 channels of 6x6, .*; got \(4, 5, 6\)"):
+        LocallyConnectedTranspose2d(3, 4, 8, 3)(torch.zeros(4, 5, 6))

@@ -210,6 +210,10 @@ def test_an_empty_batch_passes(spec: FilterSpec) -> None:
     [
         ({"filter": LocalSpec(maps=1, size=11)}, "filter.size 11 does not fit into 12x10"),
         ({"filter": DenseSpec(maps=1, size=13)}, "filter.size 13 does not fit into 12x10"),
+        (
+            {"filter": LocalSpec(maps=1, size=22, padding="same")},
+            "filter.size 22 does not fit into 12x10",
+        ),
         ({"pool": L2PoolSpec(size=9)}, "pool.size 9 does not fit into 10x8"),
         ({"norm": LCNSpec(size=9)}, "norm.size 9 does not fit into 10x8"),
         (

@@ -125,6 +125,20 @@ def test_a_pickle_with_the_right_checksum_is_still_refused(store: CheckpointStor
     assert "reads weights from safetensors only" in told[0]
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]"])
+@pytest.mark.parametrize("name", ["checksums.json", "state.json"])
+def test_json_of_another_kind_is_refused(store: CheckpointStore, name: str, text: str) -> None:
+    folder = store.save(1, checkpoint(1))
+    sums = json.loads((folder / "checksums.json").read_text())
+    (folder / name).write_text(text)
+    if name == "state.json":
+        sums[name] = sha256(folder / name)
+        (folder / "checksums.json").write_text(json.dumps(sums))
+    step, told = newest(store)
+    assert step is None
+    assert f"{name} is" in told[0]
+
+
 def test_another_format_version_is_refused(
     store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,7 +104,9 @@ def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
     assert Identity.load(path) == identity({"a": [1, {"b": None}]})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"settings": {}}', "\udcff"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": 1}', '{"settings": {}}', "\udcff", "[" * 100_000]
+)
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "identity.json"
     path.write_bytes(text.encode(errors="surrogateescape"))

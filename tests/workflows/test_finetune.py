@@ -17,6 +17,7 @@ from featlearn.errors import CheckpointError, DataError, RecipeError, UsageError
 from featlearn.files import sha256
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
+from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.finetune import FinetuneResult, finetune
 from featlearn.workflows.pretrain import pretrain
 
@@ -241,3 +242,18 @@ def test_there_must_be_a_finished_run(tmp_path: Path) -> None:
         tune(tmp_path / "none")
     with pytest.raises(CheckpointError, match="is not a run"):
         tune(tmp_path)
+
+
+def test_other_images_than_the_run_s_are_refused(tmp_path: Path, tiny: Tiny) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 1, 8, 8), dtype=np.uint8)
+    source = tmp_path / "images.npz"
+    np.savez(source, images=images, labels=np.arange(60) % 3)
+    path = tmp_path / "run"
+    pretrain(tiny(data={"source": str(source), "limit": None}), out=path, root=tmp_path)
+    np.savez(source, images=images[:-1], labels=np.arange(59) % 3)
+    with pytest.raises(CheckpointError, match=r"images.npz has other train images than when .*run"):
+        finetune(path, root=tmp_path)
+    assert RunDirectory(path).heads() == []
+    np.savez(source, images=images, labels=np.arange(60) % 3)
+    assert finetune(path, root=tmp_path).labelled > 0

@@ -14,11 +14,11 @@ from torch import Tensor
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.errors import CheckpointError, RecipeError
+from featlearn.errors import CheckpointError, DataError, RecipeError
 from featlearn.files import sha256
 from featlearn.networks.store import load_stack
 from featlearn.stages.stage import Stage
-from featlearn.training.progress import StepReport
+from featlearn.training.progress import Silent, StepReport
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.workflows.pretrain import PretrainResult, pretrain, settings
@@ -205,3 +205,36 @@ def test_a_custom_stage_without_decoder_can_be_loaded_again(tmp_path: Path, tiny
     recipe = tiny(stages=[{**stage, "objective": None}])
     run(recipe, tmp_path / "run", objectives={"edges": Shrink()})
     assert load_stack(tmp_path / "run").stack.stage(0).decoder is None
+
+
+def test_images_that_are_all_constant_are_refused(tmp_path: Path, tiny: Tiny) -> None:
+    levels = np.linspace(0, 1, 30, dtype=np.float32).reshape(-1, 1, 1, 1)
+    np.save(tmp_path / "flat.npy", np.broadcast_to(levels, (30, 1, 8, 8)))
+    recipe = tiny(data={"source": str(tmp_path / "flat.npy"), "limit": None})
+    with pytest.raises(DataError, match=r"all 22 images of .*flat.npy.* are constant, each of one"):
+        run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    # One that is not is enough to go on.
+    images = np.broadcast_to(levels, (30, 1, 8, 8)).copy()
+    images[:, :, 0, 0] = 0.5
+    np.save(tmp_path / "flat.npy", images)
+    assert run(recipe, tmp_path / "run").phases[0].steps > 0
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_training_that_was_over_at_once_is_noted(tmp_path: Path, tiny: Tiny) -> None:
+    few, enough = Told(), Told()
+    run(tiny(pretrain={"epochs": 1}), tmp_path / "few", progress=few)
+    said = [note for note in few.notes if "hardly more than its random start" in note]
+    assert len(said) == 2
+    assert said[0].startswith("edges learned for ")
+    assert "raise pretrain.epochs (now 1)" in said[0]
+    run(tiny(pretrain={"epochs": 60}), tmp_path / "enough", progress=enough)
+    assert not [note for note in enough.notes if "hardly more" in note]

@@ -55,9 +55,9 @@ def test_the_headline_is_a_point_of_the_curve(made: tuple[Path, QuickstartResult
     assert [point.labels for point in result.curve] == [100, 120]
     (point,) = (point for point in result.curve if point.labels == result.labels)
     assert result.accuracy == {
-        "pretrained": fmean(point.pretrained),
-        "scratch": fmean(point.scratch),
-        "pixels": fmean(point.pixels),
+        "pretrained": round(fmean(point.pretrained), 6),
+        "scratch": round(fmean(point.scratch), 6),
+        "pixels": round(fmean(point.pixels), 6),
     }
     interval = paired_interval(point.pretrained, point.scratch)
     assert result.difference_interval == (interval.low, interval.high)
