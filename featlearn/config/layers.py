@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from featlearn.config.footprint import FLOAT_BYTES, Footprint
+from featlearn.config.sharing import Sharing
 from featlearn.geometry import MapShape
 
-FLOAT_BYTES = 4
-"""Bytes of a number in float32, in which weights and maps are held."""
+NOTHING = Footprint(weights=0, gradients=0, optimizer=0, activations=0)
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,11 +24,17 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
             border are none.
         weights: Numbers to learn, without biases; those of a decoder are not counted.
         biases: Numbers that are added.
+        window: Height and width of what a unit sees of a map below.
         receptive_field: Height and width of what a unit sees of the image, in
             pixels, at most the image.
         memory: Bytes of weights, biases and one image's output, in float32.
         flops: Operations for one image forward: 2 for each connection with a weight
             (and for a squared one), 1 for each other, 1 for each bias.
+        stage: Name of the stage it is a part of; `None` in the head.
+        decoder: Numbers to learn of the decoder that rebuilds what is below.
+        sharing: What it would weigh if its weights were shared otherwise; `None` for
+            what is no bank of filters.
+        training: Bytes that it takes in training.
     """
 
     name: str
@@ -37,9 +44,19 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     weights: int
     biases: int
+    window: tuple[int, int]
     receptive_field: tuple[int, int]
     memory: int
     flops: int
+    stage: str | None = None
+    decoder: int = 0
+    sharing: Sharing | None = None
+    training: Footprint = NOTHING
+
+    @property
+    def learned(self) -> int:
+        """Numbers to learn, of the layer and of its decoder."""
+        return self.weights + self.biases + self.decoder
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +72,25 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The layers of a recipe in order, and their sums."""
+    """The layers of a recipe in order, and their sums.
+
+    Attributes:
+        input: Maps, height and width of an image.
+        prepared: The same of what the first stage is given.
+        preprocess: What is done to an image before that, step by step.
+        layers: Bottom first.
+        totals: Sums over the layers.
+        batch: Images in the batch that `training` counts.
+        training: Bytes in training, if all the layers learn at once.
+    """
 
     input: tuple[int, int, int]
+    prepared: tuple[int, int, int]
+    preprocess: tuple[str, ...]
     layers: tuple[Layer, ...]
     totals: Totals
+    batch: int
+    training: Footprint
 
 
 class Counts(NamedTuple):
@@ -79,7 +110,13 @@ class Counts(NamedTuple):
 
 
 def make_layer(
-    name: str, kind: str, shape: MapShape, counts: Counts, *, receptive_field: tuple[int, int]
+    name: str,
+    kind: str,
+    shape: MapShape,
+    counts: Counts,
+    *,
+    window: tuple[int, int],
+    receptive_field: tuple[int, int],
 ) -> Layer:
     """Fill in what follows from the counts.
 
@@ -88,6 +125,7 @@ def make_layer(
         kind: In words.
         shape: Of its output.
         counts: What was counted.
+        window: Height and width of what a unit sees of a map below.
         receptive_field: Height and width of what a unit sees, in pixels.
     """
     connections, weights, biases, extra = counts
@@ -101,22 +139,14 @@ def make_layer(
         connections=connections,
         weights=weights,
         biases=biases,
+        window=window,
         receptive_field=receptive_field,
         memory=FLOAT_BYTES * (weights + biases + shape.units),
         flops=connections + products + additions + extra,
     )
 
 
-def make_plan(image: MapShape, layers: Sequence[Layer]) -> Plan:
-    """Put layers together and sum over them."""
-    return Plan(
-        input=(image.maps, image.height, image.width),
-        layers=tuple(layers),
-        totals=_totals(layers),
-    )
-
-
-def _totals(layers: Sequence[Layer]) -> Totals:
+def sum_layers(layers: Sequence[Layer]) -> Totals:
     """Sum over the layers."""
     weights = sum(layer.weights for layer in layers)
     biases = sum(layer.biases for layer in layers)

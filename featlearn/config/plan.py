@@ -1,11 +1,15 @@
 """The layers of a recipe, counted without building them: no torch, no data."""
 
-import math
-from typing import NamedTuple, assert_never
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
 
 from featlearn.config.data import ContrastSpec, PCASpec, StandardizeSpec, ZCASpec
-from featlearn.config.layers import Counts, Layer, Plan, make_layer, make_plan
+from featlearn.config.footprint import footprint, sum_of
+from featlearn.config.layers import Counts, Layer, Plan, make_layer, sum_layers
 from featlearn.config.recipe import Recipe
+from featlearn.config.sharing import LEAST_TILE, Bank, Cost
 from featlearn.config.stages import (
     AnyPoolSpec,
     BatchNormSpec,
@@ -21,46 +25,15 @@ from featlearn.config.stages import (
     WindowedSpec,
     check_groups,
 )
+from featlearn.config.standing import Sight, Standing, slide
 from featlearn.config.training import ClassificationSpec
-from featlearn.errors import RecipeError, ShapeError
-from featlearn.geometry import MapShape, Padding, output_size, pads, window_output
+from featlearn.errors import RecipeError
+from featlearn.geometry import MapShape
 
 
-class _Sight(NamedTuple):
-    """What a unit sees of the image, along one axis: pixels, and pixels between neighbours."""
-
-    field: int
-    jump: int
-
-    def through(self, *, window: int, stride: int) -> "_Sight":
-        """Look through a window over the units."""
-        return _Sight(self.field + (window - 1) * self.jump, self.jump * stride)
-
-
-class _Standing(NamedTuple):
-    """Where the walk up the layers stands."""
-
-    shape: MapShape
-    height: _Sight
-    width: _Sight
-    image: MapShape
-
-    def at(self, shape: MapShape, *, window: tuple[int, int], stride: int = 1) -> "_Standing":
-        """Step through a window to maps of another shape."""
-        return _Standing(
-            shape,
-            self.height.through(window=window[0], stride=stride),
-            self.width.through(window=window[1], stride=stride),
-            self.image,
-        )
-
-    def seeing_all(self, shape: MapShape) -> "_Standing":
-        """Step to maps of which every unit sees the whole image."""
-        whole = self.image
-        return _Standing(shape, _Sight(whole.height, 1), _Sight(whole.width, 1), whole)
-
-
-def plan(recipe: Recipe, input_shape: MapShape, classes: int | None = None) -> Plan:
+def plan(
+    recipe: Recipe, input_shape: MapShape, classes: int | None = None, *, batch: int | None = None
+) -> Plan:
     """Count the units, connections, weights and costs of every layer.
 
     Args:
@@ -68,24 +41,45 @@ def plan(recipe: Recipe, input_shape: MapShape, classes: int | None = None) -> P
         input_shape: Shape of one image.
         classes: Classes of the head; without it, and without
             `finetune.head.classes`, the last layer of the head is left out.
+        batch: Images in a batch, for the memory of training; `pretrain.batch` if absent.
 
     Raises:
         RecipeError: If the stages do not fit the image; the sentence names the
             stage and the key.
     """
-    standing = _prepared(recipe, input_shape)
+    batch = recipe.pretrain.batch if batch is None else batch
+    prepared = standing = _prepared(recipe, input_shape)
     layers: list[Layer] = []
     for spec in recipe.stages:
         rows, standing = _stage(spec, standing)
         layers += rows
     layers += _head(recipe.finetune.head, standing, classes)
-    return make_plan(input_shape, layers)
+    layers = _in_training(layers, recipe, batch)
+    return Plan(
+        input=input_shape,
+        prepared=prepared.shape,
+        preprocess=tuple(str(spec.__struct_config__.tag) for spec in recipe.preprocess),
+        layers=tuple(layers),
+        totals=sum_layers(layers),
+        batch=batch,
+        training=sum_of(layer.training for layer in layers),
+    )
 
 
-def _prepared(recipe: Recipe, image: MapShape) -> _Standing:
+def _in_training(layers: Iterable[Layer], recipe: Recipe, batch: int) -> list[Layer]:
+    """Count what training takes: stages learn by [pretrain], the head by [finetune]."""
+    rows: list[Layer] = []
+    for layer in layers:
+        table = recipe.finetune if layer.stage is None else recipe.pretrain
+        taken = footprint(layer.learned, layer.units, optimizer=table.optimizer, batch=batch)
+        rows.append(msgspec.structs.replace(layer, training=taken))
+    return rows
+
+
+def _prepared(recipe: Recipe, image: MapShape) -> Standing:
     """Walk through the preprocessing."""
-    pixel = _Sight(1, 1)
-    standing = _Standing(image, pixel, pixel, image)
+    pixel = Sight(1, 1)
+    standing = Standing(image, pixel, pixel, image)
     for place, spec in enumerate(recipe.preprocess):
         match spec:
             case ContrastSpec() | StandardizeSpec():
@@ -114,7 +108,7 @@ def _components(spec: PCASpec, shape: MapShape, place: int) -> int:
     return spec.keep
 
 
-def _stage(spec: StageSpec, below: _Standing) -> tuple[list[Layer], _Standing]:
+def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
     """Count the parts of one stage."""
     rows: list[Layer] = []
     row, standing = _filter(spec, below)
@@ -127,10 +121,10 @@ def _stage(spec: StageSpec, below: _Standing) -> tuple[list[Layer], _Standing]:
         name = spec.norm.name or f"{spec.name}.norm"
         row, standing = _norm(name, spec.name, spec.norm, standing)
         rows.append(row)
-    return rows, standing
+    return [msgspec.structs.replace(row, stage=spec.name) for row in rows], standing
 
 
-def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
+def _filter(stage: StageSpec, below: Standing) -> tuple[Layer, Standing]:
     """Count a filter bank."""
     spec, shape = stage.filter, below.shape
     check_groups(stage, shape.maps)
@@ -138,7 +132,7 @@ def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
     if spec.size is None:
         output, seen = MapShape(spec.maps, 1, 1), shape.height * shape.width
     else:
-        output, seen = _slid(
+        output, seen = slide(
             stage.name,
             "filter.size",
             shape,
@@ -148,35 +142,47 @@ def _filter(stage: StageSpec, below: _Standing) -> tuple[Layer, _Standing]:
             padding=spec.padding,
         )
     above = below.at(output, window=window, stride=spec.stride)
-    weights, biases = _filter_parameters(spec, shape, output, window)
     groups = spec.groups if isinstance(spec, WindowedSpec) else 1
-    counts = Counts(seen * shape.maps // groups * spec.maps, weights, biases)
-    return _layer(stage.name, f"{_kind(spec)} filter", above, counts), above
+    bank = Bank(shape, output, window, groups=groups, bias=spec.bias)
+    cost = _cost(spec, bank)
+    connections = seen * shape.maps // groups * spec.maps
+    counts = Counts(connections, cost.weights, cost.parameters - cost.weights)
+    row = msgspec.structs.replace(
+        _layer(stage.name, f"{_kind(spec)} filter", above, counts, window=window),
+        decoder=_decoder(stage, shape, cost.weights),
+        sharing=bank.sharing(tile=spec.tile if isinstance(spec, TiledSpec) else LEAST_TILE),
+    )
+    return row, above
 
 
-def _filter_parameters(
-    spec: FilterSpec, shape: MapShape, output: MapShape, window: tuple[int, int]
-) -> tuple[int, int]:
-    """Count the weights and the biases of a filter bank."""
-    groups = spec.groups if isinstance(spec, WindowedSpec) else 1
-    one = window[0] * window[1] * shape.maps // groups * spec.maps
+def _cost(spec: FilterSpec, bank: Bank) -> Cost:
+    """Count the weights of a filter bank, as they are shared."""
     match spec:
         case DenseSpec() | ConvSpec():
-            weights, biases = one, spec.maps
+            return bank.tiled(1)
         case LocalSpec():
-            weights, biases = one * output.height * output.width, output.units
+            return bank.untied()
         case TiledSpec():
-            banks = min(spec.tile, output.height) * min(spec.tile, output.width)
-            weights, biases = one * banks, spec.maps * banks
+            return bank.tiled(spec.tile)
         case _:
             assert_never(spec)
-    return weights, biases if spec.bias else 0
 
 
-def _pool(name: str, stage: str, spec: AnyPoolSpec, below: _Standing) -> tuple[Layer, _Standing]:
+def _decoder(stage: StageSpec, shape: MapShape, weights: int) -> int:
+    """Count what a decoder learns: a bias, and weights of its own unless they are tied."""
+    if stage.objective is None:
+        return 0
+    moved = isinstance(stage.filter, ConvSpec) or (
+        isinstance(stage.filter, DenseSpec) and stage.filter.size is not None
+    )
+    bias = shape.maps if moved else shape.units
+    return bias + (weights if stage.objective.decoder == "untied" else 0)
+
+
+def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[Layer, Standing]:
     """Count a pooling."""
     shape = below.shape
-    output, seen = _slid(
+    output, seen = slide(
         stage,
         "pool.size",
         shape,
@@ -185,14 +191,15 @@ def _pool(name: str, stage: str, spec: AnyPoolSpec, below: _Standing) -> tuple[L
         stride=spec.stride,
         padding=spec.padding,
     )
-    above = below.at(output, window=(spec.size, spec.size), stride=spec.stride)
+    window = (spec.size, spec.size)
+    above = below.at(output, window=window, stride=spec.stride)
     kind = _kind(spec)
     connections = seen * shape.maps
     counts = Counts(connections, extra=connections if kind == "l2" else 0)  # the squares
-    return _layer(name, f"{kind} pooling", above, counts), above
+    return _layer(name, f"{kind} pooling", above, counts, window=window), above
 
 
-def _norm(name: str, stage: str, spec: NormSpec, below: _Standing) -> tuple[Layer, _Standing]:
+def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer, Standing]:
     """Count a normalisation."""
     shape = below.shape
     match spec:
@@ -207,7 +214,7 @@ def _norm(name: str, stage: str, spec: NormSpec, below: _Standing) -> tuple[Laye
             connections = seen * shape.height * shape.width
             return _layer(name, "lrn", below, Counts(connections, extra=connections)), below
         case LCNSpec():
-            output, seen = _slid(
+            output, seen = slide(
                 stage,
                 "norm.size",
                 shape,
@@ -222,7 +229,8 @@ def _norm(name: str, stage: str, spec: NormSpec, below: _Standing) -> tuple[Laye
             connections = seen * shape.maps * (shape.maps if spec.across else 1)
             # A mean, and a mean of squares: 1 + 2 for each connection.
             counts = Counts(connections, extra=2 * connections)
-            return _layer(name, "lcn", above, counts), above
+            window = (spec.size, spec.size)
+            return _layer(name, "lcn", above, counts, window=window), above
         case _:
             assert_never(spec)
 
@@ -232,7 +240,7 @@ def _neighbours(place: int, size: int, maps: int) -> tuple[int, int]:
     return max(place - size // 2, 0), min(place - size // 2 + size, maps)
 
 
-def _head(spec: ClassificationSpec, below: _Standing, classes: int | None) -> list[Layer]:
+def _head(spec: ClassificationSpec, below: Standing, classes: int | None) -> list[Layer]:
     """Count the layers of a classifier on the last stage's output."""
     known = spec.classes if classes is None else classes
     names = [f"{spec.name}.hidden{number}" for number in range(1, len(spec.hidden) + 1)]
@@ -242,54 +250,22 @@ def _head(spec: ClassificationSpec, below: _Standing, classes: int | None) -> li
     layers: list[Layer] = []
     standing = below
     for name, width in zip(names, widths, strict=True):
-        shape = standing.shape
+        shape, window = standing.shape, (standing.shape.height, standing.shape.width)
+        standing = standing.at(MapShape(width, 1, 1), window=window)
         pairs = shape.units * width
-        standing = standing.at(MapShape(width, 1, 1), window=(shape.height, shape.width))
-        layers.append(_layer(name, "linear", standing, Counts(pairs, pairs, width)))
+        row = _layer(name, "linear", standing, Counts(pairs, pairs, width), window=window)
+        sharing = Bank(shape, standing.shape, window).sharing()
+        layers.append(msgspec.structs.replace(row, sharing=sharing))
     return layers
 
 
-def _slid(
-    stage: str,
-    key: str,
-    shape: MapShape,
-    maps: int,
-    *,
-    size: int,
-    stride: int,
-    padding: Padding,
-) -> tuple[MapShape, int]:
-    """Slide a window: the shape of what comes out, and the inputs seen in one map.
-
-    Raises:
-        RecipeError: If the window does not fit; the sentence names stage and key.
-    """
-    try:
-        output = window_output(shape, size=size, stride=stride, padding=padding, maps=maps)
-    except ShapeError:
-        raise RecipeError(
-            f"stage {stage!r}: {key} {size} does not fit into {shape.height}x{shape.width}"
-        ) from None
-    seen = math.prod(
-        _covered(length, window=size, stride=stride, padding=padding)
-        for length in (shape.height, shape.width)
-    )
-    return output, seen
-
-
-def _covered(length: int, *, window: int, stride: int, padding: Padding) -> int:
-    """Count the inputs inside a window, summed over its positions along one axis."""
-    before, _ = pads(length, window=window, stride=stride, padding=padding)
-    count = output_size(length, window=window, stride=stride, padding=padding)
-    starts = (position * stride - before for position in range(count))
-    return sum(min(start + window, length) - max(start, 0) for start in starts)
-
-
-def _layer(name: str, kind: str, standing: _Standing, counts: Counts) -> Layer:
+def _layer(
+    name: str, kind: str, standing: Standing, counts: Counts, *, window: tuple[int, int] = (1, 1)
+) -> Layer:
     """Fill in what follows from where the walk stands."""
     image = standing.image
     sees = (min(standing.height.field, image.height), min(standing.width.field, image.width))
-    return make_layer(name, kind, standing.shape, counts, receptive_field=sees)
+    return make_layer(name, kind, standing.shape, counts, window=window, receptive_field=sees)
 
 
 def _kind(spec: FilterSpec | AnyPoolSpec) -> str:

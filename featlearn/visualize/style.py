@@ -64,8 +64,13 @@ _STYLE: dict[str, Any] = {
     "savefig.facecolor": "auto",
     "svg.fonttype": "none",
     "svg.hashsalt": "featlearn",
+    "pdf.fonttype": 42,
     "path.simplify_threshold": 0.5,
 }
+
+_QUIET_SVG = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_QUIET_PDF = {"CreationDate": None, "Creator": None, "Producer": None}
+"""Nothing of the day or the version goes into a file."""
 
 
 @contextmanager
@@ -98,14 +103,25 @@ def png_bytes(figure: Figure, *, dpi: int = DPI) -> bytes:
 
 def svg_text(figure: Figure) -> str:
     """Write a figure as an `<svg>` element, without the XML head, with text as text."""
-    quiet = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    text = _written(figure, format="svg", metadata=quiet, transparent=True).decode()
+    text = _written(figure, format="svg", metadata=_QUIET_SVG, transparent=True).decode()
     return text[text.index("<svg") :].strip()
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG file, whole or not at all."""
-    write_bytes(path, png_bytes(figure))
+    """Write a figure as a file, whole or not at all.
+
+    Args:
+        figure: What to write; the same figure gives the same bytes.
+        path: The file; `.svg` and `.pdf` are drawn in lines, anything else is PNG.
+    """
+    match path.suffix.lower():
+        case ".svg":
+            data = _written(figure, format="svg", metadata=_QUIET_SVG)
+        case ".pdf":
+            data = _written(figure, format="pdf", metadata=_QUIET_PDF)
+        case _:
+            data = png_bytes(figure)
+    write_bytes(path, data)
 
 
 def figure_pixels(figure: Figure) -> NDArray[np.uint8]:

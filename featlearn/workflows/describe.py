@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from featlearn.config.data import DataSpec
 from featlearn.config.layers import Plan
 from featlearn.config.load import load_recipe, recipe_names
@@ -11,24 +13,35 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets.catalogue import KNOWN, KnownSet
 from featlearn.filenames import MODEL
 from featlearn.geometry import MapShape
+from featlearn.workflows.outputs import check_figure, check_new
 
 
 class Description(Plan, frozen=True, kw_only=True):
-    """The layers of a recipe in order, their sums, and what the recipe is called."""
+    """The layers of a recipe in order, their sums, and what the recipe is called.
+
+    `figure` is the file that the network was drawn into.
+    """
 
     title: str
+    figure: str | None = None
 
 
-def describe(recipe: Recipe, input_shape: MapShape, classes: int | None = None) -> Description:
+def describe(
+    recipe: Recipe, input_shape: MapShape, classes: int | None = None, *, batch: int | None = None
+) -> Description:
     """Count the layers of a recipe for images of `input_shape`.
+
+    Args:
+        recipe: What to count.
+        input_shape: Shape of one image.
+        classes: Classes of the head, if they are known.
+        batch: Images in a batch, for the memory of training; `pretrain.batch` if absent.
 
     Raises:
         RecipeError: If the stages do not fit the image.
     """
-    counted = plan(recipe, input_shape, classes)
-    return Description(
-        title=recipe.title, input=counted.input, layers=counted.layers, totals=counted.totals
-    )
+    counted = plan(recipe, input_shape, classes, batch=batch)
+    return Description(title=recipe.title, **msgspec.structs.asdict(counted))
 
 
 def describe_source(
@@ -37,6 +50,9 @@ def describe_source(
     root: Path,
     input_shape: MapShape | None = None,
     overrides: Sequence[str] = (),
+    batch: int | None = None,
+    figure: Path | None = None,
+    overwrite: bool = False,
 ) -> Description:
     """Describe a shipped recipe, a recipe file or a run.
 
@@ -48,21 +64,44 @@ def describe_source(
             nor the catalogue tells the shape of an image.
         input_shape: Shape of one image, instead of the data's.
         overrides: `key=value` texts that change the recipe.
+        batch: Images in a batch, for the memory of training; `pretrain.batch` if absent.
+        figure: File to draw the network into: `.svg`, `.png` or `.pdf`.
+        overwrite: Replace the file, if it is there already.
 
     Raises:
-        FeatlearnError: If the recipe, the data or the run stand in the way.
+        FeatlearnError: If the recipe, the data, the run or the file stand in the way.
     """
+    if figure is not None:
+        check_figure(figure)
+        check_new(figure, overwrite=overwrite)
+    recipe, shape, classes = _subject(source, root, input_shape, overrides)
+    found = describe(recipe, shape, classes, batch=batch)
+    return found if figure is None else _drawn(found, figure)
+
+
+def _drawn(found: Description, file: Path) -> Description:
+    """Draw a network into a file."""
+    from featlearn.visualize.network import network_figure
+    from featlearn.visualize.style import save_figure
+
+    save_figure(network_figure(found, title=found.title), file)
+    return msgspec.structs.replace(found, figure=str(file))
+
+
+def _subject(
+    source: str | Path, root: Path, input_shape: MapShape | None, overrides: Sequence[str]
+) -> tuple[Recipe, MapShape, int | None]:
+    """Find the recipe, the shape of an image, and the number of classes."""
     recipe = load_recipe(source, overrides=overrides)
     model = Path(source) / MODEL
     named = isinstance(source, str) and source in recipe_names()
     trained = not named and model.is_file() and not overrides
     if trained:
         recipe, own_shape = _as_trained(model)
-        return describe(recipe, input_shape or own_shape, _catalogued_classes(recipe.data))
+        return recipe, input_shape or own_shape, _catalogued_classes(recipe.data)
     if input_shape is not None:
-        return describe(recipe, input_shape, _catalogued_classes(recipe.data))
-    shape, classes = _image_of(recipe, root)
-    return describe(recipe, shape, classes)
+        return recipe, input_shape, _catalogued_classes(recipe.data)
+    return recipe, *_image_of(recipe, root)
 
 
 def _as_trained(model: Path) -> tuple[Recipe, MapShape]:

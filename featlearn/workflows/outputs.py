@@ -4,6 +4,9 @@ from pathlib import Path
 
 from featlearn.errors import UsageError
 
+FIGURES = (".svg", ".png", ".pdf")
+"""Endings of the files that a figure can be written to."""
+
 
 def check_new(*paths: Path, overwrite: bool) -> None:
     """Refuse to replace a file that is there, unless that is wanted.
@@ -18,3 +21,13 @@ def check_new(*paths: Path, overwrite: bool) -> None:
     for path in paths:
         if path.exists() and not overwrite:
             raise UsageError(f"{path} exists already; write elsewhere, or replace it (--overwrite)")
+
+
+def check_figure(path: Path) -> None:
+    """Refuse a file name that says no format of figures.
+
+    Raises:
+        UsageError: If it ends in none of `FIGURES`.
+    """
+    if path.suffix.lower() not in FIGURES:
+        raise UsageError(f"{path} should end in {', '.join(FIGURES)}, which says how it is drawn")

@@ -67,6 +67,9 @@ def trained(run: Run, recipe: Path, out: str = "run") -> Path:
         (("describe", "lenet5", "--input", "big"), 2, "write CxHxW"),
         (("describe", "lenet5", "--input", "0x3x3"), 2, "write CxHxW"),
         (("describe", "lenet5", "--input", "1x8x8"), 1, "stage 'C3': filter.size 5 does not fit"),
+        (("describe", "lenet5", "--batch", "0"), 2, "--batch"),
+        (("describe", "lenet5", "--figure", "x.jpg"), 2, "x.jpg should end in .svg"),
+        (("describe", "lenet5", "--figure", "file"), 2, "file should end in .svg"),
         (("recipes", "digit"), 2, "did you mean digits?"),
         (("recipes", "--jsn"), 2, "--json"),
         (("doctor", "--nope"), 2, "--nope"),
@@ -121,7 +124,7 @@ class TestDescribe:
 
     def test_for_people(self, run: Run) -> None:
         lines = run("describe", "lenet5").stdout.splitlines()
-        (row,) = [line.split() for line in lines if line.startswith("S2")]
+        row = next(line.split() for line in lines if line.startswith("S2"))
         assert row[:5] == ["S2", "avg", "pooling", "6x14x14", "1176"]
         assert all(line == line.rstrip() for line in lines)
 
@@ -131,6 +134,27 @@ class TestDescribe:
         assert found["input"] == [3, 40, 36]
         assert found["layers"][0]["weights"] == 3 * 3 * 25
         assert found["layers"][0]["output"] == [3, 36, 32]
+
+    def test_compares_layers_and_counts_memory(self, run: Run) -> None:
+        said = run("describe", "mnist-local", "--batch", "10").stdout
+        rows = [line.split() for line in said.splitlines()]
+        (strokes,) = [row for row in rows if row[:3] == ["strokes", "local", "filter"] and
+                      "16x22x22" not in row]  # fmt: skip
+        assert "".join(strokes[3:]).replace("\u202f", "") == "784" + "3136" + "379456" + "6071296"
+        assert "memory in training, at a batch of 10" in said
+        found = json.loads(run("describe", "mnist-local", "--batch", "10", "--json").stdout)
+        assert found["batch"] == 10
+        assert found["layers"][0]["sharing"]["conv"]["weights"] == 784
+        assert found["layers"][0]["training"]["activations"] == 10 * 4 * 7744
+
+    def test_draws_a_figure(self, run: Run) -> None:
+        said = run("describe", "lenet5", "--figure", "n.svg")
+        assert said.exit_code == 0, said.output
+        assert said.stdout.splitlines()[-1] == "figure: n.svg"
+        assert "C1" in Path("n.svg").read_text(encoding="utf-8")
+        again = ("describe", "lenet5", "--figure", "n.svg")
+        assert "n.svg exists already" in run(*again).stderr
+        assert json.loads(run(*again, "--overwrite", "--json").stdout)["figure"] == "n.svg"
 
     def test_a_run(self, run: Run, tiny: Path) -> None:
         out = trained(run, tiny)
@@ -171,6 +195,26 @@ class TestData:
         assert Path("sheet.png").read_bytes().startswith(b"\x89PNG")
         said = run("data", "inspect", "x.npz").stdout
         assert "! 2 of 30 images have one value everywhere" in said
+
+    def test_inspect_shows_what_augmentation_does(self, run: Run, tiny: Path) -> None:
+        words = ("data", "inspect", "digits", "--augment", tiny)
+        nothing = run(*words, "--out", "sheet.png")
+        assert nothing.exit_code == 2
+        assert "augments nothing" in nothing.stderr
+        changes = '{ kind = "colour" }, { kind = "mixup" }, { kind = "cut-out", size = 3 }'
+        text = tiny.read_text().replace("[finetune]", f"[finetune]\naugment = [{changes}]")
+        tiny.write_text(text)
+        nowhere = run(*words)
+        assert nowhere.exit_code == 2
+        assert "say where with --out" in nowhere.stderr
+        found = json.loads(run(*words, "--out", "sheet.png", "--json").stdout)
+        assert (found["shape"], found["sheet"]) == ([1, 8, 8], "sheet.png")
+        assert Path("sheet.png").read_bytes().startswith(b"\x89PNG")
+        grey = run(*words, "--out", "rgb.png", "--colour", "rgb", "--json")
+        assert json.loads(grey.stdout)["shape"] == [3, 8, 8]
+        unknown = run("data", "inspect", "digits", "--augment", "digit", "--out", "x.png")
+        assert unknown.exit_code == 2
+        assert "did you mean digits?" in unknown.stderr
 
     def test_a_known_set_that_is_not_there_says_how_to_get_it(
         self, run: Run, tmp_path: Path

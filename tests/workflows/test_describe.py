@@ -142,3 +142,34 @@ def test_a_shipped_name_wins_over_a_folder_of_that_name(
     assert shipped.layers[0].output[0] != 3
     assert describe_source("./digits", root=tmp_path).layers[0].output[0] == 3
     assert describe_source(Path("digits"), root=tmp_path).layers[0].output[0] == 3
+
+
+def test_a_batch_may_be_given_and_changes_activations_alone(tmp_path: Path) -> None:
+    own = describe_source("lenet5", root=tmp_path)
+    found = describe_source("lenet5", root=tmp_path, batch=256)
+    assert (own.batch, found.batch) == (load_recipe("lenet5").pretrain.batch, 256)
+    assert found.training.activations == 2 * own.training.activations
+    assert found.training.weights == own.training.weights
+    assert found.totals == own.totals
+
+
+class TestFigure:
+    @pytest.mark.parametrize("name", ["n.svg", "folder/n.PNG", "n.pdf"])
+    def test_is_written_and_named(self, tmp_path: Path, name: str) -> None:
+        found = describe_source("lenet5", root=tmp_path, figure=tmp_path / name)
+        assert found.figure == str(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 1000
+
+    def test_is_replaced_only_if_that_is_wanted(self, tmp_path: Path) -> None:
+        file = tmp_path / "n.svg"
+        file.write_text("mine")
+        with pytest.raises(UsageError, match=r"n\.svg exists already"):
+            describe_source("lenet5", root=tmp_path, figure=file)
+        assert file.read_text() == "mine"
+        describe_source("lenet5", root=tmp_path, figure=file, overwrite=True)
+        assert "C1" in file.read_text()
+
+    def test_another_format_is_refused_before_anything_is_read(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"n\.jpg should end in \.svg, \.png, \.pdf"):
+            describe_source("nowhere", root=tmp_path, figure=tmp_path / "n.jpg")
+        assert not list(tmp_path.iterdir())

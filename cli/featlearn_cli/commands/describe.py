@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +42,8 @@ class ShapeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     epilog=example(
         "featlearn describe lenet5",
         "featlearn describe mnist-local --set stages.strokes.filter.maps=32 --json",
-        "featlearn describe mine.toml --input 3x200x200",
+        "featlearn describe mine.toml --input 3x200x200 --batch 100",
+        "featlearn describe lenet5 --figure lenet5.svg",
     ),
 )
 @click.argument("recipe", type=RecipeParam())
@@ -59,30 +61,67 @@ class ShapeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     metavar="KEY=VALUE",
     help="Change the recipe; may be repeated.",
 )
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    help="Images in a batch, for the memory of training. [default: pretrain.batch]",
+)
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to draw the network into: .svg, .png or .pdf.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @data_options
 def command(
-    recipe: str, input_shape: MapShape | None, sets: tuple[str, ...], options: DataOptions
+    *,
+    recipe: str,
+    input_shape: MapShape | None,
+    sets: tuple[str, ...],
+    batch: int | None,
+    figure: Path | None,
+    overwrite: bool,
+    options: DataOptions,
 ) -> None:
     """Print the layers of RECIPE with their sizes and costs.
 
     RECIPE is a shipped recipe's name, the path of a recipe, or the folder of a run; where
     a folder bears a shipped recipe's name, ./NAME is the folder.
     Weights are counted without biases, FLOPs for one image forward; a multiplication
-    and an addition are two.
+    and an addition are two. Beside each layer stands what it would weigh if its weights
+    were shared otherwise, and what it takes of memory while all layers learn.
     """
     from featlearn.workflows.describe import describe_source
 
-    options.show(
-        describe_source(recipe, root=options.root, input_shape=input_shape, overrides=sets), _layers
+    found = describe_source(
+        recipe,
+        root=options.root,
+        input_shape=input_shape,
+        overrides=sets,
+        batch=batch,
+        figure=figure,
+        overwrite=overwrite,
     )
+    options.show(found, _tables)
+
+
+def _tables(result: "Description") -> "Iterable[RenderableType]":
+    yield f"{result.title}: input {MapShape(*result.input)}"
+    yield ""
+    yield from _layers(result)
+    yield ""
+    yield from _alternatives(result)
+    yield ""
+    yield from _memory(result)
+    if result.figure is not None:
+        yield ""
+        yield f"figure: {result.figure}"
 
 
 def _layers(result: "Description") -> "Iterable[RenderableType]":
     from featlearn.wording import human_bytes
     from featlearn_cli.text import table
 
-    yield f"{result.title}: input {MapShape(*result.input)}"
-    yield ""
     headers = ["layer", "kind", "output", "units", "weights", "biases", "connections", "sees"]
     rows: list[tuple[object, ...]] = [
         (
@@ -107,3 +146,34 @@ def _layers(result: "Description") -> "Iterable[RenderableType]":
         )
     )  # fmt: skip
     yield table([*headers, "memory", "flops"], rows)
+
+
+_TITLE = "weights, if the same units were (with the layer's own tile, or 2)"
+
+
+def _alternatives(result: "Description") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import table
+
+    rows = [
+        (layer.name, layer.kind, kinds.conv.weights, kinds.tiled.weights, kinds.local.weights,
+         kinds.dense.weights)
+        for layer in result.layers
+        if (kinds := layer.sharing) is not None
+    ]  # fmt: skip
+    headers = ["layer", "kind", "conv (shared)", "tiled", "local (untied)", "dense (to all)"]
+    yield table(headers, rows, title=_TITLE)
+
+
+def _memory(result: "Description") -> "Iterable[RenderableType]":
+    import msgspec
+
+    from featlearn.wording import human_bytes
+    from featlearn_cli.text import table
+
+    named = [*((layer.name, layer.training) for layer in result.layers), ("total", result.training)]
+    rows = [
+        (name, *(human_bytes(size) if size else None for size in msgspec.structs.astuple(row)))
+        for name, row in named
+    ]
+    headers = ["layer", "weights", "gradients", "optimiser", "activations"]
+    yield table(headers, rows, title=f"memory in training, at a batch of {result.batch}")

@@ -1,0 +1,77 @@
+"""Walking up the layers: the shape that was reached, and what a unit there sees."""
+
+import math
+from typing import NamedTuple
+
+from featlearn.errors import RecipeError, ShapeError
+from featlearn.geometry import MapShape, Padding, output_size, pads, window_output
+
+
+class Sight(NamedTuple):
+    """What a unit sees of the image, along one axis: pixels, and pixels between neighbours."""
+
+    field: int
+    jump: int
+
+    def through(self, *, window: int, stride: int) -> "Sight":
+        """Look through a window over the units."""
+        return Sight(self.field + (window - 1) * self.jump, self.jump * stride)
+
+
+class Standing(NamedTuple):
+    """Where the walk up the layers stands."""
+
+    shape: MapShape
+    height: Sight
+    width: Sight
+    image: MapShape
+
+    def at(self, shape: MapShape, *, window: tuple[int, int], stride: int = 1) -> "Standing":
+        """Step through a window to maps of another shape."""
+        return Standing(
+            shape,
+            self.height.through(window=window[0], stride=stride),
+            self.width.through(window=window[1], stride=stride),
+            self.image,
+        )
+
+    def seeing_all(self, shape: MapShape) -> "Standing":
+        """Step to maps of which every unit sees the whole image."""
+        whole = self.image
+        return Standing(shape, Sight(whole.height, 1), Sight(whole.width, 1), whole)
+
+
+def slide(
+    stage: str,
+    key: str,
+    shape: MapShape,
+    maps: int,
+    *,
+    size: int,
+    stride: int,
+    padding: Padding,
+) -> tuple[MapShape, int]:
+    """Slide a window: the shape of what comes out, and the inputs seen in one map.
+
+    Raises:
+        RecipeError: If the window does not fit; the sentence names stage and key.
+    """
+    try:
+        output = window_output(shape, size=size, stride=stride, padding=padding, maps=maps)
+    except ShapeError:
+        raise RecipeError(
+            f"stage {stage!r}: {key} {size} does not fit into {shape.height}x{shape.width}"
+        ) from None
+    seen = math.prod(
+        _covered(length, window=size, stride=stride, padding=padding)
+        for length in (shape.height, shape.width)
+    )
+    return output, seen
+
+
+def _covered(length: int, *, window: int, stride: int, padding: Padding) -> int:
+    """Count the inputs inside a window, summed over its positions along one axis."""
+    before, _ = pads(length, window=window, stride=stride, padding=padding)
+    count = output_size(length, window=window, stride=stride, padding=padding)
+    starts = (position * stride - before for position in range(count))
+    return sum(min(start + window, length) - max(start, 0) for start in starts)
