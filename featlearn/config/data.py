@@ -1,6 +1,8 @@
 """Specs of the data, their preparation and their augmentation."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from featlearn.config.base import (
     Count,
@@ -121,4 +123,66 @@ class CropSpec(KindSpec, frozen=True, kw_only=True, tag="crop"):
     pixels: Count = 4
 
 
-AugmentSpec = ShiftSpec | RotateSpec | ScaleSpec | FlipSpec | ElasticSpec | CropSpec
+class ColourSpec(KindSpec, frozen=True, kw_only=True, tag="colour"):
+    """Make brighter or darker, more or less colourful, and turn the hue, each by its own draw.
+
+    Values are multiplied by a factor from [1 - brightness, 1 + brightness], their distance
+    from grey by one from [1 - saturation, 1 + saturation], and hues turn by up to `hue`
+    degrees of the colour circle either way. Only red, green and blue have saturation and
+    hue: images of one map (grey) or of any other number change in brightness alone.
+    Preprocessing by `contrast` takes a change of brightness out again, but for what was
+    clipped at the ends of [0, 1].
+    """
+
+    brightness: Fraction = 0.2
+    saturation: Fraction = 0.2
+    hue: Annotated[float, msgspec.Meta(ge=0, le=180)] = 10.0
+
+
+class ContrastChangeSpec(KindSpec, frozen=True, kw_only=True, tag="contrast"):
+    """Multiply the distance from the image's mean grey by a factor from [1 - amount, 1 + amount].
+
+    Preprocessing by `contrast` takes this out again, but for what was clipped.
+    """
+
+    amount: Fraction = 0.2
+
+
+class BlurSpec(KindSpec, frozen=True, kw_only=True, tag="blur"):
+    """Smooth by a Gaussian whose standard deviation is drawn from [0, sigma], in pixels."""
+
+    sigma: Annotated[float, msgspec.Meta(ge=0, le=32)] = 1.0
+
+
+class CutOutSpec(KindSpec, frozen=True, kw_only=True, tag="cut-out"):
+    """Hide a square of `size` pixels, centred anywhere, under the image's mean.
+
+    Source: DeVries & Taylor 2017.
+    """
+
+    size: Count = 8
+
+
+class MixupSpec(KindSpec, frozen=True, kw_only=True, tag="mixup"):
+    """Mix each image, and its label, with another of the batch (Zhang et al., ICLR 2018).
+
+    The share of the one is drawn from Beta(alpha, alpha), that of the other is the rest. It
+    belongs to fine-tuning: pre-training has no labels to mix.
+    """
+
+    alpha: Positive = 0.2
+
+
+AugmentSpec = (
+    ShiftSpec
+    | RotateSpec
+    | ScaleSpec
+    | FlipSpec
+    | ElasticSpec
+    | CropSpec
+    | ColourSpec
+    | ContrastChangeSpec
+    | BlurSpec
+    | CutOutSpec
+    | MixupSpec
+)

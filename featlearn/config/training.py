@@ -14,7 +14,7 @@ from featlearn.config.base import (
     Positive,
     Spec,
 )
-from featlearn.config.data import AugmentSpec
+from featlearn.config.data import AugmentSpec, MixupSpec
 
 
 class OptimizerBase(KindSpec, frozen=True, kw_only=True):
@@ -164,6 +164,11 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
             raise ValueError('`joint_epochs` belongs to `schedule = "greedy-then-joint"`')
         if self.through and self.schedule == "greedy":
             raise ValueError("`through` belongs to a joint schedule")
+        if any(isinstance(spec, MixupSpec) for spec in self.augment):
+            raise ValueError(
+                "`augment` has the kind 'mixup', which mixes labels too, and pre-training has "
+                "none: it belongs to `finetune.augment`"
+            )
 
 
 class ClassificationSpec(KindSpec, frozen=True, kw_only=True, tag="classification"):

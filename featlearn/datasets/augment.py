@@ -1,27 +1,39 @@
-"""Random changes of images that leave what they show: labels for free."""
+"""Random changes of images that leave what they show: labels for free.
+
+`warps` and `appearance` hold the changes themselves, `mixing` the one that labels share.
+"""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never, final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.config.data import (
     AugmentSpec,
+    BlurSpec,
+    ColourSpec,
+    ContrastChangeSpec,
     CropSpec,
+    CutOutSpec,
     ElasticSpec,
     FlipSpec,
+    MixupSpec,
     RotateSpec,
     ScaleSpec,
     ShiftSpec,
 )
+from featlearn.datasets.appearance import blur, brighten, cut_out, saturate, stretch, turn_hue
+from featlearn.datasets.warps import crop, elastic_field, mirror, warp
 from featlearn.errors import RecipeError, ShapeError
 
 
 class Amounts(NamedTuple):
-    """How far each kind of change goes; at 0 (`flip`: probability) it is left out."""
+    """How far each kind of change goes; at 0 (`flip`: probability) it is left out.
+
+    `mixup` is not for `Augment` to apply: fine-tuning does, which has the labels.
+    """
 
     flip: float = 0.0
     crop: float = 0
@@ -30,14 +42,22 @@ class Amounts(NamedTuple):
     scale: float = 0.0
     alpha: float = 0.0
     sigma: float = 4.0
+    brightness: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    contrast: float = 0.0
+    blur: float = 0.0
+    cut_out: float = 0
+    mixup: float = 0.0
 
 
 @final
 class Augment:
-    """Draws one change per image and applies it: flip, crop, then one warp.
+    """Draws one change per image and applies it: flip, crop, one warp, then its looks.
 
     Shift, rotation, scale and the elastic field are composed into one map of
-    positions, so that an image is interpolated once.
+    positions, so that an image is interpolated once. Brightness, saturation, hue,
+    contrast, blur and cut-out follow, in this order.
     """
 
     def __init__(self, amounts: Amounts) -> None:
@@ -49,16 +69,18 @@ class Augment:
 
         Args:
             x: Images, `(batch, maps, height, width)`, floats of any unit. All
-                maps of an image change alike.
+                maps of an image change place alike.
             generator: Draws the changes, on its own device.
 
         Returns:
             Images of the same shape, dtype and device; `x` itself if there is
             nothing to change. What comes in from outside has the median of the
-            image's border, map by map.
+            image's border, map by map. Images in [0, 1] stay there, but for
+            rounding where a warp is the last change.
 
         Raises:
-            ShapeError: If `x` is not 4-D or not floating-point.
+            ShapeError: If `x` is not 4-D or not floating-point, or smaller than
+                what is to be cut out of it.
         """
         if x.ndim != 4 or not x.is_floating_point():
             raise ShapeError(
@@ -67,22 +89,24 @@ class Augment:
             )
         if x.numel() == 0:
             return x
-        # Places within an image need more digits than half precision has.
+        # Places within an image need more digits than half precision has, be it that of the
+        # images or that of the products in a step.
         exact = x.float() if x.dtype in {torch.float16, torch.bfloat16} else x
-        changed = self._changed(exact, generator)
+        with torch.autocast(x.device.type, enabled=False):
+            changed = self._new_looks(self._moved(exact, generator), generator)
         return x if changed is exact else changed.to(x.dtype)
 
-    def _changed(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw and apply in the precision of `x`."""
+    def _moved(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw and apply what changes places, in the precision of `x`."""
         amounts = self.amounts
         if amounts.flip:
-            x = _flip(x, rate=amounts.flip, generator=generator)
+            x = mirror(x, rate=amounts.flip, generator=generator)
         offset = x.new_zeros(len(x), 2)
         if amounts.crop:
             offset = _offsets(x, pixels=int(amounts.crop), generator=generator)
         if amounts.shift or amounts.degrees or amounts.scale or amounts.alpha:
             return self._warp(x, offset, generator)
-        return _crop(x, offset, pixels=int(amounts.crop)) if amounts.crop else x
+        return crop(x, offset, pixels=int(amounts.crop)) if amounts.crop else x
 
     def _warp(self, x: Tensor, offset: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the warp of each image, and apply it; a crop is a shift by whole pixels."""
@@ -106,6 +130,30 @@ class Augment:
             field=field,
         )
 
+    def _new_looks(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw and apply what changes looks, in the precision of `x`."""
+        amounts = self.amounts
+        looks = (amounts.brightness, amounts.saturation, amounts.hue, amounts.contrast)
+        if not (any(looks) or amounts.blur or amounts.cut_out):
+            return x
+        # Always drawn all together, as for a warp.
+        draws = _uniform((7, len(x)), x, generator)
+        if amounts.brightness:
+            x = brighten(x, 1 + draws[0] * amounts.brightness)
+        if amounts.saturation:
+            x = saturate(x, 1 + draws[1] * amounts.saturation)
+        if amounts.hue:
+            x = turn_hue(x, draws[2] * amounts.hue)
+        if amounts.contrast:
+            x = stretch(x, 1 + draws[3] * amounts.contrast)
+        if amounts.blur:
+            # Beyond four deviations a Gaussian has 1 / 16,000 of its weight.
+            sigma = (draws[4] + 1) / 2 * amounts.blur
+            x = blur(x, sigma, radius=math.ceil(4 * amounts.blur))
+        if amounts.cut_out:
+            x = cut_out(x, _pixels(draws[5:].T, x), size=int(amounts.cut_out))
+        return x
+
 
 def build_augment(specs: Sequence[AugmentSpec]) -> Augment:
     """Build the augmentation of a recipe, in which order does not matter.
@@ -123,94 +171,6 @@ def build_augment(specs: Sequence[AugmentSpec]) -> Augment:
     return Augment(Amounts(**amounts))
 
 
-def warp(
-    x: Tensor, *, shift: Tensor, radians: Tensor, factor: Tensor, field: Tensor | None = None
-) -> Tensor:
-    """Scale and turn each image about its centre, move it, and displace its pixels.
-
-    Args:
-        x: Images, `(batch, maps, height, width)`.
-        shift: `(batch, 2)`, how far the content moves down and right, in pixels.
-        radians: `(batch,)`, by how much it turns counter-clockwise.
-        factor: `(batch,)`, by how much it grows.
-        field: `(batch, 2, height, width)`, added to the position (y, x) that each
-            output pixel is read from, in pixels.
-
-    Returns:
-        Images of the same shape, interpolated bilinearly. What comes in from
-        outside has the median of the image's border, map by map.
-    """
-    batch, _, height, width = x.shape
-    # Where an output pixel comes from: undo the shift, then the turn and the growth.
-    cosine, sine = torch.cos(radians) / factor, torch.sin(radians) / factor
-    inverse = torch.stack([cosine, -sine, sine, cosine], dim=-1).view(batch, 2, 2)
-    origin = inverse @ shift.flip(1)[:, :, None]
-    rows = torch.cat([inverse, -origin], dim=2)  # of (x, y, 1), to (x, y) in pixels
-    # Without aligned corners -1 and 1 are the outer edges of the outer pixels.
-    unit = x.new_tensor([2 / width, 2 / height])
-    grid = (_places(height, width, x) @ (rows * unit[:, None]).mT).view(batch, height, width, 2)
-    if field is not None:
-        grid += field.flip(1).permute(0, 2, 3, 1) * unit
-    ground = _ground(x)
-    # Outside reads as zero, which is the ground once that is taken off.
-    moved = F.grid_sample(x - ground, grid, padding_mode="zeros", align_corners=False)
-    return moved + ground
-
-
-def elastic_field(
-    count: int,
-    *,
-    size: tuple[int, int],
-    alpha: float,
-    sigma: float,
-    generator: torch.Generator,
-) -> Tensor:
-    """Draw smooth random displacements.
-
-    White noise, smoothed by a Gaussian: the noise lives on a grid of one `sigma`
-    (at least one pixel), which reaches far enough beyond the image for the field
-    to be equally strong everywhere. A finer grid would change nothing but the
-    time: that coarse, the Gaussians still add up to a plane within 1e-7.
-
-    Args:
-        count: How many fields.
-        size: Their height and width.
-        alpha: Root mean square length of a displacement, in pixels.
-        sigma: Standard deviation of the Gaussian, in pixels.
-        generator: Draws the noise.
-
-    Returns:
-        `(count, 2, height, width)` float32: displacements down and right.
-
-    Source:
-        Simard, Steinkraus and Platt, ICDAR 2003; normal in place of uniform noise,
-        and a scale that does not depend on `sigma`.
-    """
-    down, right = (_smoothing(length, sigma, generator.device) for length in size)
-    noise = torch.randn(
-        count, 2, down.shape[1], right.shape[1], generator=generator, device=generator.device
-    )
-    # Each component has standard deviation 1, and both are to give length alpha.
-    return (down @ noise @ right.T) * (alpha / math.sqrt(2))
-
-
-def _smoothing(length: int, sigma: float, device: torch.device) -> Tensor:
-    """Give the matrix (length, knots) that smooths unit noise into unit variance."""
-    step = max(1.0, sigma)
-    beyond = math.ceil(3 * sigma / step)
-    count = math.ceil((length - 1) / step) + 1 + 2 * beyond
-    knots = (torch.arange(count, device=device) - beyond) * step
-    distance = torch.arange(length, device=device)[:, None] - knots
-    weights = torch.exp(-0.5 * (distance / sigma) ** 2)
-    return weights / torch.linalg.vector_norm(weights, dim=1, keepdim=True)
-
-
-def _flip(x: Tensor, *, rate: float, generator: torch.Generator) -> Tensor:
-    """Mirror each image left and right with probability `rate`."""
-    draw = torch.rand(len(x), generator=generator, device=generator.device).to(x.device)
-    return torch.where((draw < rate).view(-1, 1, 1, 1), x.flip(3), x)
-
-
 def _offsets(x: Tensor, *, pixels: int, generator: torch.Generator) -> Tensor:
     """Draw how far down and right of the image's own place its window is cut."""
     shape = (len(x), 2)
@@ -218,33 +178,11 @@ def _offsets(x: Tensor, *, pixels: int, generator: torch.Generator) -> Tensor:
     return draw.to(x.device)
 
 
-def _crop(x: Tensor, offset: Tensor, *, pixels: int) -> Tensor:
-    """Pad by `pixels` of ground and cut a window of the old size out of each image."""
-    batch, _, height, width = x.shape
-    ground = _ground(x)
-    padded = F.pad(x - ground, [pixels] * 4)
-    start = offset + pixels
-    rows = start[:, :1] + torch.arange(height, device=x.device)
-    columns = start[:, 1:] + torch.arange(width, device=x.device)
-    image = torch.arange(batch, device=x.device).view(-1, 1, 1)
-    # Indices around a slice put the maps last.
-    window = padded[image, :, rows[:, :, None], columns[:, None, :]]
-    return window.permute(0, 3, 1, 2) + ground
-
-
-def _places(height: int, width: int, like: Tensor) -> Tensor:
-    """Give every pixel's place (x, y, 1), from the centre: `(height * width, 3)`."""
-    y, x = (
-        torch.arange(length, dtype=like.dtype, device=like.device) - (length - 1) / 2
-        for length in (height, width)
-    )
-    return torch.cartesian_prod(y, x, like.new_ones(1))[:, [1, 0, 2]]
-
-
-def _ground(x: Tensor) -> Tensor:
-    """Take the median of each map's border for the ground: `(batch, maps, 1, 1)`."""
-    edges = [x[..., 0, :], x[..., -1, :], x[..., :, 0], x[..., :, -1]]
-    return torch.cat(edges, dim=-1).median(dim=-1).values[..., None, None]
+def _pixels(draws: Tensor, x: Tensor) -> Tensor:
+    """Turn draws from [-1, 1), `(batch, 2)`, into rows and columns of pixels, all as likely."""
+    size = torch.tensor(x.shape[2:], device=x.device)
+    # Rounding may reach the end of the interval, which is no pixel.
+    return torch.minimum(((draws + 1) / 2 * size).long(), size - 1)
 
 
 def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
@@ -267,5 +205,24 @@ def _amounts(spec: AugmentSpec) -> dict[str, float]:
             return {"scale": spec.amount}
         case ElasticSpec():
             return {"alpha": spec.alpha, "sigma": spec.sigma}
+        case _:
+            return _look_amounts(spec)
+
+
+def _look_amounts(
+    spec: ColourSpec | ContrastChangeSpec | BlurSpec | CutOutSpec | MixupSpec,
+) -> dict[str, float]:
+    """Read the amounts of one kind that leaves things where they are."""
+    match spec:
+        case ColourSpec():
+            return {"brightness": spec.brightness, "saturation": spec.saturation, "hue": spec.hue}
+        case ContrastChangeSpec():
+            return {"contrast": spec.amount}
+        case BlurSpec():
+            return {"blur": spec.sigma}
+        case CutOutSpec():
+            return {"cut_out": spec.size}
+        case MixupSpec():
+            return {"mixup": spec.alpha}
         case _:
             assert_never(spec)

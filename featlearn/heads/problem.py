@@ -1,5 +1,7 @@
 """Fine-tuning as a problem for the training loop."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.training import ClassificationSpec
 from featlearn.datasets.augment import Augment
+from featlearn.datasets.mixing import mix_up
 from featlearn.errors import DataError
 from featlearn.heads.classifier import Classifier
 from featlearn.training.optimizers import Group, weight_groups
@@ -19,7 +22,8 @@ class FinetuneProblem:
     """Cross-entropy of a classifier on labelled images.
 
     Where only the head learns and nothing is augmented, features are computed
-    once.
+    once. Under `mixup` the loss of an image of which there is the share s is s times the
+    cross-entropy with its own label, and 1 - s times that with its partner's.
     """
 
     name = "finetune"
@@ -42,7 +46,7 @@ class FinetuneProblem:
             spec: The head, for its label smoothing.
             stack_lr: Multiplies the learning rate of the stages.
             validation: Labelled images that are only measured.
-            augment: Applied to every training batch.
+            augment: Applied to every training batch; its `mixup` comes last.
 
         Raises:
             DataError: If the images have no labels, or all the same.
@@ -77,6 +81,9 @@ class FinetuneProblem:
     def terms(self, rows: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute the cross-entropy on the images at `rows`."""
         labels = self.labels[rows.to(self.device)]
+        mixing = self.augment.amounts.mixup if self.augment is not None else 0.0
+        if mixing:
+            return {"cross_entropy": self._mixed_loss(rows, labels, mixing, draw)}
         logits = self._logits(rows, draw)
         loss = F.cross_entropy(logits, labels, label_smoothing=self.smoothing)
         return {"cross_entropy": loss}
@@ -100,10 +107,25 @@ class FinetuneProblem:
         """Run the classifier on a batch, from the cache where there is one."""
         if self.cache is not None:
             return self.classifier.classify(self.cache[rows.to(self.device)])
+        return self.classifier(self._images(rows, draw))
+
+    def _mixed_loss(
+        self, rows: Tensor, labels: Tensor, alpha: float, draw: torch.Generator
+    ) -> Tensor:
+        """Compute the cross-entropy on images mixed with one another."""
+        mixed = mix_up(self._images(rows, draw), alpha=alpha, generator=draw)
+        losses = partial(
+            F.cross_entropy,
+            self.classifier(mixed.images),
+            label_smoothing=self.smoothing,
+            reduction="none",
+        )
+        return torch.lerp(losses(labels[mixed.partner]), losses(labels), mixed.share).mean()
+
+    def _images(self, rows: Tensor, draw: torch.Generator) -> Tensor:
+        """Take a batch, augmented if it is to be."""
         images = self.images.at(rows)
-        if self.augment is not None:
-            images = self.augment(images, draw)
-        return self.classifier(images)
+        return images if self.augment is None else self.augment(images, draw)
 
     @torch.no_grad()
     def _all_features(self) -> Tensor:

@@ -6,10 +6,15 @@ from pathlib import Path
 import msgspec
 
 from featlearn.config.data import DataSpec
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.augment import Augment, build_augment
 from featlearn.datasets.catalogue import KNOWN, KnownSet, Progress, fetch
-from featlearn.datasets.inspection import Inspection, inspect_images, preview
+from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.inspection import Inspection, inspect_images
 from featlearn.datasets.known import is_present
+from featlearn.datasets.sheets import augmented_preview, preview
 from featlearn.datasets.source import open_images
+from featlearn.errors import UsageError
 from featlearn.files import write_bytes
 from featlearn.workflows.outputs import check_new
 
@@ -96,6 +101,7 @@ def inspect_data(
     *,
     root: Path,
     spec: DataSpec | None = None,
+    augment: Recipe | None = None,
     out: Path | None = None,
     overwrite: bool = False,
 ) -> Inspected:
@@ -104,28 +110,60 @@ def inspect_data(
     Args:
         source: A known set, a folder or zip of images, or an IDX, NPY or NPZ file.
         root: Where data sets are.
-        spec: The size policy; images stay as they are, if absent.
+        spec: The size policy; if absent that of `augment`, and without one images stay as
+            they are.
+        augment: A recipe whose augmentation the sheet shows: each row an image, and what
+            pre-training and fine-tuning could make of it.
         out: PNG file for a sheet of examples: with labels a row for each class.
         overwrite: Replace the file, if it is there.
 
     Raises:
-        UsageError: If there is no such source, or the file is there.
+        UsageError: If there is no such source, or the file is there, or there is nothing to
+            show of `augment` or nowhere to show it.
         DataError: If it cannot be read, or its images are not of one shape.
+        ShapeError: If the augmentation does not fit the images.
     """
+    if augment is not None and out is None:
+        raise UsageError("what augmentation does is drawn on the sheet: say where with --out")
+    augments = {} if augment is None else _augments(augment)
     if out is not None:
         check_new(out, overwrite=overwrite)
-    images = open_images(source, spec or DataSpec(source=source), root=root)
+    if spec is None:
+        spec = DataSpec(source=source) if augment is None else augment.data
+    images = open_images(source, spec, root=root)
     found = inspect_images(images)
     if out is not None:
-        picture = BytesIO()
-        preview(images).save(picture, format="PNG")
-        write_bytes(out, picture.getvalue())
+        _write_sheet(out, images, augments, seed=0 if augment is None else augment.seed)
     return Inspected(
         source=source,
         warnings=_warnings(found),
         sheet=None if out is None else str(out),
         **msgspec.structs.asdict(found),
     )
+
+
+def _augments(recipe: Recipe) -> dict[str, Augment]:
+    """Build the augmentation of each table that has one.
+
+    Raises:
+        UsageError: If none has.
+    """
+    tables = {"pretrain": recipe.pretrain.augment, "finetune": recipe.finetune.augment}
+    found = {table: build_augment(specs) for table, specs in tables.items() if specs}
+    if not found:
+        raise UsageError(
+            f"the recipe {recipe.title!r} augments nothing: it has neither `pretrain.augment` "
+            "nor `finetune.augment`"
+        )
+    return found
+
+
+def _write_sheet(out: Path, images: ImageSet, augments: dict[str, Augment], *, seed: int) -> None:
+    """Draw examples, changed ones if there is what changes them, and write them as PNG."""
+    sheet = augmented_preview(images, augments, seed=seed) if augments else preview(images)
+    picture = BytesIO()
+    sheet.save(picture, format="PNG")
+    write_bytes(out, picture.getvalue())
 
 
 def _row(known: KnownSet, root: Path) -> KnownRow:

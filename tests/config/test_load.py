@@ -365,6 +365,32 @@ def test_a_kind_of_change_is_named_once(table: str) -> None:
     )
 
 
+def test_mixing_labels_is_for_fine_tuning() -> None:
+    text = f'{SMALL}\n[finetune]\naugment = [{{ kind = "mixup" }}]\n'
+    parse_recipe(text)
+    assert refusal(text.replace("finetune", "pretrain")) == (
+        "recipe x: pretrain: `augment` has the kind 'mixup', which mixes labels too, and "
+        "pre-training has none: it belongs to `finetune.augment`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('"colour", brightness = 1', "brightness must be >= 0 and < 1; got 1"),
+        ('"colour", saturation = -0.1', "saturation must be >= 0 and < 1; got -0.1"),
+        ('"colour", hue = 181', "hue must be >= 0 and <= 180; got 181"),
+        ('"contrast", amount = 1.0', "amount must be >= 0 and < 1; got 1.0"),
+        ('"blur", sigma = 33', "sigma must be >= 0 and <= 32; got 33"),
+        ('"cut-out", size = 0', "size must be >= 1; got 0"),
+        ('"mixup", alpha = 0', "alpha must be > 0; got 0"),
+    ],
+)
+def test_amounts_of_augmentation_have_bounds(change: str, said: str) -> None:
+    text = f"{SMALL}\n[finetune]\naugment = [{{ kind = {change} }}]\n"
+    assert refusal(text) == f"recipe x: finetune.augment.0.{said}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

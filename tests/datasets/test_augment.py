@@ -1,24 +1,33 @@
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from featlearn.config.data import (
     AugmentSpec,
+    BlurSpec,
+    ColourSpec,
+    ContrastChangeSpec,
     CropSpec,
+    CutOutSpec,
     ElasticSpec,
     FlipSpec,
+    MixupSpec,
     RotateSpec,
     ScaleSpec,
     ShiftSpec,
 )
-from featlearn.datasets.augment import build_augment, elastic_field, warp
+from featlearn.datasets.augment import build_augment
 from featlearn.errors import RecipeError, ShapeError
 
+LOOKS: tuple[AugmentSpec, ...] = (
+    ColourSpec(),
+    ContrastChangeSpec(),
+    BlurSpec(),
+    CutOutSpec(size=1),
+)
 EVERY: tuple[AugmentSpec, ...] = (
     ShiftSpec(),
     RotateSpec(),
@@ -26,42 +35,12 @@ EVERY: tuple[AugmentSpec, ...] = (
     FlipSpec(),
     ElasticSpec(),
     CropSpec(),
+    *LOOKS,
 )
 
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def blob(height: int = 13, width: int = 17) -> Tensor:
-    """Draw one smooth, lopsided spot that stays away from the border."""
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float64),
-        torch.arange(width, dtype=torch.float64),
-        indexing="ij",
-    )
-    image = torch.exp(-((y - 5) ** 2) / 4 - ((x - 10) ** 2) / 6)
-    image = image + 0.5 * torch.exp(-((y - 8) ** 2) / 3 - ((x - 7) ** 2) / 2)
-    edge = torch.zeros_like(image)
-    edge[2:-2, 2:-2] = 1
-    return (image * edge)[None, None]
-
-
-def warped(
-    x: Tensor,
-    *,
-    shift: Sequence[float] = (0, 0),
-    radians: float = 0,
-    factor: float = 1,
-    field: Tensor | None = None,
-) -> Tensor:
-    return warp(
-        x,
-        shift=x.new_tensor([list(shift)] * len(x)),
-        radians=x.new_full((len(x),), radians),
-        factor=x.new_full((len(x),), factor),
-        field=field,
-    )
 
 
 @pytest.mark.parametrize("spec", EVERY)
@@ -103,6 +82,15 @@ def test_half_precision_differs_by_its_rounding_only() -> None:
     torch.testing.assert_close(augment(x, rng(1)).float(), exact, rtol=0.01, atol=0)
 
 
+@pytest.mark.parametrize("spec", EVERY)
+def test_half_precision_of_the_products_around_changes_nothing(spec: AugmentSpec) -> None:
+    x = torch.rand(4, 3, 64, 64, generator=rng())
+    augment = build_augment([spec])
+    exact = augment(x, rng(1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(augment(x, rng(1)), exact)
+
+
 def test_zero_amounts_are_the_identity_exactly() -> None:
     x = torch.rand(5, 2, 8, 8, generator=rng())
     still: list[AugmentSpec] = [
@@ -111,67 +99,13 @@ def test_zero_amounts_are_the_identity_exactly() -> None:
         ScaleSpec(amount=0),
         FlipSpec(rate=0),
         ElasticSpec(alpha=0),
+        ColourSpec(brightness=0, saturation=0, hue=0),
+        ContrastChangeSpec(amount=0),
+        BlurSpec(sigma=0),
+        MixupSpec(),  # for fine-tuning to apply, which has the labels
     ]
     assert build_augment(still)(x, rng()) is x
     assert build_augment([])(x, rng()) is x
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (28, 28), (13, 64)])
-def test_a_warp_by_nothing_changes_nothing(size: tuple[int, int]) -> None:
-    x = torch.rand(3, 2, *size, generator=rng())
-    torch.testing.assert_close(warped(x), x, rtol=0, atol=2e-5)
-
-
-@pytest.mark.parametrize("shift", [(0.0, 1.0), (2.0, 0.0), (-1.5, 0.25), (0.5, -2.75)])
-def test_a_shift_is_that_of_scipy(shift: tuple[float, float]) -> None:
-    x = blob()
-    expected = ndimage.shift(x[0, 0].numpy(), shift, order=1)
-    np.testing.assert_allclose(warped(x, shift=shift)[0, 0], expected, atol=1e-12)
-
-
-@pytest.mark.parametrize("degrees", [90, 10, -25, 180])
-def test_a_turn_is_that_of_scipy(degrees: float) -> None:
-    x = blob()
-    expected = ndimage.rotate(x[0, 0].numpy(), degrees, reshape=False, order=1)
-    y = warped(x, radians=math.radians(degrees))[0, 0]
-    np.testing.assert_allclose(y, expected, atol=1e-6)
-
-
-def test_a_quarter_turn_is_counter_clockwise() -> None:
-    x = torch.arange(25, dtype=torch.float64).view(1, 1, 5, 5)
-    torch.testing.assert_close(warped(x, radians=math.pi / 2), torch.rot90(x, 1, (2, 3)))
-
-
-@pytest.mark.parametrize("factor", [0.8, 1.3])
-def test_growth_is_about_the_centre(factor: float) -> None:
-    x = blob()
-    centre = (np.array(x.shape[2:]) - 1) / 2
-    transform = np.eye(3) / factor
-    transform[:2, 2] = centre - centre / factor
-    transform[2, 2] = 1
-    expected = ndimage.affine_transform(x[0, 0].numpy(), transform, order=1)
-    np.testing.assert_allclose(warped(x, factor=factor)[0, 0], expected, atol=1e-12)
-    assert (warped(x, factor=factor).sum() > x.sum()) == (factor > 1)
-
-
-def test_parts_are_composed_as_documented() -> None:
-    """Grow and turn about the centre, then move; the field displaces what is read."""
-    x = blob()
-    angle, factor, shift = 0.3, 1.15, np.array([1.25, -0.75])
-    field = torch.randn(1, 2, *x.shape[2:], generator=rng(), dtype=torch.float64)
-    height, width = x.shape[2:]
-    centre = np.array([(height - 1) / 2, (width - 1) / 2])
-    # Content at p goes to c + s R (p - c) + t: a turn by +angle on the screen takes the
-    # axis that points right, (0, 1), to (-sin, cos).
-    forward = factor * np.array(
-        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-    )
-    places = np.indices((height, width)).reshape(2, -1)
-    source = np.linalg.solve(forward, places - centre[:, None] - shift[:, None]) + centre[:, None]
-    source += field[0].reshape(2, -1).numpy()
-    expected = ndimage.map_coordinates(x[0, 0].numpy(), source, order=1).reshape(height, width)
-    y = warped(x, shift=shift.tolist(), radians=angle, factor=factor, field=field)[0, 0]
-    np.testing.assert_allclose(y, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("ground", [0.0, 1.0, -3.5])
@@ -239,25 +173,98 @@ def test_a_crop_beside_a_warp_moves_by_whole_pixels() -> None:
     assert {place % 15 for place in moved.tolist()} == {5, 6, 7, 8, 9}
 
 
-@pytest.mark.parametrize(("alpha", "sigma"), [(1.0, 4.0), (3.0, 1.5), (0.5, 0.4), (2.0, 20.0)])
-def test_an_elastic_field_has_its_strength_everywhere(alpha: float, sigma: float) -> None:
-    field = elastic_field(4000, size=(7, 12), alpha=alpha, sigma=sigma, generator=rng())
-    strength = field.square().sum(1).mean(0).sqrt()
-    # About 4000 independent draws of chi-squared with 2 degrees: 0.8 % standard error.
-    torch.testing.assert_close(strength, torch.full((7, 12), alpha), rtol=0.05, atol=0)
-    assert field.mean(0).abs().max() < 0.1 * alpha
-    both = torch.corrcoef(field[:, :, 3, 5].T)[0, 1]
-    assert abs(both) < 0.08
+@pytest.mark.parametrize("maps", [1, 3, 4])
+def test_looks_leave_images_in_0_and_1_there(maps: int) -> None:
+    x = torch.rand(300, maps, 6, 6, generator=rng())
+    strong = [
+        ColourSpec(brightness=0.9, saturation=0.9, hue=180),
+        ContrastChangeSpec(amount=0.9),
+        BlurSpec(sigma=3),
+        CutOutSpec(size=4),
+    ]
+    y = build_augment(strong)(x, rng())
+    assert 0 <= y.min() <= y.max() <= 1
 
 
-@pytest.mark.parametrize("sigma", [1.0, 1.5, 4.0])
-def test_an_elastic_field_is_as_smooth_as_white_noise_smoothed(sigma: float) -> None:
-    """Smoothed white noise has the correlation exp(-d² / 4σ²) at the distance d."""
-    field = elastic_field(8000, size=(1, 9), alpha=1.0, sigma=sigma, generator=rng())
-    matrix = torch.corrcoef(field[:, 0, 0].T)
-    distance = torch.arange(9) - torch.arange(9)[:, None]
-    expected = torch.exp(-(distance**2) / (4 * sigma**2))
-    torch.testing.assert_close(matrix, expected, rtol=0, atol=0.06)
+@pytest.mark.parametrize("spec", EVERY)
+def test_what_an_image_becomes_does_not_depend_on_the_others(spec: AugmentSpec) -> None:
+    x, others = torch.rand(2, 6, 3, 12, 12, generator=rng())
+    others[2] = x[2]
+    augment = build_augment([spec])
+    assert torch.equal(augment(x, rng(1))[2], augment(others, rng(1))[2])
+
+
+@pytest.mark.parametrize("spec", LOOKS)
+def test_one_look_does_not_move_the_draws_of_another(spec: AugmentSpec) -> None:
+    """Where the others change nothing that can be seen, an image becomes what it does alone."""
+    x = torch.rand(5, 1, 9, 9, generator=rng(), dtype=torch.float64)
+    others = [
+        ColourSpec(brightness=1e-9, saturation=1e-9, hue=1e-9),
+        ContrastChangeSpec(amount=1e-9),
+        BlurSpec(sigma=1e-9),
+    ]
+    beside = [other for other in others if type(other) is not type(spec)]
+    together = build_augment([spec, *beside])(x, rng(1))
+    torch.testing.assert_close(together, build_augment([spec])(x, rng(1)), rtol=0, atol=1e-8)
+
+
+def test_looks_do_not_move_the_draws_of_places() -> None:
+    x = torch.rand(5, 1, 9, 9, generator=rng())
+    unseen = BlurSpec(sigma=1e-9)
+    moved = build_augment([ShiftSpec(), FlipSpec()])(x, rng(1))
+    torch.testing.assert_close(build_augment([unseen, ShiftSpec(), FlipSpec()])(x, rng(1)), moved)
+
+
+def test_factors_of_brightness_stay_within_their_amounts() -> None:
+    x = torch.full((2000, 1, 1, 1), 0.5)
+    y = build_augment([ColourSpec(brightness=0.3)])(x, rng()).flatten() / 0.5
+    assert 0.7 <= y.min() < 0.71
+    assert 1.29 < y.max() <= 1.3
+    assert y.mean() == pytest.approx(1, abs=0.02)
+
+
+def test_factors_of_contrast_and_saturation_stay_within_their_amounts() -> None:
+    grey = torch.tensor([0.4, 0.6]).view(1, 1, 1, 2).repeat(2000, 1, 1, 1)
+    spread = build_augment([ContrastChangeSpec(amount=0.5)])(grey, rng())
+    factor = (spread[..., 1] - spread[..., 0]).flatten() / 0.2
+    assert 0.499 < factor.min() < 0.51
+    assert 1.49 < factor.max() < 1.501
+    red = torch.tensor([0.6, 0.4, 0.4]).view(1, 3, 1, 1).repeat(2000, 1, 1, 1)
+    colour = ColourSpec(brightness=0, saturation=0.5, hue=0)
+    vivid = build_augment([colour])(red, rng()).flatten(1)
+    factor = (vivid[:, 0] - vivid[:, 1]) / 0.2
+    assert 0.499 < factor.min() < 0.51
+    assert 1.49 < factor.max() < 1.501
+
+
+def test_hue_turns_both_ways_up_to_its_amount() -> None:
+    red = torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1).repeat(2000, 1, 1, 1)
+    colour = ColourSpec(brightness=0, saturation=0, hue=30)
+    y = build_augment([colour])(red, rng()).flatten(1)
+    # Within a sixth of the circle green (or blue) is how far it turned, in sixths.
+    turned = (y[:, 1] - y[:, 2]) * 60
+    assert -30.01 < turned.min() < -29.8
+    assert 29.8 < turned.max() < 30.01
+
+
+def test_a_blur_draws_its_width_up_to_sigma() -> None:
+    """A spot becomes a Gaussian, whose variance is its width squared."""
+    x = torch.zeros(500, 1, 41, 41, dtype=torch.float64)
+    x[:, :, 20, 20] = 1
+    y = build_augment([BlurSpec(sigma=2)])(x, rng())[:, 0].sum(1)
+    width = (y @ (torch.arange(41, dtype=torch.float64) - 20).square()).sqrt()
+    assert width.min() < 0.2
+    assert 1.97 < width.max() <= 2
+    torch.testing.assert_close(y.sum(1), torch.ones(500, dtype=torch.float64))
+
+
+def test_a_cut_out_is_centred_on_every_pixel() -> None:
+    x = torch.eye(4).repeat(800, 1, 1, 1)
+    y = build_augment([CutOutSpec(size=1)])(x, rng())[:, 0]
+    hits = (y == 0.25).sum(0)
+    assert int(hits.sum()) == 800
+    # 50 on average; five standard deviations are 34.
+    assert 15 < int(hits.min()) <= int(hits.max()) < 85
 
 
 def test_a_kind_named_twice_is_refused() -> None:

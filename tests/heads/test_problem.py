@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from featlearn.config.data import ShiftSpec
+from featlearn.config.data import CutOutSpec, MixupSpec, ShiftSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import ClassificationSpec
 from featlearn.datasets.augment import build_augment
+from featlearn.datasets.mixing import mix_up
 from featlearn.errors import DataError
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier
@@ -70,6 +71,55 @@ def test_frozen_features_are_computed_once_and_change_nothing(
     moved = FinetuneProblem(make(freeze=2), images, spec=ClassificationSpec(), augment=augment)
     assert moved.cache is None
     assert loss_of(moved, rows) != pytest.approx(loss_of(direct, rows), rel=1e-6)
+
+
+def logp_of(classifier: Classifier, images: Tensor) -> np.ndarray:
+    logits = classifier(images).detach().double().numpy()
+    return logits - np.log(np.exp(logits).sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize("freeze", [0, 2])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_mixed_images_have_mixed_labels(
+    make: Make, labelled: Labelled, smoothing: float, freeze: int
+) -> None:
+    """The loss is the cross-entropy with the mixed (and smoothed) target itself."""
+    classifier, images, rows = make(freeze=freeze), labelled(), torch.tensor([5, 0, 7, 22, 2])
+    spec = ClassificationSpec(smoothing=smoothing)
+    problem = FinetuneProblem(
+        classifier, images, spec=spec, augment=build_augment([MixupSpec(alpha=0.7)])
+    )
+    assert problem.cache is None
+    mixed = mix_up(images.at(rows), alpha=0.7, generator=torch.Generator().manual_seed(0))
+    one_hot = np.eye(3)[rows.numpy() % 3] * (1 - smoothing) + smoothing / 3
+    share = mixed.share.double().numpy()[:, None]
+    target = share * one_hot + (1 - share) * one_hot[mixed.partner.numpy()]
+    expected = -(target * logp_of(classifier, mixed.images)).sum(1).mean()
+    assert loss_of(problem, rows) == pytest.approx(expected, rel=1e-5)
+
+
+def test_mixing_comes_after_the_other_changes(make: Make, labelled: Labelled) -> None:
+    classifier, images, rows = make(), labelled(), torch.tensor([3, 1, 2])
+    both = build_augment([MixupSpec(alpha=1.0), CutOutSpec(size=3)])
+    problem = FinetuneProblem(classifier, images, spec=ClassificationSpec(), augment=both)
+    draw = torch.Generator().manual_seed(0)
+    cut = build_augment([CutOutSpec(size=3)])(images.at(rows), draw)
+    mixed = mix_up(cut, alpha=1.0, generator=draw)
+    labels = rows % 3
+    own, other = (
+        nn.functional.cross_entropy(classifier(mixed.images), aims, reduction="none")
+        for aims in (labels, labels[mixed.partner])
+    )
+    expected = (mixed.share * own + (1 - mixed.share) * other).mean()
+    assert loss_of(problem, rows) == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_mixed_images_learn_in_half_precision(make: Make, labelled: Labelled) -> None:
+    augment = build_augment([MixupSpec(), CutOutSpec(size=3)])
+    problem = FinetuneProblem(make(), labelled(), spec=ClassificationSpec(), augment=augment)
+    exact = loss_of(problem, torch.arange(24))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert loss_of(problem, torch.arange(24)) == pytest.approx(exact, rel=0.02)
 
 
 @pytest.mark.parametrize(("freeze", "stages"), [(0, [0, 1]), (1, [1]), (2, [])])

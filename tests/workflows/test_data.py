@@ -1,9 +1,10 @@
 import hashlib
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from PIL import Image
 
 from featlearn.config.data import DataSpec
+from featlearn.config.recipe import Recipe
 from featlearn.datasets import catalogue
 from featlearn.datasets.catalogue import KNOWN, RemoteFile
-from featlearn.errors import DataError, UsageError
+from featlearn.errors import DataError, ShapeError, UsageError
 from featlearn.workflows.data import fetch_data, inspect_data, list_data
 
 
@@ -124,6 +126,50 @@ def test_the_sheet_is_a_picture(tmp_path: Path) -> None:
     assert found.sheet == str(out)
     with Image.open(out) as sheet:
         assert min(sheet.size) > 100
+
+
+def recipe(tiny: Callable[..., Recipe], **changes: Any) -> Recipe:
+    change = {"augment": [{"kind": "cut-out", "size": 3}]}
+    return tiny(**{"finetune": change, **changes})
+
+
+def test_the_sheet_shows_what_augmentation_does(
+    tmp_path: Path, tiny: Callable[..., Recipe]
+) -> None:
+    plain, out = tmp_path / "plain.png", tmp_path / "augmented.png"
+    inspect_data("digits", root=tmp_path, out=plain)
+    found = inspect_data("digits", root=tmp_path, out=out, augment=recipe(tiny))
+    assert (found.sheet, found.shape) == (str(out), (1, 8, 8))
+    assert out.read_bytes() != plain.read_bytes()
+    again = tmp_path / "again.png"
+    inspect_data("digits", root=tmp_path, out=again, augment=recipe(tiny))
+    assert out.read_bytes() == again.read_bytes()
+    inspect_data("digits", root=tmp_path, out=again, augment=recipe(tiny, seed=1), overwrite=True)
+    assert out.read_bytes() != again.read_bytes()
+
+
+def test_images_take_the_size_of_the_recipe_unless_told_otherwise(
+    tmp_path: Path, tiny: Callable[..., Recipe]
+) -> None:
+    out = tmp_path / "sheet.png"
+    small = recipe(tiny, data={"size": [6, 5], "fit": "crop"})
+    found = inspect_data("digits", root=tmp_path, out=out, augment=small)
+    assert (found.images, found.shape) == (1797, (1, 6, 5))
+    spec = DataSpec(source="digits", colour="rgb")
+    found = inspect_data("digits", root=tmp_path, spec=spec, out=out, augment=small, overwrite=True)
+    assert found.shape == (3, 8, 8)
+
+
+def test_what_cannot_be_augmented_or_shown(tmp_path: Path, tiny: Callable[..., Recipe]) -> None:
+    with pytest.raises(UsageError, match="say where with --out"):
+        inspect_data("digits", root=tmp_path, augment=recipe(tiny))
+    out = tmp_path / "sheet.png"
+    with pytest.raises(UsageError, match="'Tiny' augments nothing"):
+        inspect_data("digits", root=tmp_path, augment=tiny(), out=out)
+    large = recipe(tiny, finetune={"augment": [{"kind": "cut-out", "size": 9}]})
+    with pytest.raises(ShapeError, match="9 x 9 pixels is larger than images of 8 x 8"):
+        inspect_data("digits", root=tmp_path, augment=large, out=out)
+    assert not out.exists()
 
 
 def test_a_folder_of_mixed_sizes_needs_a_policy(tmp_path: Path) -> None:

@@ -38,7 +38,12 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "augmented": {
-        "augment": [{"kind": "shift", "pixels": 1}, {"kind": "flip"}],
+        "augment": [
+            {"kind": "shift", "pixels": 1},
+            {"kind": "flip"},
+            {"kind": "cut-out", "size": 3},
+            {"kind": "colour"},
+        ],
         "optimizer": {"kind": "adagrad", "lr": 0.05},
         "precision": "bfloat16",
         "clip": 1.0,
@@ -234,8 +239,17 @@ def test_time_is_counted_over_all_parts(
     assert result.phases[0].seconds > 5  # five steps of a second each, and more
 
 
+MIXED: list[dict[str, Any]] = [
+    {"kind": "mixup", "alpha": 0.4},
+    {"kind": "cut-out", "size": 3},
+    {"kind": "contrast"},
+    {"kind": "blur"},
+    {"kind": "colour"},
+]
 HEADS: dict[str, dict[str, Any]] = {
     "whole": {"finetune": {"augment": [{"kind": "shift", "pixels": 1}]}},
+    "mixed": {"finetune": {"augment": MIXED}},
+    "mixed-half": {"finetune": {"augment": MIXED, "precision": "bfloat16"}, "freeze": 2},
     "frozen": {"freeze": 2},
     "scratch": {"from_scratch": True},
     "patience": {"finetune": {"patience": 2, "epochs": 4, "optimizer": {"kind": "sgd", "lr": 0.3}}},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from featlearn_cli.options import DataOptions, data_options, example
-from featlearn_cli.params import SourceParam
+from featlearn_cli.params import RecipeParam, SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -75,6 +75,7 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
     epilog=example(
         "featlearn data inspect my-images/ --out sheet.png",
         "featlearn data inspect photos.zip --size 64x64 --fit crop",
+        "featlearn data inspect mnist --augment mnist-conv --out augmented.png",
     ),
 )
 @click.argument("source", type=SourceParam())
@@ -82,6 +83,13 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="PNG file for a sheet of examples, a row for each class.",
+)
+@click.option(
+    "--augment",
+    type=RecipeParam(),
+    metavar="RECIPE",
+    help="Draw on the sheet what RECIPE's augmentation makes of images; they take its size, fit "
+    "and colour, unless one is given here.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @click.option("--size", type=SizeParam(), metavar="HxW", help="Size to give every image.")
@@ -101,8 +109,10 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
 )
 @data_options
 def inspect_command(
+    *,
     source: str,
     out: Path | None,
+    augment: str | None,
     overwrite: bool,
     size: tuple[int, int] | None,
     fit: Literal["exact", "crop", "pad", "resize"],
@@ -117,10 +127,18 @@ def inspect_command(
     if fit != "exact" and size is None:
         raise click.UsageError(f"--fit {fit} needs --size HxW")
     from featlearn.config.data import DataSpec
+    from featlearn.config.load import load_recipe
     from featlearn.workflows.data import inspect_data
 
-    spec = DataSpec(source=source, size=size, fit=fit, colour=colour)
-    found = inspect_data(source, root=options.root, spec=spec, out=out, overwrite=overwrite)
+    given = size is not None or fit != "exact" or colour != "keep"
+    found = inspect_data(
+        source,
+        root=options.root,
+        spec=DataSpec(source=source, size=size, fit=fit, colour=colour) if given else None,
+        augment=None if augment is None else load_recipe(augment),
+        out=out,
+        overwrite=overwrite,
+    )
     options.show(found, _inspection)
 
 
