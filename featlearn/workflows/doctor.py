@@ -5,15 +5,17 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
 from featlearn._version import __version__
-from featlearn.datasets.catalogue import KNOWN
+from featlearn.datasets.catalogue import KNOWN, KnownSet
 from featlearn.datasets.known import is_present
 from featlearn.datasets.limits import whole_memory
+from featlearn.workflows.speed import Speed, product_speed
 
 _REQUIRED = (
     "click",
@@ -31,10 +33,27 @@ _REQUIRED = (
     "tomli-w",
     "torch",
 )
-_OPTIONAL = {
-    "tensorboard": "--track (extra `track`)",
-    "pyarrow": "encode to Parquet (extra `tables`)",
+_EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "tables": ("encode to Parquet", ("pyarrow",)),
+    "track": ("--track", ("tensorboard",)),
+    "dev": (
+        "work on featlearn itself",
+        (
+            "build",
+            "hypothesis",
+            "import-linter",
+            "pandas",
+            "pre-commit",
+            "pyright",
+            "pytest",
+            "pytest-cov",
+            "ruff",
+            "setuptools",
+        ),
+    ),
 }
+"""What each extra is for, and its packages."""
+
 _LITTLE = 2 * 10**9
 """Bytes of free disk below which a run may fill it."""
 
@@ -47,12 +66,36 @@ class Package(msgspec.Struct, frozen=True):
     needed_for: str
 
 
+class Extra(msgspec.Struct, frozen=True, kw_only=True):
+    """Packages that some uses need.
+
+    Attributes:
+        name: As pip is told.
+        needed_for: Those uses.
+        missing: Packages of it that are not here.
+        command: What installs them; `None` if nothing is missing.
+    """
+
+    name: str
+    needed_for: str
+    missing: list[str]
+    command: str | None
+
+
 class Device(msgspec.Struct, frozen=True):
-    """Something to compute on; `kind` is what `--device` takes, `memory` is in bytes."""
+    """Something to compute on.
+
+    Attributes:
+        name: What it is.
+        kind: What `--device` takes.
+        memory: In bytes, if it is known.
+        speed: How fast it multiplies matrices; `None` if it cannot in bfloat16.
+    """
 
     name: str
     kind: str
     memory: int | None
+    speed: Speed | None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -65,28 +108,34 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Present(msgspec.Struct, frozen=True):
-    """A known set and whether it can be used here."""
+    """A known set, whether it can be used here, and else what fetches it."""
 
     name: str
     present: bool
+    command: str | None
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """What was found; `problems` are sentences, none of them if all is well.
 
-    `memory` is the machine's, in bytes, where the system tells it.
+    `cuda` is the version that PyTorch was built for, `None` in a build for the CPU alone.
+    `memory` is the machine's, in bytes, where the system tells it. `others` are the
+    folders of the data root that are no known set.
     """
 
     featlearn: str
     python: str
     platform: str
+    cuda: str | None
     cores: int
     threads: int
     memory: int | None
     packages: list[Package]
+    extras: list[Extra]
     devices: list[Device]
     places: list[Place]
     datasets: list[Present]
+    others: list[str]
     problems: list[str]
 
 
@@ -99,7 +148,12 @@ def doctor(root: Path) -> Diagnosis:
     import torch
 
     packages = [_package(name, "every run") for name in _REQUIRED]
-    packages += [_package(name, use) for name, use in _OPTIONAL.items()]
+    packages += [
+        _package(name, f"{use} (extra `{extra}`)")
+        for extra, (use, names) in _EXTRAS.items()
+        if extra != "dev"
+        for name in names
+    ]
     places = [
         _place("data root", root),
         _place("current folder", Path.cwd()),
@@ -109,13 +163,16 @@ def doctor(root: Path) -> Diagnosis:
         featlearn=__version__,
         python=platform.python_version(),
         platform=platform.platform(),
+        cuda=torch.version.cuda,
         cores=_cores(),
         threads=torch.get_num_threads(),
         memory=whole_memory(),
         packages=packages,
+        extras=[_extra(name) for name in _EXTRAS],
         devices=_devices(),
         places=places,
-        datasets=[Present(name, is_present(name, root)) for name in KNOWN],
+        datasets=[_set(known, root) for known in KNOWN.values()],
+        others=_others(root),
         problems=_problems(packages, places),
     )
 
@@ -128,15 +185,41 @@ def _package(name: str, use: str) -> Package:
         return Package(name, None, use)
 
 
+def _extra(name: str) -> Extra:
+    """See what an extra lacks."""
+    use, packages = _EXTRAS[name]
+    missing = [package for package in packages if _package(package, use).version is None]
+    command = f"pip install 'featlearn[{name}]'" if missing else None
+    return Extra(name=name, needed_for=use, missing=missing, command=command)
+
+
 def _devices() -> list[Device]:
     """List the processor and the CUDA devices."""
     import torch
 
-    found = [Device(platform.processor() or platform.machine(), "cpu", whole_memory())]
+    name = platform.processor() or platform.machine()
+    found = [Device(name, "cpu", whole_memory(), product_speed(torch.device("cpu")))]
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        found.append(Device(properties.name, "cuda", properties.total_memory))
+        speed = product_speed(torch.device("cuda", index))
+        found.append(Device(properties.name, "cuda", properties.total_memory, speed))
     return found
+
+
+def _set(known: KnownSet, root: Path) -> Present:
+    """Look for a known set."""
+    here = is_present(known.name, root)
+    fetched = here or not known.mirrors
+    return Present(known.name, here, None if fetched else f"featlearn data fetch {known.name}")
+
+
+def _others(root: Path) -> list[str]:
+    """List the folders of the data root that are no known set."""
+    try:
+        names = [path.name for path in root.iterdir() if path.is_dir()]
+    except OSError:  # not there, or not to be read
+        return []
+    return sorted(name for name in names if name not in KNOWN and not name.startswith("."))
 
 
 def _place(name: str, path: Path) -> Place:

@@ -231,8 +231,12 @@ class TestDoctor:
         found = json.loads(run("doctor", "--json").stdout)
         versions = {row["name"]: row["version"] for row in found["packages"]}
         assert versions["torch"] == torch.__version__
-        assert any(device["kind"] == "cpu" for device in found["devices"])
-        assert run("doctor").stdout.startswith("featlearn")
+        (cpu,) = [device for device in found["devices"] if device["kind"] == "cpu"]
+        assert cpu["speed"]["ratio"] > 0
+        assert [extra["name"] for extra in found["extras"]] == ["tables", "track", "dev"]
+        said = run("doctor").stdout
+        assert said.startswith("featlearn")
+        assert "GFLOP/s" in said
 
 
 class TestTraining:

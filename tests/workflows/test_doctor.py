@@ -11,7 +11,15 @@ from featlearn._version import __version__
 from featlearn.datasets.catalogue import KNOWN
 from featlearn.datasets.known import is_present
 from featlearn.workflows import doctor as module
+from featlearn.workflows import speed as speed_module
 from featlearn.workflows.doctor import doctor
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure for a moment only."""
+    monkeypatch.setattr(speed_module, "_ENOUGH", 0.0)
+    monkeypatch.setattr(speed_module, "_SIDES", {"cpu": 64, "cuda": 64})
 
 
 def test_says_what_this_process_computes_with(tmp_path: Path) -> None:
@@ -41,6 +49,53 @@ def test_what_every_run_needs_is_what_an_installation_brings(tmp_path: Path) -> 
     wanted = settings["options"]["install_requires"].split()
     needed = {row.name for row in doctor(tmp_path).packages if row.needed_for == "every run"}
     assert needed == {re.split("[<>=!~]", line)[0] for line in wanted}
+
+
+def test_an_extra_is_what_setup_cfg_says(tmp_path: Path) -> None:
+    settings = ConfigParser()
+    settings.read(Path(__file__).parents[2] / "setup.cfg")
+    wanted = {
+        extra: {re.split(r"[\[<>=!~]", line)[0] for line in lines.split()}
+        for extra, lines in settings["options.extras_require"].items()
+    }
+    assert {name: set(packages) for name, (_, packages) in module._EXTRAS.items()} == wanted
+    assert {extra.name for extra in doctor(tmp_path).extras} == set(wanted)
+
+
+def test_what_an_extra_lacks_comes_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"numpy": ("for numbers", ("numpy",)), "odd": ("for odds", ("numpy", "no-such-one"))}
+    monkeypatch.setattr(module, "_EXTRAS", found)
+    whole, lacking = doctor(tmp_path).extras
+    assert (whole.missing, whole.command) == ([], None)
+    assert lacking.missing == ["no-such-one"]
+    assert lacking.command == "pip install 'featlearn[odd]'"
+
+
+def test_devices_are_measured(tmp_path: Path) -> None:
+    found = doctor(tmp_path)
+    assert found.cuda == torch.version.cuda
+    speed = found.devices[0].speed
+    assert speed is not None
+    assert speed.ratio == pytest.approx(speed.bfloat16 / speed.float32)
+
+
+def test_sets_that_are_not_here_say_what_fetches_them(tmp_path: Path) -> None:
+    rows = {row.name: row for row in doctor(tmp_path).datasets}
+    assert (rows["digits"].present, rows["digits"].command) == (True, None)
+    assert (rows["mnist"].present, rows["mnist"].command) == (False, "featlearn data fetch mnist")
+    for name, known in KNOWN.items():
+        assert (rows[name].command is not None) == bool(known.mirrors and not known.embedded)
+
+
+def test_other_folders_of_the_root_are_named(tmp_path: Path) -> None:
+    for name in ("mnist", "mine", ".hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "README.md").touch()
+    assert doctor(tmp_path).others == ["mine"]
+    assert doctor(tmp_path / "nowhere").others == []
+    assert doctor(tmp_path / "README.md").others == []
 
 
 def test_changes_nothing(tmp_path: Path) -> None:
