@@ -40,6 +40,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     data: DataRecord
     environment: dict[str, Any]
     files: dict[str, str]
+    own_objectives: dict[str, str] = {}
 
 
 class HeadRecord(msgspec.Struct, frozen=True):

@@ -133,6 +133,8 @@ def _protocol(record: RunRecord, heads: list[HeadRecord]) -> list[str]:
     data = record.data
     source = Path(data.source).name
     lines = [f"Pre-training saw {plural(data.train, 'image')} of {source}, and no label. {_FITTED}"]
+    for stage, own in record.own_objectives.items():
+        lines += [f"Stage {stage} learned by the caller's own objective, {own}."]
     if data.held_out:
         further = plural(data.held_out, "further training image")
         lines += [f"{further} were held out. {_HELD_OUT}"]

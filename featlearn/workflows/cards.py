@@ -1,5 +1,7 @@
 """The short card that lies beside every model, for a person who finds the folder."""
 
+from collections.abc import Mapping
+
 from featlearn._version import __version__
 from featlearn.config.recipe import Recipe
 from featlearn.files import write_bytes
@@ -7,11 +9,22 @@ from featlearn.networks.stack import Stack, parameter_count
 from featlearn.training.rundir import RunDirectory
 
 
-def write_run_card(run: RunDirectory, recipe: Recipe, stack: Stack, images: int) -> None:
-    """Write `README.md`: what the model is, what it saw, how to use it."""
+def write_run_card(
+    run: RunDirectory, recipe: Recipe, stack: Stack, images: int, *, own: Mapping[str, str]
+) -> None:
+    """Write `README.md`: what the model is, what it saw, how to use it.
+
+    Args:
+        run: Where to.
+        recipe: What was learned by.
+        stack: The network.
+        images: How many images it learned from.
+        own: Objectives that were not the recipe's, by their stage.
+    """
+    learned = {stage: f"; learned by the caller's own objective, {own[stage]}" for stage in own}
     stages = "\n".join(
         f"- `{stage.name}`: {stage.spec.filter.__struct_config__.tag} filters, "
-        f"gives {stage.output_shape}"
+        f"gives {stage.output_shape}{learned.get(stage.name, '')}"
         for stage in map(stack.stage, range(len(stack)))
     )
     text = f"""\

@@ -1,5 +1,6 @@
 """`pretrain`: learn a stack of stages from images without labels."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.running import SAVE_SECONDS, Running
 
 _FEW_STEPS = 50
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class TrainedOn(msgspec.Struct, frozen=True):
@@ -50,7 +52,10 @@ class TrainedOn(msgspec.Struct, frozen=True):
 
 
 class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What pre-training came to, as `results.json` holds it."""
+    """What pre-training came to, as `results.json` holds it.
+
+    `own_objectives` names the objectives of the caller's own, by their stage.
+    """
 
     format: int = FORMAT
     command: str = "pretrain"
@@ -63,6 +68,7 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
     data: TrainedOn
     environment: Environment
     files: dict[str, str]
+    own_objectives: dict[str, str] = {}
 
 
 def pretrain(
@@ -92,7 +98,9 @@ def pretrain(
         progress: Told of every step.
         save_seconds: Time between checkpoints, in seconds.
         track: Write TensorBoard's files too (needs the extra `track`).
-        objectives: Objectives by the name of their stage, instead of the recipe's.
+        objectives: Objectives of your own by the name of their stage, instead of the
+            recipe's. A run is resumed with equal ones: those that write themselves alike,
+            as a dataclass does with its numbers.
 
     Returns:
         What `results.json` holds.
@@ -113,7 +121,7 @@ def pretrain(
     )
     run = RunDirectory(out)
     with writing_in(run.path):
-        return _pretrain(recipe, run, running, root=root, objectives=objectives or {})
+        return _pretrain(recipe, run, running, root=root, own=objectives or {})
 
 
 def _pretrain(
@@ -122,10 +130,11 @@ def _pretrain(
     running: Running,
     *,
     root: Path | None,
-    objectives: Mapping[str, Objective],
+    own: Mapping[str, Objective],
 ) -> PretrainResult:
     """Train in a folder that no other training writes into."""
-    identity = running.identity(_settings_with(recipe, objectives))
+    named = {stage: _written(objective) for stage, objective in own.items()}
+    identity = running.identity(_settings_with(recipe, named))
     if not running.ready(run, identity):
         return read_result(run)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
@@ -136,17 +145,19 @@ def _pretrain(
         recipe,
         Pictures(learned, running.device),
         held_out=Pictures(kept, running.device) if len(kept) else None,
-        objectives=objectives,
+        objectives=own,
     )
     run.begin(dump_recipe(recipe), identity, resume=running.resume)
     command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
-    with running.driving(run, identity, stack=training.stack, command=command) as driver:
+    again = None if own else command
+    with running.driving(run, identity, stack=training.stack, command=again) as driver:
         training.run(driver, driver.resume() if running.resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
-    write_run_card(run, recipe, training.stack, len(learned))
+    write_run_card(run, recipe, training.stack, len(learned), own=named)
     _warn_of_few_steps(driver.standing.results, recipe, running.progress)
     data = TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints())
     result = _result(run, running, training, driver.standing.results, data)
+    result = msgspec.structs.replace(result, own_objectives=named)
     driver.finish(msgspec.to_builtins(result))
     return result
 
@@ -206,10 +217,16 @@ def settings(recipe: Recipe) -> dict[str, Any]:
     return {key: value for key, value in parts.items() if key not in said}
 
 
-def _settings_with(recipe: Recipe, objectives: Mapping[str, Objective]) -> dict[str, Any]:
+def _settings_with(recipe: Recipe, own: dict[str, str]) -> dict[str, Any]:
     """Name the whole recipe, which the model's file holds, and the caller's own objectives."""
-    own = {stage: type(objective).__qualname__ for stage, objective in objectives.items()}
     return {**as_tables(recipe), **({"objectives": own} if own else {})}
+
+
+def _written(objective: Objective) -> str:
+    """Write an objective as it writes itself, without addresses, or else name its class."""
+    kind = type(objective)
+    plain = kind.__repr__ is object.__repr__
+    return kind.__qualname__ if plain else _ADDRESS.sub("", repr(objective))
 
 
 def read_result(run: RunDirectory) -> PretrainResult:

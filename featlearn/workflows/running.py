@@ -136,7 +136,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     @contextmanager
     def driving(
-        self, folder: Folder, identity: Identity, *, stack: Stack | None, command: Sequence[str]
+        self,
+        folder: Folder,
+        identity: Identity,
+        *,
+        stack: Stack | None,
+        command: Sequence[str] | None,
     ) -> Generator[Driver]:
         """Open a driver that signals can stop.
 
@@ -144,8 +149,12 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             folder: What is trained.
             identity: What a later resume must match.
             stack: Whose filters TensorBoard shows, if any.
-            command: Words of the command that resumes, but for `words`.
+            command: Words of the command that resumes, but for `words`; `None` where only
+                Python can, which has the caller's objectives.
         """
+        hint = "Go on from Python, with resume=True and the same objectives"
+        if command is not None:
+            hint = f"Go on with: {shlex.join([*command, *self.words])}"
         with stop_signals() as stop, open_tracker(folder.events, stack, on=self.track) as tracker:
             yield Driver(
                 folder,
@@ -154,7 +163,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
                 stop=stop,
                 save_seconds=self.save_seconds,
                 watcher=tracker,
-                resume_hint=f"Go on with: {shlex.join([*command, *self.words])}",
+                resume_hint=hint,
             )
 
 

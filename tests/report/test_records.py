@@ -92,6 +92,7 @@ COMPARED = QuickstartResult(
         tuning_labels=50,
         tuning_draws=3,
         validation=900,
+        steps=300,
     ),
     runs={"digits": "digits"},
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from torch import Tensor
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.errors import CheckpointError, DataError, RecipeError
+from featlearn.errors import CheckpointError, DataError, Interrupted, RecipeError
 from featlearn.files import sha256
 from featlearn.networks.store import load_stack
+from featlearn.report.run import run_view
 from featlearn.stages.stage import Stage
-from featlearn.training.progress import Silent, StepReport
+from featlearn.training.progress import Progress, Silent, StepReport
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.workflows.pretrain import PretrainResult, pretrain, settings
@@ -198,6 +200,43 @@ def test_a_caller_s_own_objective_trains(tmp_path: Path, tiny: Tiny) -> None:
     assert "reconstruction" in (result.phases[1].held_out or {})
     with pytest.raises(CheckpointError, match=r"objectives was .*Shrink.*, now it is the default"):
         run(tiny(pretrain={"epochs": 6}), out, resume=True)
+
+
+@dataclass
+class Weighted(Shrink):
+    """One that writes its number, and a function, whose address is another in every process."""
+
+    weight: float
+    shape: Callable[[Tensor], Tensor] = torch.square
+
+
+def test_an_own_objective_is_known_by_its_numbers(tmp_path: Path, tiny: Tiny) -> None:
+    out = tmp_path / "run"
+    result = run(tiny(), out, objectives={"edges": Weighted(0.5)})
+    said = result.own_objectives["edges"]
+    assert said.startswith("Weighted(weight=0.5, shape=<")
+    assert "0x" not in said
+    assert "the caller's own objective, Weighted(weight=0.5" in (out / "README.md").read_text()
+    (shown,) = (
+        line
+        for line in run_view("x", RunDirectory(out), root=None, device="cpu").protocol
+        if "objective" in line
+    )
+    assert shown.startswith("Stage edges learned by the caller's own objective, Weighted(")
+    run(tiny(), out, objectives={"edges": Weighted(0.5)}, resume=True)
+    with pytest.raises(CheckpointError, match=r"objectives.edges was .*0\.5.*, now it is .*0\.25"):
+        run(tiny(), out, objectives={"edges": Weighted(0.25)}, resume=True)
+
+
+def test_a_stopped_run_with_an_own_objective_goes_on_from_python(
+    tmp_path: Path, tiny: Tiny, stopper: Callable[..., Progress]
+) -> None:
+    out, own = tmp_path / "run", {"edges": Shrink()}
+    with pytest.raises(Interrupted, match="Go on from Python, with resume=True and the same"):
+        run(tiny(), out, objectives=own, progress=stopper(at=2, politely=True))
+    run(tiny(), out, objectives={"edges": Shrink()}, resume=True)
+    run(tiny(), tmp_path / "whole", objectives=own)
+    assert model(out) == model(tmp_path / "whole")
 
 
 def test_a_custom_stage_without_decoder_can_be_loaded_again(tmp_path: Path, tiny: Tiny) -> None:
