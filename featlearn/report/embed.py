@@ -5,6 +5,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from featlearn.visualize.picture import Picture, picture_png
@@ -41,6 +42,24 @@ class EmbeddedImage:
     alt: str
 
 
+@dataclass(frozen=True)
+class EmbeddedStrip(EmbeddedImage):
+    """A row of tiles in the page, to be cut where a tile ends.
+
+    Attributes:
+        pitch: From one tile to the next, as a share of the height.
+    """
+
+    pitch: float
+
+    def cut(self, *, height: int, most: int) -> int:
+        """Say how many CSS pixels whole tiles take in `most`, shown `height` of them high."""
+        whole = round(self.width * height / self.height)
+        tiles = max(1, int(most / (self.pitch * height)))
+        # Rounded down, into the gap: a part of a pixel would show the next tile.
+        return whole if whole <= most else int(tiles * self.pitch * height)
+
+
 def embed_picture(picture: Picture, *, tile: int = 8) -> EmbeddedImage:
     """Embed a mosaic, `tile` CSS pixels at most for each of its pixels.
 
@@ -61,13 +80,16 @@ def embed_picture(picture: Picture, *, tile: int = 8) -> EmbeddedImage:
     )
 
 
-def embed_strip(picture: Picture, *, tile: int = 48) -> EmbeddedImage:
+def embed_strip(picture: Picture, *, tile: int = 48) -> EmbeddedStrip:
     """Embed a single row of tiles, `tile` CSS pixels high, or less to fit the page."""
     height, width = picture.pixels.shape[:2]
     most = min(round(width * tile / height), 820)
     tile = round(most * height / width)
     source = _data_address(picture_png(picture, width=2 * most), "image/png")
-    return EmbeddedImage(source, most, tile, picture.title, picture.note, f"{picture.title}.")
+    clear = np.flatnonzero(~picture.pixels[..., 3].any(axis=0))
+    pitch = (int(clear[0]) + 1 if len(clear) else width) / height
+    alt = f"{picture.title}."
+    return EmbeddedStrip(source, most, tile, picture.title, picture.note, alt, pitch)
 
 
 def embed_png(data: bytes, *, alt: str, most: int) -> EmbeddedImage:

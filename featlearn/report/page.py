@@ -21,7 +21,7 @@ from featlearn.report.comparison import comparison_view
 from featlearn.report.records import read_comparison, read_record
 from featlearn.report.run import run_view
 from featlearn.report.views import PageView, RunView
-from featlearn.report.words import names_only
+from featlearn.report.words import distinct_names, names_only
 from featlearn.training.rundir import RunDirectory
 
 _TEMPLATES = "featlearn.report"
@@ -60,9 +60,10 @@ def build_report(
     root = find_root(root)
     worth = None if comparison is None else comparison_view(read_comparison(comparison))
     opened = [RunDirectory.open(path) for path in runs]
+    names = distinct_names([run.path for run in opened])
     views = [
-        run_view(f"run{number}", run, root=root, device=device)
-        for number, run in enumerate(opened, start=1)
+        run_view(f"run{number}", run, name=name, root=root, device=device)
+        for number, (run, name) in enumerate(zip(opened, names, strict=True), start=1)
     ]
     page = PageView(
         title=_title(views, compared=comparison is not None),

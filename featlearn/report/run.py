@@ -35,13 +35,14 @@ _TEST = (
 
 
 def run_view(
-    key: str, run: RunDirectory, *, root: Path | None, device: torch.device | str
+    key: str, run: RunDirectory, *, name: str, root: Path | None, device: torch.device | str
 ) -> RunView:
     """Gather everything about a run.
 
     Args:
         key: Unique in the page.
         run: The finished run.
+        name: What its folder is called in the page.
         root: Where data sets are, for reconstructions; the page says so where the
             data cannot be read.
         device: Where to compute.
@@ -64,7 +65,7 @@ def run_view(
         title=record.title,
         shows=loaded.recipe.shows,
         expect=loaded.recipe.expect,
-        folder=run.path.name,
+        folder=name,
         facts=_facts(record, heads),
         planes=planes_of(loaded.recipe, layers),
         layers=rows,

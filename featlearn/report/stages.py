@@ -7,11 +7,12 @@ from torch import Tensor
 
 from featlearn.config.data import ZCASpec
 from featlearn.config.recipe import Recipe
+from featlearn.config.stages import StageSpec
 from featlearn.evaluate.health import StageHealth, stack_health
 from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_picture
 from featlearn.report.views import Fact, StageView
-from featlearn.report.words import count, percent, stage_words
+from featlearn.report.words import count, dead_words, percent, stage_words
 from featlearn.visualize.filters import filter_pictures
 from featlearn.visualize.picture import Picture
 from featlearn.visualize.projections import (
@@ -21,6 +22,9 @@ from featlearn.visualize.projections import (
     response_picture,
 )
 from featlearn.visualize.reconstructions import reconstruction_pictures
+
+_MANY_DEAD = 0.05
+"""Share of dead units that the page speaks of: a few fall out of any training."""
 
 
 def stage_views(key: str, recipe: Recipe, stack: Stack, images: Tensor | None) -> list[StageView]:
@@ -50,6 +54,7 @@ def stage_views(key: str, recipe: Recipe, stack: Stack, images: Tensor | None) -
                 words=stage_words(stack.stage(index).spec),
                 pictures=[_embedded(picture) for picture in pictures],
                 health=_health(health[name]) if name in health else [],
+                advice=_advice(stack.stage(index).spec, health.get(name)),
             )
         )
     return views
@@ -99,6 +104,13 @@ def _health(health: StageHealth) -> list[Fact]:
         Fact("sparsity", f"{health.sparsity:.2f}", "0 all alike, 1 a single unit (Hoyer)"),
         Fact("dead", percent(health.dead), "of the units never change"),
     ]
+
+
+def _advice(spec: StageSpec, health: StageHealth | None) -> str:
+    """Say what dead units mean and what to try, if there are more than a few."""
+    if health is None or health.dead < _MANY_DEAD:
+        return ""
+    return dead_words(spec, share=health.dead, images=health.images)
 
 
 def _batches(images: Tensor) -> Iterable[Tensor]:

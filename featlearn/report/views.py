@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from featlearn.report.embed import EmbeddedImage
+from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class StageView:
-    """One stage: what it is, what it learned, how it fares."""
+    """One stage: what it is, what it learned, how it fares, and what might help it."""
 
     key: str
     name: str
     words: list[str]
     pictures: list[EmbeddedImage]
     health: list[Fact]
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class RunView:
     environment: list[Fact]
     files: list[Fact]
     sample: str
-    strip: EmbeddedImage
+    strip: EmbeddedStrip
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Numbers and specs as a person reads them."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
@@ -63,6 +64,18 @@ def count(number: int) -> str:
 def plural(number: int, noun: str) -> str:
     """Write a number with its noun."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Call each folder by its name, with as many of those above as tell them apart.
+
+    Folders that are the same bear the same name.
+    """
+    whole = [path.resolve().parts for path in paths]
+    depth = 1
+    while len({parts[-depth:] for parts in whole}) < len(set(whole)):
+        depth += 1
+    return ["/".join(parts[-depth:]) for parts in whole]
 
 
 def names_only(text: str, *paths: str) -> str:
@@ -166,6 +179,33 @@ def stage_words(spec: StageSpec) -> list[str]:
     if spec.patches is not None and spec.objective is not None:
         learned += f", on {spec.patches.size}\u00a0×\u00a0{spec.patches.size} patches"
     return [*parts, learned]
+
+
+def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
+    """Say what dead units mean, and what to try in the recipe.
+
+    Args:
+        spec: The stage.
+        share: How many of its units are dead, in [0, 1].
+        images: How many images they were looked at with.
+    """
+    tries: list[str] = []
+    if activation_name(spec.activation) == "relu":
+        tries.append('activation = "leaky-relu", under which no unit falls silent')
+    if isinstance(spec.objective, SparseSpec):
+        tries.append("a smaller objective.penalty.weight")
+    if not tries:
+        tries.append("a smaller pretrain.optimizer.lr")
+    meaning = (
+        f"{percent(share)} of the units are dead: they give the same value for each of "
+        f"{plural(images, 'image')}, and so carry nothing."
+    )
+    margin = ""
+    if isinstance(spec.filter, LocalSpec | TiledSpec):
+        margin = (
+            " Where a local filter sees only a margin that never changes, that is as it must be."
+        )
+    return f"{meaning} Try {', '.join(tries)}, or fewer maps.{margin}"
 
 
 def _filter_window(spec: WindowedSpec) -> str:

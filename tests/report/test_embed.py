@@ -75,6 +75,20 @@ def test_a_strip_has_square_tiles_of_its_height() -> None:
     assert (strip.height, strip.width) == (40, 184)
 
 
+def test_a_strip_is_cut_between_tiles() -> None:
+    pixels = np.zeros((5, 6 * 9 - 1, 4), np.uint8)
+    pixels[..., 3] = 255
+    pixels[:, 5::6, 3] = 0  # nine tiles of 5 by 5, clear columns between them
+    strip = embed_strip(Picture("p", "t", "n", pixels), tile=40)
+    scale = 26 / 5
+    for most in (40, 100, 116, 200):
+        width = strip.cut(height=26, most=most)
+        last = int(width / scale) % 6  # a column of the gap, or the first of the next tile
+        assert last == 5
+        assert width <= most < width + 7 * scale
+    assert strip.cut(height=26, most=300) == round(53 * scale)
+
+
 def test_a_chart_of_pixels_keeps_its_shape() -> None:
     data = png_bytes(confusion_figure([[1]], ["a"]))
     embedded = embed_png(data, alt="words", most=260)

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+import featlearn.report.run as run_module
 from featlearn.config.data import ZCASpec
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import sha256
+from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.report.page import build_report
 
 MakeRun = Callable[..., Path]
@@ -204,6 +207,39 @@ def test_data_that_are_gone_are_named(make_run: MakeRun, tmp_path: Path) -> None
     shown = page([run], tmp_path)
     assert "No reconstructions:" in shown.words
     assert "4 local filters" in shown.words
+
+
+def test_two_runs_of_one_recipe_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    runs = [make_run("one"), make_run("two"), make_run("b/one")]
+    shown = page(runs, tmp_path)
+    folder = tmp_path.name
+    for name in (f"{folder}/one", f"{folder}/two", "b/one"):
+        assert f"{name}: strokes, parts" in shown.texts["small"]  # in the table
+        assert name in shown.texts["small"]  # beside the link in the list of contents
+        assert any(f"({name})" in text for text in shown.texts["p"])  # and below the heading
+        assert f"Strokes <b>of</b> digits ({name})" in {
+            article["aria-label"] for article in shown.all("article")
+        }
+
+
+@pytest.mark.parametrize(("biases", "dead"), [(0.0, False), (-100.0, True)])
+def test_dead_units_are_explained(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, biases: float, dead: bool
+) -> None:
+    def loaded(path: Path) -> LoadedStack:
+        found = load_stack(path)
+        bias = found.stack.stage(1).filter.bias
+        assert bias is not None
+        with torch.no_grad():
+            bias[:2] = biases
+        return found
+
+    monkeypatch.setattr(run_module, "load_stack", loaded)
+    shown = page([make_run()], tmp_path)
+    # Two of seven units of the second stage fall silent under a bias that no input outweighs.
+    assert ("28.6 % of the units are dead" in shown.words) == dead
+    assert "of the units never change" in shown.words
 
 
 def test_a_run_without_labels_has_no_test_figures(make_run: MakeRun, tmp_path: Path) -> None:

@@ -1,10 +1,19 @@
 """Numbers and specs in words."""
 
+from pathlib import Path
+
 import pytest
 
 from featlearn.config.load import load_recipe, recipe_names
-from featlearn.config.objectives import PlainSpec
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, PatchSpec, StageSpec
+from featlearn.config.objectives import L1Spec, PlainSpec, SparseSpec
+from featlearn.config.stages import (
+    ConvSpec,
+    DenseSpec,
+    FilterSpec,
+    LocalSpec,
+    PatchSpec,
+    StageSpec,
+)
 from featlearn.report import words
 
 
@@ -34,6 +43,49 @@ def test_counts_and_plurals() -> None:
 def test_shapes() -> None:
     assert words.shape(500, 1, 1) == "500"
     assert words.shape(16, 11, 9).split("\u00a0×\u00a0") == ["16", "11", "9"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["/a/x", "/a/y"], ["x", "y"]),
+        (["/a/x", "/b/x", "/b/y"], ["a/x", "b/x", "b/y"]),
+        (["/a/x", "/a/x"], ["x", "x"]),
+        (["/x", "/a/x"], ["//x", "a/x"]),
+    ],
+)
+def test_folders_are_called_by_what_tells_them_apart(paths: list[str], names: list[str]) -> None:
+    assert words.distinct_names([Path(path) for path in paths]) == names
+
+
+@pytest.mark.parametrize(
+    ("spec", "tries", "spares"),
+    [
+        (StageSpec(name="a", filter=DenseSpec(maps=9)), "leaky-relu", "learning rate"),
+        (
+            StageSpec(name="a", filter=DenseSpec(maps=9), activation="sigmoid"),
+            "pretrain.optimizer.lr",
+            "leaky-relu",
+        ),
+        (
+            StageSpec(
+                name="a",
+                filter=DenseSpec(maps=9),
+                activation="tanh",
+                objective=SparseSpec(penalty=L1Spec(weight=1.0)),
+            ),
+            "objective.penalty.weight",
+            "leaky-relu",
+        ),
+        (StageSpec(name="a", filter=LocalSpec(maps=9, size=3)), "margin", "penalty"),
+    ],
+)
+def test_dead_units_are_explained(spec: StageSpec, tries: str, spares: str) -> None:
+    said = words.dead_words(spec, share=0.16, images=65)
+    assert "16.0\u00a0% of the units are dead" in said
+    assert "each of 65 images" in said
+    assert tries in said
+    assert spares not in said
 
 
 @pytest.mark.parametrize("name", recipe_names())
