@@ -84,6 +84,7 @@ make_venv() {
 }
 
 # Install this checkout, editable, into the environment ($1: its extras, as in "dev,track").
+# All that is said on the way is for people: standard output is the commands'.
 install_checkout() {
     local extras=${1:+[$1]} quiet=()
     make_venv "$venv"
@@ -95,4 +96,4 @@ install_checkout() {
     "$venv/bin/python" -m pip install "${pip_options[@]}" --quiet setuptools
     "$venv/bin/python" -m pip install "${pip_options[@]}" ${quiet[@]+"${quiet[@]}"} \
         --no-build-isolation --editable "$root$extras"
-}
+} >&2

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import subprocess
@@ -106,6 +107,21 @@ def test_an_environment_of_an_old_python_is_refused(tmp_path: Path) -> None:
     result = run(str(ROOT / "scripts" / "quickstart"), FEATLEARN_VENV=str(tmp_path))
     assert result.returncode == 1
     assert "has a Python before 3.11.4" in result.stderr
+
+
+def test_only_the_command_writes_to_standard_output(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    commands = {
+        "python": 'case "$*" in *install*) echo Collecting ;; *--version*) echo pip ;; esac',
+        "featlearn": 'echo "{\\"said\\": \\"$*\\"}"',
+    }
+    for name, text in commands.items():
+        command = tmp_path / "bin" / name
+        command.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        command.chmod(0o755)
+    result = run(str(ROOT / "scripts/quickstart"), "--json", FEATLEARN_VENV=str(tmp_path))
+    assert json.loads(result.stdout) == {"said": "quickstart --json"}
+    assert "Collecting" in result.stderr
 
 
 def test_relative_paths_are_meant_from_where_the_user_stands(tmp_path: Path) -> None:
