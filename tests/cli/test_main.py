@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,14 @@ def test_the_list_has_every_command_under_its_section(run: Run) -> None:
     assert places == sorted(places)
     assert all(f"\n  {name} " in said for name in COMMANDS)
     assert {entry.section for entry in COMMANDS.values()} == set(SECTIONS)
+
+
+def test_the_readme_has_the_same_sections() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \*\*(\w+)\*\* \| (.*) \|$", readme, re.MULTILINE)
+    assert [section for section, _ in rows] == list(SECTIONS)
+    told = {section: set(re.findall(r"`(\w+)[^`]*`", text)) for section, text in rows}
+    assert [name for name in COMMANDS if name not in told[COMMANDS[name].section]] == []
 
 
 def test_the_table_agrees_with_the_commands() -> None:
