@@ -33,6 +33,15 @@ EVENTS = "events"
 HEADS = "heads"
 """Folder of the heads of a run, a folder each."""
 
+SWEEPS = "sweeps"
+"""Folder of a run's sweeps over labels, a folder each."""
+
+TRIALS = "trials.jsonl"
+"""Figures of a sweep's trials, a line each."""
+
+CURVE = "few-labels.png"
+"""Picture of what a sweep found."""
+
 REPORT = "report"
 """Folder of the page about a run, or about several."""
 

@@ -3,6 +3,13 @@
 import difflib
 from collections.abc import Iterable
 
+METHODS = {
+    "pretrained": "pre-trained",
+    "scratch": "from scratch",
+    "pixels": "linear on pixels",
+}
+"""What the methods of a comparison are called."""
+
 
 def duration(seconds: float) -> str:
     """Write a time in the two units that matter: `0.4 s`, `35 s`, `2 min 5 s`, `1 h 3 min`."""

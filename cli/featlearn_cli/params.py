@@ -1,9 +1,13 @@
 """Arguments that several commands take: recipes, image sets, runs."""
 
+import re
 from pathlib import Path
+from typing import Literal, cast
 
 import click
 from click.shell_completion import CompletionItem
+
+Labels = int | Literal["all"]
 
 
 class RecipeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
@@ -86,3 +90,34 @@ class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     ) -> list[CompletionItem]:
         """Offer folders."""
         return [CompletionItem(incomplete, type="dir")]
+
+
+class LabelsParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """How many labels: a number, `all`, or several of these with commas."""
+
+    name = "labels"
+
+    def convert(
+        self,
+        value: str | tuple[object, ...],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Labels, ...]:
+        """Refuse what is no number, or stands there twice."""
+        if isinstance(value, tuple):  # it is converted already
+            return cast("tuple[Labels, ...]", value)
+        found: list[Labels] = []
+        for word in value.split(","):
+            text = word.strip()
+            if text != "all" and not re.fullmatch("0*[1-9][0-9]{0,11}", text):
+                self.fail(
+                    f"{text!r} is no number of labels; write a whole number of at least 1, "
+                    "`all`, or several with commas, as in 100,300,1000",
+                    param,
+                    ctx,
+                )
+            count: Labels = "all" if text == "all" else int(text)
+            if count in found:
+                self.fail(f"{count} stands there twice", param, ctx)
+            found.append(count)
+        return tuple(found)

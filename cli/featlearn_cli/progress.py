@@ -79,12 +79,26 @@ class Lines:
         ]
         click.echo(f"{report.phase}: {', '.join(parts)}", err=True)
 
+    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+        """Say how far it is if the last line is old enough, or all is done."""
+        now = time.monotonic()
+        if name != self.phase:
+            self.phase, self.clock, self.last = name, Clock(done), now
+            click.echo(f"{of} {name}{f', {done} of them done before' if done else ''}", err=True)
+            return
+        self.clock.tick(done)
+        if done < of and now - self.last < self.every:
+            return
+        self.last = now
+        left = duration(self.clock.left(of))
+        click.echo(f"{name}: {done}/{of}, {words}, {left} left", err=True)
+
     def note(self, text: str) -> None:
         """Say one line."""
         click.echo(text, err=True)
 
     def stop(self) -> None:
-        """Say how long the phase took."""
+        """Say how long it took."""
         if self.phase:
             click.echo(f"{self.phase}: {duration(self.clock.seconds)}", err=True)
         self.phase = ""
@@ -97,35 +111,14 @@ class Bar:
         """Nothing runs yet."""
         self.bar: RichProgress | None = None
         self.task: TaskID | None = None
+        self.name = ""
         self.epochs = 0
         self.held_out = ""
 
     def start(self, phase: str, *, epochs: int, steps: int) -> None:
         """Draw the bar of a phase."""
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self.stop()
         self.epochs, self.held_out = epochs, ""
-        self.bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=Console(stderr=True, markup=False, highlight=False),
-        )
-        self.task = self.bar.add_task(phase, total=steps, figures="")
-        self.bar.start()
+        self._draw(phase, done=0, of=steps)
 
     def step(self, report: StepReport) -> None:
         """Move the bar on and write the step's figures behind it."""
@@ -139,6 +132,13 @@ class Bar:
         )
         self.bar.update(self.task, completed=report.step, total=report.steps, figures=figures)
 
+    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+        """Move the bar on, or draw it, and write the last figures behind it."""
+        if self.bar is None or name != self.name:
+            self._draw(name, done=done, of=of)
+        elif self.task is not None:
+            self.bar.update(self.task, completed=done, figures=words)
+
     def note(self, text: str) -> None:
         """Say one line above the bar."""
         if self.bar is None:
@@ -151,6 +151,33 @@ class Bar:
         if self.bar is not None:
             self.bar.stop()
         self.bar = None
+
+    def _draw(self, name: str, *, done: int, of: int) -> None:
+        """Begin a bar."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.stop()
+        self.name = name
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=Console(stderr=True, markup=False, highlight=False),
+        )
+        self.task = self.bar.add_task(name, completed=done, total=of, figures="")
+        self.bar.start()
 
 
 @contextmanager
@@ -200,11 +227,15 @@ class Clock:
     counts from there.
     """
 
-    def __init__(self) -> None:
-        """Start measuring."""
+    def __init__(self, first: int | None = None) -> None:
+        """Start measuring.
+
+        Args:
+            first: Steps that were done before, where that is known.
+        """
         self.started = time.monotonic()
-        self.first: int | None = None
-        self.done = 0
+        self.first = first
+        self.done = first or 0
 
     def tick(self, step: int) -> None:
         """Take note of a step."""

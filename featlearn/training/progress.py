@@ -41,12 +41,23 @@ class Progress(Protocol):
         """Take one step's figures."""
         ...
 
+    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+        """Say how many of many like things are done; the first call begins the count.
+
+        Args:
+            name: What is counted, in the plural.
+            done: How many are done.
+            of: How many there are.
+            words: What the last one came to.
+        """
+        ...
+
     def note(self, text: str) -> None:
         """Say one line."""
         ...
 
     def stop(self) -> None:
-        """End the phase, whether it finished or not."""
+        """End the phase or the count, whether it finished or not."""
         ...
 
 
@@ -58,6 +69,9 @@ class Silent:
 
     def step(self, report: StepReport) -> None:
         """Ignore the step."""
+
+    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+        """Ignore the count."""
 
     def note(self, text: str) -> None:
         """Ignore the line."""

@@ -13,6 +13,8 @@ from featlearn.training.identity import Identity
 OWN_FILES = (
     "results.json",
     "heads",
+    "sweeps",
+    "few-labels.png",
     "evaluation.json",
     "report",
     "model.safetensors",
@@ -22,11 +24,12 @@ OWN_FILES = (
     "README.md",
     "recipe.toml",
     "metrics.jsonl",
+    "trials.jsonl",
     "identity.json",
 )
-"""Everything that commands write into a run or a head; results first, the mark of a run last."""
+"""Everything that commands write into a run, a head or a sweep; results first, the mark last."""
 
-_HEAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Folder:
@@ -174,6 +177,25 @@ class HeadFolder(Folder):
         return self.path / "evaluation.json"
 
 
+class SweepFolder(Folder):
+    """A sweep over labels: many heads of a run, of which only the figures are kept."""
+
+    @property
+    def run(self) -> Path:
+        """The run that it is a sweep of."""
+        return self.path.parent.parent
+
+    @property
+    def metrics_file(self) -> Path:
+        """Figures of the trials, a line each."""
+        return self.path / "trials.jsonl"
+
+    @property
+    def figure_file(self) -> Path:
+        """What it found, as a picture."""
+        return self.path / "few-labels.png"
+
+
 class RunDirectory(Folder):
     """A pre-trained stack and what was made of it."""
 
@@ -193,20 +215,23 @@ class RunDirectory(Folder):
         Raises:
             UsageError: If the name cannot be the name of a folder and an option.
         """
-        if not _HEAD_NAME.fullmatch(name):
-            raise UsageError(
-                f"{name!r} cannot name a head; use letters, digits, '-' and '_', at most 64"
-            )
-        return HeadFolder(self.path / "heads" / name)
+        return HeadFolder(self.path / "heads" / _checked(name, "head"))
 
     def heads(self) -> list[str]:
         """List the heads that are trained, by name."""
-        folders = sorted((self.path / "heads").glob("*"))
-        return [
-            folder.name
-            for folder in folders
-            if _HEAD_NAME.fullmatch(folder.name) and HeadFolder(folder).finished
-        ]
+        return _finished(self.path / "heads")
+
+    def sweep(self, name: str) -> SweepFolder:
+        """Give the folder of a sweep, whether it exists or not.
+
+        Raises:
+            UsageError: If the name cannot be the name of a folder and an option.
+        """
+        return SweepFolder(self.path / "sweeps" / _checked(name, "sweep"))
+
+    def sweeps(self) -> list[str]:
+        """List the sweeps that are finished, by name."""
+        return _finished(self.path / "sweeps")
 
     @classmethod
     def open(cls, path: Path | str) -> "RunDirectory":
@@ -255,3 +280,18 @@ class RunDirectory(Folder):
             raise UsageError(f"{self.path} has no head {name!r}; it has {', '.join(names)}")
         chosen = names[0] if name is None else name
         return chosen, self.head(chosen)
+
+
+def _checked(name: str, kind: str) -> str:
+    """Refuse what cannot be the name of a folder and an option."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot name a {kind}; use letters, digits, '-' and '_', at most 64"
+        )
+    return name
+
+
+def _finished(folder: Path) -> list[str]:
+    """List the folders in one in which training has ended, by name."""
+    found = sorted(folder.glob("*"))
+    return [path.name for path in found if _NAME.fullmatch(path.name) and Folder(path).finished]

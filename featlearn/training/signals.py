@@ -7,6 +7,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Stopped(BaseException):
+    """A stop that was asked for, raised amid whatever ran; no code catches it by mistake."""
+
+    def __init__(self, signal_number: int) -> None:
+        """Keep the signal."""
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
 class StopRequest:
     """Whether, and by which signal, a stop was asked for."""
 
@@ -20,10 +29,13 @@ class StopRequest:
 
 
 @contextmanager
-def stop_signals() -> Generator[StopRequest]:
+def stop_signals(*, at_once: bool = False) -> Generator[StopRequest]:
     """Note SIGINT and SIGTERM instead of dying of them; the second one kills.
 
     Outside the main thread, where handlers cannot be set, nothing is noted.
+
+    Args:
+        at_once: Raise `Stopped` too, where nobody asks for long and nothing is lost.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -35,6 +47,8 @@ def stop_signals() -> Generator[StopRequest]:
             restore()
             signal.raise_signal(number)
         request.signal_number = number
+        if at_once:
+            raise Stopped(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

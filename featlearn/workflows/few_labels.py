@@ -7,7 +7,6 @@ import msgspec
 
 from featlearn.evaluate.paired import paired_interval
 from featlearn.workflows.trials import (
-    MOST_JUDGED,
     PIXELS,
     PRETRAINED,
     SCRATCH,
@@ -102,7 +101,7 @@ def compare_few_labels(
         tried=list(settings),
         tuning_labels=tuning_labels,
         tuning_draws=len(TUNING_SEEDS),
-        validation=min(len(bench.train) - tuning_labels, MOST_JUDGED),
+        validation=bench.left(tuning_labels),
         test=len(bench.test),
     )
 

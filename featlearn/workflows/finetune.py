@@ -10,6 +10,7 @@ import torch
 from featlearn.config.load import dump_recipe, load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
+from featlearn.datasets.imageset import Splits
 from featlearn.errors import CheckpointError, RecipeError, UsageError
 from featlearn.files import BAD_JSON, sha256, write_json
 from featlearn.heads.classifier import Classifier
@@ -26,7 +27,7 @@ from featlearn.training.progress import Progress
 from featlearn.training.rundir import HeadFolder, RunDirectory
 from featlearn.training.settling import fitting_sample
 from featlearn.workflows.labelled import Labelled, draw_labelled
-from featlearn.workflows.pretrain import settings
+from featlearn.workflows.pretrain import read_result, settings
 from featlearn.workflows.running import SAVE_SECONDS, Running
 
 
@@ -126,7 +127,7 @@ def finetune(
     )
     with reading_from(Path(path)):
         run = RunDirectory.open(path)
-        recipe = _recipe(run, overrides, freeze=freeze)
+        recipe = head_recipe(run, overrides, freeze=freeze)
         options = Options(
             labels=labels,
             label_seed=label_seed,
@@ -155,6 +156,7 @@ def _finetune(
     if not running.ready(folder, identity):
         return read_head_result(folder)
     data = draw_labelled(recipe, labels=options.labels, label_seed=options.label_seed, root=root)
+    check_same_images(run, recipe, data.splits)
     identity = running.with_data(folder, identity, data.splits)
     work = _start(run, recipe, options, data, running.device)
     folder.begin(dump_recipe(recipe), identity, resume=running.resume)
@@ -166,7 +168,22 @@ def _finetune(
     return result
 
 
-def _recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
+def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None:
+    """Refuse data that are no longer those of the run: test images may have been learned from.
+
+    Raises:
+        CheckpointError: If they have other images than when the run was trained.
+    """
+    known = read_result(run).data.fingerprints
+    for split, found in splits.fingerprints().items():
+        if known.get(split, found) != found:
+            raise CheckpointError(
+                f"{recipe.data.source} has other {split} images than when {run.path} was trained; "
+                "put the data back as they were, or pre-train again"
+            )
+
+
+def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
     """Read the run's recipe, with its `[finetune]` changed as asked."""
     own = load_recipe(run.recipe_file)
     recipe = load_recipe(run.recipe_file, overrides=overrides)

@@ -8,7 +8,7 @@ import numpy as np
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec, PlateauSpec
 from featlearn.datasets.held_out import split_training
-from featlearn.datasets.imageset import ImageSet, Splits
+from featlearn.datasets.imageset import ImageSet, Indices, Splits
 from featlearn.datasets.labels import balanced_subset, hold_out_labelled
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
@@ -35,6 +35,20 @@ class Labelled(NamedTuple):
     splits: Splits
 
 
+class Drawn(NamedTuple):
+    """Which labelled images one draw takes.
+
+    Attributes:
+        train: Places in the training split to learn from.
+        validation: Places that are only measured, for early stopping or a plateau.
+        used: Both.
+    """
+
+    train: Indices
+    validation: Indices
+    used: Indices
+
+
 def draw_labelled(
     recipe: Recipe, *, labels: int | None, label_seed: int, root: Path | None
 ) -> Labelled:
@@ -51,6 +65,29 @@ def draw_labelled(
     """
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     pool = splits.train
+    drawn = draw_places(recipe, pool, labels=labels, label_seed=label_seed)
+    return Labelled(
+        train=pool.subset(drawn.train),
+        validation=pool.subset(drawn.validation) if len(drawn.validation) else None,
+        unlabelled=split_training(recipe, pool)[0],
+        indices=drawn.used.tolist(),
+        validation_indices=drawn.validation.tolist(),
+        splits=splits,
+    )
+
+
+def draw_places(recipe: Recipe, pool: ImageSet, *, labels: int | None, label_seed: int) -> Drawn:
+    """Draw the labels from a training split that is open already.
+
+    Args:
+        recipe: What to train.
+        pool: The training split.
+        labels: How many labels to use, class-balanced; all if absent.
+        label_seed: Seed of the draw, apart from every other seed.
+
+    Raises:
+        DataError: As `draw_labelled` does.
+    """
     if pool.labels is None:
         raise DataError(
             f"{recipe.data.source} has no labels; fine-tuning needs a source with classes"
@@ -58,29 +95,20 @@ def draw_labelled(
     used = np.arange(len(pool))
     if labels is not None:
         used = balanced_subset(pool.labels, labels, seed=label_seed, classes=pool.classes)
-    learned, kept = used, used[:0]
-    if _measures(recipe.finetune):
-        fraction = recipe.data.hold_out or 0.1
-        on, off = hold_out_labelled(
-            pool.labels[used],
-            fraction,
-            seed=derive(label_seed, "validation"),
-            pictures=used // (recipe.data.crops or 1),
-        )
-        learned, kept = used[on], used[off]
-        if len(kept) == 0:
-            raise DataError(
-                "finetune.patience and a plateau need labelled images to measure on, and "
-                f"{len(used)} labels leave none, as every class keeps one to learn from"
-            )
-    return Labelled(
-        train=pool.subset(learned),
-        validation=pool.subset(kept) if len(kept) else None,
-        unlabelled=split_training(recipe, pool)[0],
-        indices=used.tolist(),
-        validation_indices=kept.tolist(),
-        splits=splits,
+    if not _measures(recipe.finetune):
+        return Drawn(train=used, validation=used[:0], used=used)
+    on, off = hold_out_labelled(
+        pool.labels[used],
+        recipe.data.hold_out or 0.1,
+        seed=derive(label_seed, "validation"),
+        pictures=used // (recipe.data.crops or 1),
     )
+    if len(off) == 0:
+        raise DataError(
+            "finetune.patience and a plateau need labelled images to measure on, and "
+            f"{len(used)} labels leave none, as every class keeps one to learn from"
+        )
+    return Drawn(train=used[on], validation=used[off], used=used)
 
 
 def _measures(spec: FinetuneSpec) -> bool:

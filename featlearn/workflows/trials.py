@@ -3,37 +3,41 @@
 import copy
 import functools
 import itertools
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Protocol
 
-import joblib
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.held_out import split_training
-from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.labels import balanced_subset
+from featlearn.datasets.imageset import ImageSet, Indices
+from featlearn.datasets.labels import limited, match_classes
 from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError
+from featlearn.errors import DataError, TrainingError
 from featlearn.evaluate.probe import linear_probe
 from featlearn.files import sha256
-from featlearn.heads.finetuning import start_finetuning, untrained_stack
-from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
+from featlearn.heads.problem import logits_of
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import find_model, load_stack
 from featlearn.seeds import derive
 from featlearn.training.device import pick_device
 from featlearn.training.pictures import Pictures
 from featlearn.training.settling import fitting_sample
+from featlearn.wording import METHODS
+from featlearn.workflows.labelled import Drawn, draw_places
+from featlearn.workflows.processes import in_processes, one_thread
 
 PRETRAINED = "pretrained"
 SCRATCH = "scratch"
 PIXELS = "pixels"
+
+MOST_JUDGED = 10_000
+"""Up to so many training images that were not drawn judge a setting."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -57,7 +61,7 @@ class Setting(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(spec, optimizer=optimizer, stack_lr=self.stack_lr)
 
 
-SETTINGS = tuple(itertools.starmap(Setting, itertools.product((2e-3, 6e-3, 2e-2), (0.1, 1.0))))
+SETTINGS = tuple(itertools.starmap(Setting, itertools.product((2e-3, 6e-3), (0.1, 1.0))))
 """What each arm chooses from."""
 
 
@@ -66,25 +70,72 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         arm: `pretrained`, `scratch`, or `pixels`: a linear classifier on the plain images.
-        setting: How an arm is fine-tuned; a linear classifier on pixels has none.
-        labels: Labels that are drawn, class-balanced.
-        seed: Seed of the draw, of the head and of a network from scratch.
+        setting: How an arm is fine-tuned; as the recipe says, if absent.
+        labels: Labels that are drawn, class-balanced; all if absent.
+        label_seed: Seed of the draw.
+        seed: Seed of the head and of a network from scratch.
         choosing: Whether it is judged on the training images that were not drawn, to
             choose a setting, instead of on the test split.
     """
 
     arm: str
     setting: Setting | None = None
-    labels: int
+    labels: int | None
+    label_seed: int
     seed: int
     choosing: bool = False
+
+    @property
+    def words(self) -> str:
+        """Name it in a message."""
+        count = "all" if self.labels is None else self.labels
+        what = ", choosing a setting" if self.choosing else ""
+        return f"{count} labels, draw {self.label_seed}, {METHODS[self.arm]}{what}"
+
+
+class Score(NamedTuple):
+    """How many images a classifier named right, of how many."""
+
+    right: int
+    images: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share named right, in [0, 1]."""
+        return self.right / self.images
+
+    @property
+    def error(self) -> float:
+        """Share named wrong, in [0, 1]."""
+        return (self.images - self.right) / self.images
+
+
+class Judge(Protocol):
+    """Judges trials."""
+
+    def scores(self, trials: Sequence[Trial], *, workers: int) -> Iterator[Score]:
+        """Judge all trials, and give their scores in their order."""
+        ...
 
 
 class Workbench:
     """Everything that trials of one run have in common: its stack, recipe and images."""
 
-    def __init__(self, path: Path, *, root: Path | None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        root: Path | None,
+        device: str = "auto",
+        recipe: Recipe | None = None,
+    ) -> None:
         """Open the run and its data.
+
+        Args:
+            path: The run.
+            root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+            device: `auto`, `cpu` or `cuda`.
+            recipe: The run's, with another `[finetune]` perhaps; its own if absent.
 
         Raises:
             DataError: If the data have no labels or no test split.
@@ -92,19 +143,20 @@ class Workbench:
         self.path = path.resolve()  # what a process elsewhere finds it by
         self.root = None if root is None else root.resolve()
         self.device = pick_device(device)
-        stack, self.recipe, _ = load_stack(path)
+        stack, own, _ = load_stack(path)
         self.stack = stack.to(self.device)
-        splits = open_splits(self.recipe.data, root=root, seed=self.recipe.seed)
-        if splits.train.labels is None or splits.test is None:
+        self.recipe = recipe or own
+        self.splits = open_splits(self.recipe.data, root=root, seed=self.recipe.seed)
+        self.train = self.splits.train
+        if self.train.labels is None or self.splits.test is None:
             raise DataError(f"{self.recipe.data.source} needs labels and a test split")
-        self.train = splits.train
-        self.labels: NDArray[np.int64] = splits.train.labels
-        self.test = splits.test
-        learned = split_training(self.recipe, splits.train)[0]
+        self.labels: NDArray[np.int64] = self.train.labels
+        self.test = self.splits.test
+        learned = split_training(self.recipe, self.train)[0]
         self.sample = fitting_sample(self.recipe, Pictures(learned, self.device))
 
-    def accuracies(self, trials: Sequence[Trial], *, workers: int) -> Iterator[float]:
-        """Judge all trials, several at once, and give their accuracies in their order.
+    def scores(self, trials: Sequence[Trial], *, workers: int) -> Iterator[Score]:
+        """Judge all trials, several at once, and give their scores in their order.
 
         Each is computed on one thread, in which its bytes do not depend on how many
         others run beside it; networks this small gain nothing from a second.
@@ -113,68 +165,134 @@ class Workbench:
             trials: What to try.
             workers: Processes on the CPU; on another device the trials take turns.
         """
-        if workers == 1 or self.device.type != "cpu":
-            with _one_thread():
-                yield from map(self.accuracy, trials)
+        if workers == 1 or len(trials) < 2 or self.device.type != "cpu":
+            with one_thread():
+                yield from map(self.score, trials)
             return
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            at_once: Any = joblib.Parallel(n_jobs=workers, return_as="generator")
-            asked = joblib.delayed(_accuracy)
-            model = sha256(find_model(self.path))
-            yield from at_once(asked(self.path, self.root, model, trial) for trial in trials)
+        data = tuple(self.splits.fingerprints().values())
+        at = _Place(self.path, self.root, self.recipe, (sha256(find_model(self.path)), *data))
+        yield from in_processes(functools.partial(_score, at), trials, workers=workers)
 
-    def accuracy(self, trial: Trial) -> float:
-        """Make the classifier of a trial, and judge it: its accuracy in [0, 1]."""
-        drawn = balanced_subset(self.labels, trial.labels, seed=trial.seed)
-        judged = self.test
-        if trial.choosing:
-            judged = self.train.subset(np.setdiff1d(np.arange(len(self.labels)), drawn))
-        if trial.setting is None:
-            return self._on_pixels(drawn, judged)
-        work = start_finetuning(
-            self._network(trial.arm, trial.seed),
-            trial.setting.applied(self.recipe.finetune),
-            Pictures(self.train.subset(drawn), self.device),
-            sample=self.sample,
+    def score(self, trial: Trial) -> Score:
+        """Make the classifier of a trial, and judge it.
+
+        Raises:
+            DataError: If there are too few labels for the draw.
+            TrainingError: If training goes wrong; a setting under trial is the worst then.
+        """
+        spec = self._spec(trial)
+        drawn = self._draw(trial, spec)
+        judged = self._judged(trial, drawn)
+        labels = match_classes(judged, self.train.classes)
+        if trial.arm == PIXELS:
+            return self._on_pixels(drawn, judged, labels)
+        work = self._start(trial, spec, drawn, sample=self.sample)
+        try:
+            for _ in work.loop.steps():
+                pass
+        except TrainingError as error:
+            if trial.choosing:
+                return Score(0, len(judged))
+            raise TrainingError(f"{trial.words}: {error}") from None
+        named = logits_of(work.classifier, Pictures(judged, self.device)).argmax(1).cpu().numpy()
+        return Score(int((named == labels).sum()), len(judged))
+
+    def check(self, trial: Trial) -> Drawn:
+        """Refuse a trial that cannot be made, without making it.
+
+        Returns:
+            What it draws.
+
+        Raises:
+            FeatlearnError: If there are too few labels, or the recipe does not fit them.
+        """
+        spec = self._spec(trial)
+        drawn = self._draw(trial, spec)
+        if trial.choosing and self.left(len(drawn.used)) == 0:
+            raise DataError(
+                f"{len(drawn.used)} labels leave no labelled images to choose settings on; "
+                "ask for fewer, or leave out --tune"
+            )
+        few = Pictures(self.sample.set.subset(np.arange(min(32, len(self.sample)))), self.device)
+        if trial.arm != PIXELS:
+            self._start(trial, spec, drawn, sample=few)
+        return drawn
+
+    def left(self, labels: int) -> int:
+        """Count the training images that judge a setting when so many are drawn."""
+        return min(len(self.labels) - labels, MOST_JUDGED)
+
+    def _spec(self, trial: Trial) -> FinetuneSpec:
+        """Say how a trial is trained."""
+        spec = self.recipe.finetune
+        return spec if trial.setting is None else trial.setting.applied(spec)
+
+    def _draw(self, trial: Trial, spec: FinetuneSpec) -> Drawn:
+        """Draw the labels of a trial."""
+        recipe = msgspec.structs.replace(self.recipe, finetune=spec)
+        return draw_places(recipe, self.train, labels=trial.labels, label_seed=trial.label_seed)
+
+    def _judged(self, trial: Trial, drawn: Drawn) -> ImageSet:
+        """Give the images that a trial is judged on."""
+        if not trial.choosing:
+            return self.test
+        rest = np.setdiff1d(np.arange(len(self.labels)), drawn.used)
+        count = self.left(len(drawn.used))
+        some = limited(self.labels[rest], len(rest), count, seed=trial.label_seed)
+        return self.train.subset(rest[some])
+
+    def _start(
+        self, trial: Trial, spec: FinetuneSpec, drawn: Drawn, *, sample: Pictures
+    ) -> Finetuning:
+        """Set up what `finetune` would train with the same labels and seed."""
+        validation = None
+        if len(drawn.validation):
+            validation = Pictures(self.train.subset(drawn.validation), self.device)
+        return start_finetuning(
+            self._network(trial.arm, trial.seed, sample),
+            spec,
+            Pictures(self.train.subset(drawn.train), self.device),
+            sample=sample,
+            validation=validation,
             seed=trial.seed,
         )
-        for _ in work.loop.steps():
-            pass
-        shown = Pictures(judged, self.device)
-        right = logits_of(work.classifier, shown).argmax(1) == labels_of(shown)
-        return int(right.sum()) / len(right)
 
-    def _on_pixels(self, drawn: NDArray[np.intp], judged: ImageSet) -> float:
+    def _on_pixels(self, drawn: Drawn, judged: ImageSet, labels: Indices) -> Score:
         """Fit a linear classifier on the plain images at `drawn`, and judge it."""
-        assert judged.labels is not None
-        learned = self.train.images[drawn].reshape(len(drawn), -1).astype(np.float32)
+        learned = self.train.images[drawn.used].reshape(len(drawn.used), -1).astype(np.float32)
         asked = judged.images.reshape(len(judged), -1).astype(np.float32)
-        return linear_probe(learned, self.labels[drawn], asked, judged.labels).accuracy
+        found = linear_probe(learned, self.labels[drawn.used], asked, labels)
+        return Score(int((found.predictions == labels).sum()), len(judged))
 
-    def _network(self, arm: str, seed: int) -> Stack:
+    def _network(self, arm: str, seed: int, sample: Pictures) -> Stack:
         """Copy the trained stack, or draw its untrained twin anew."""
         if arm == PRETRAINED:
             return copy.deepcopy(self.stack)
-        return untrained_stack(self.recipe, self.stack, self.sample, seed=derive(seed, "scratch"))
+        return untrained_stack(self.recipe, self.stack, sample, seed=derive(seed, "scratch"))
 
 
-def _accuracy(path: Path, root: Path | None, model: str, trial: Trial) -> float:
-    """Judge one trial in a process of its own, which keeps its workbench for the next."""
-    with _one_thread():
-        return _workbench(path, root, model).accuracy(trial)
+class _Place(NamedTuple):
+    """Where a process finds a workbench.
+
+    Attributes:
+        path: The run.
+        root: Where data sets are.
+        recipe: The run's, perhaps changed.
+        checksums: Of the weights and of the images; they tell a run from a later one there.
+    """
+
+    path: Path
+    root: Path | None
+    recipe: Recipe
+    checksums: tuple[str, ...]
+
+
+def _score(at: _Place, trial: Trial) -> Score:
+    """Judge one trial in a process that keeps its workbench for the next."""
+    return _workbench(at).score(trial)
 
 
 @functools.lru_cache(maxsize=1)
-def _workbench(path: Path, root: Path | None, model: str) -> Workbench:  # noqa: ARG001
-    """Open a run; `model`, the checksum of its weights, tells a run from a later one there."""
-    return Workbench(path, root=root, device="cpu")
-
-
-@contextmanager
-def _one_thread() -> Generator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _workbench(at: _Place) -> Workbench:
+    """Open a run."""
+    return Workbench(at.path, root=at.root, device="cpu", recipe=at.recipe)

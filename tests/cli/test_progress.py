@@ -129,3 +129,38 @@ def test_downloads_are_lines_bars_or_nothing(
         assert show is not None
         show("y.gz", 10, 10)
     assert "y.gz" in capsys.readouterr().err
+
+
+def test_lines_count_trials_from_where_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every=0.0)
+    lines.count("trials", done=3, of=5)
+    lines.count("trials", done=4, of=5, words="draw 1: error 3.00 %")
+    lines.every = 1000
+    lines.count("trials", done=5, of=5, words="draw 2: error 4.00 %")
+    lines.stop()
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "5 trials, 3 of them done before"
+    assert re.fullmatch(r"trials: 4/5, draw 1: error 3.00 %, 0.\d s left", said[1])
+    assert said[2] == "trials: 5/5, draw 2: error 4.00 %, 0.0 s left"
+    assert said[3].startswith("trials: ")
+    assert len(said) == 4
+
+
+def test_lines_of_a_count_keep_their_distance(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(every=1000)
+    lines.count("trials", done=0, of=3)
+    for done in (1, 2, 3):
+        lines.count("trials", done=done, of=3, words="x")
+    assert capsys.readouterr().err.splitlines() == ["3 trials", "trials: 3/3, x, 0.0 s left"]
+
+
+def test_the_bar_counts_trials() -> None:
+    bar = Bar()
+    bar.count("trials", done=2, of=5)
+    bar.count("trials", done=3, of=5, words="draw 1")
+    assert bar.bar is not None
+    (task,) = bar.bar.tasks
+    assert (task.description, task.completed, task.total) == ("trials", 3, 5)
+    assert task.fields["figures"] == "draw 1"
+    bar.stop()
+    assert bar.bar is None

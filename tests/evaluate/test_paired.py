@@ -1,11 +1,11 @@
-"""Paired intervals against scipy's paired t test."""
+"""Intervals of means and of paired differences against scipy's t tests."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from featlearn.errors import DataError
-from featlearn.evaluate.paired import paired_interval
+from featlearn.evaluate.paired import mean_interval, paired_interval
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
@@ -34,3 +34,21 @@ def test_too_few_pairs(a: list[float], b: list[float]) -> None:
 def test_a_level_outside_is_refused(level: float) -> None:
     with pytest.raises(DataError, match="level"):
         paired_interval([1.0, 2.0], [0.0, 0.0], level=level)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_interval_of_a_mean_agrees_with_scipy(level: float) -> None:
+    drawn = np.random.default_rng(2).normal(0.3, 0.1, 7)
+    expected = stats.ttest_1samp(drawn, 0).confidence_interval(level)
+    result = mean_interval(drawn.tolist(), level=level)
+    assert result == pytest.approx((drawn.mean(), expected.low, expected.high))
+
+
+def test_equal_draws_have_no_width() -> None:
+    assert mean_interval([0.25, 0.25, 0.25]) == (0.25, 0.25, 0.25)
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_one_draw_has_no_interval(values: list[float]) -> None:
+    with pytest.raises(DataError, match=f"two or more draws; got {len(values)}"):
+        mean_interval(values)

@@ -265,3 +265,20 @@ def test_heads_are_found_by_name(tmp_path: Path) -> None:
 def test_a_head_s_name_is_the_name_of_one_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot name a head; use letters, digits"):
         RunDirectory(tmp_path).head(name)
+
+
+def test_sweeps_are_listed_when_they_are_finished(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", finished=True)
+    folder = run.sweep("labels")
+    folder.begin('title = "x"\n', BEGUN, resume=False)
+    assert contents(folder.path) == ["identity.json", "recipe.toml", "trials.jsonl"]
+    assert folder.started
+    assert folder.run == run.path
+    assert run.sweeps() == []
+    folder.results_file.write_text("{}")
+    assert run.sweeps() == ["labels"]
+    assert run.heads() == []
+    (run.path / "sweeps" / "my notes").mkdir()
+    assert run.sweeps() == ["labels"]
+    with pytest.raises(UsageError, match=r"'a b' cannot name a sweep"):
+        run.sweep("a b")

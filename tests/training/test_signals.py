@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from featlearn.training.signals import StopRequest, stop_signals
+from featlearn.training.signals import Stopped, StopRequest, stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -27,6 +27,16 @@ def test_the_second_signal_is_not_held_back() -> None:
 
     with pytest.raises(KeyboardInterrupt), stop_signals():
         press_twice()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_may_be_raised_at_once(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as caught, stop_signals(at_once=True):
+        os.kill(os.getpid(), number)
+    assert caught.value.signal_number == number
+    assert not isinstance(caught.value, Exception)
+    assert signal.getsignal(number) is before
 
 
 def test_other_threads_note_nothing() -> None:

@@ -16,7 +16,7 @@ from featlearn.evaluate.paired import paired_interval
 from featlearn.networks.store import load_stack
 from featlearn.workflows.few_labels import ARMS, FewLabels, compare_few_labels
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Trial, Workbench
+from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Score, Setting, Trial, Workbench
 
 CHOICES = (Setting(1e-6, 1.0), Setting(0.02, 0.5))
 
@@ -26,10 +26,10 @@ class Watched(Workbench):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, root=path)
-        self.seen: dict[Trial, float] = {}
+        self.seen: dict[Trial, Score] = {}
 
-    def accuracies(self, trials: Sequence[Trial], *, workers: int) -> Iterator[float]:
-        found = list(super().accuracies(trials, workers=workers))
+    def scores(self, trials: Sequence[Trial], *, workers: int) -> Iterator[Score]:
+        found = list(super().scores(trials, workers=workers))
         self.seen.update(zip(trials, found, strict=True))
         return iter(found)
 
@@ -59,9 +59,10 @@ def test_every_arm_gets_the_same_draws(compared: Compared) -> None:
         ):
             setting = result.settings.get(arm)
             trials = [
-                Trial(arm=arm, setting=setting, labels=point.labels, seed=seed) for seed in range(3)
+                Trial(arm=arm, setting=setting, labels=point.labels, label_seed=seed, seed=seed)
+                for seed in range(3)
             ]
-            assert scores == [bench.seen[trial] for trial in trials]
+            assert scores == [bench.seen[trial].accuracy for trial in trials]
 
 
 def test_settings_are_chosen_on_other_draws_and_other_images(compared: Compared) -> None:
@@ -95,7 +96,7 @@ def test_the_interval_is_that_of_the_paired_differences(compared: Compared) -> N
 def test_figures_repeat_and_are_better_than_chance(compared: Compared) -> None:
     result, bench, _ = compared
     for trial in list(bench.seen)[-8:]:
-        assert list(bench.accuracies([trial], workers=1)) == [bench.seen[trial]]
+        assert list(bench.scores([trial], workers=1)) == [bench.seen[trial]]
     for point in result.curve:
         assert min(point.pretrained + point.scratch + point.pixels) > 0.15
 
@@ -105,7 +106,7 @@ def test_processes_change_nothing_but_the_time(compared: Compared) -> None:
     trials = list(bench.seen)[-8:]
     assert {trial.arm for trial in trials} == {PRETRAINED, SCRATCH, PIXELS}
     before = torch.get_num_threads()
-    found = list(Workbench.accuracies(bench, trials, workers=2))
+    found = list(Workbench.scores(bench, trials, workers=2))
     assert found == [bench.seen[trial] for trial in trials]
     assert torch.get_num_threads() == before
 
@@ -113,13 +114,13 @@ def test_processes_change_nothing_but_the_time(compared: Compared) -> None:
 def test_a_process_does_not_keep_an_overwritten_run(
     tmp_path: Path, tiny: Callable[..., Recipe]
 ) -> None:
-    found: list[list[float]] = []
-    trials = [Trial(arm=PRETRAINED, setting=CHOICES[1], labels=30, seed=0)] * 2
+    found: list[list[Score]] = []
+    trials = [Trial(arm=PRETRAINED, setting=CHOICES[1], labels=30, label_seed=0, seed=0)] * 2
     for seed in (0, 1):
         pretrain(tiny(seed=seed), out=tmp_path / "run", root=tmp_path, overwrite=True)
         bench = Workbench(tmp_path / "run", root=tmp_path)
-        at_once = list(bench.accuracies(trials, workers=2))
-        assert at_once == list(bench.accuracies(trials, workers=1))
+        at_once = list(bench.scores(trials, workers=2))
+        assert at_once == list(bench.scores(trials, workers=1))
         found.append(at_once)
     assert found[0] != found[1]
 

@@ -1,0 +1,103 @@
+"""What labels are worth: errors over the number of labels, with intervals."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from featlearn.errors import DataError
+from featlearn.evaluate.paired import mean_interval, paired_interval
+from featlearn.visualize.few_labels import Draws
+from featlearn.visualize.style import INK, MUTED, RULE, SERIES, new_figure, styled
+from featlearn.wording import METHODS
+
+_COLOURS = {"pretrained": SERIES[0], "scratch": SERIES[1], "pixels": MUTED}
+
+
+def label_sweep_figure(counts: Sequence[int], errors: Mapping[str, Draws]) -> Figure:
+    """Draw errors over the number of labels, and under them what pre-training saves.
+
+    Above: every draw as a dot, means as lines with their 95 % Student intervals. Below,
+    where there is a control: the mean of what the first one errs more than the pre-trained
+    stages on the same draws, with its paired interval.
+
+    Args:
+        counts: Numbers of labels, ascending.
+        errors: For each of `METHODS`, `pretrained` first, its errors in [0, 1]: for each
+            number of labels, one for each draw; two or more.
+
+    Raises:
+        DataError: If they do not belong together.
+    """
+    _check(counts, errors)
+    controls = [arm for arm in errors if arm != "pretrained"]
+    with styled():
+        figure = new_figure(4.8, 4.3 if controls else 3.2)
+        if controls:
+            above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+            _gains(below, counts, errors[controls[0]], errors["pretrained"], controls[0])
+        else:
+            above = below = figure.subplots()
+        span = max(counts[-1] / counts[0], 4.0)
+        step = span**0.022  # between methods that stand side by side
+        for place, arm in enumerate(errors):
+            side = step ** (place - (len(errors) - 1) / 2)
+            _errors(above, [count * side for count in counts], errors[arm], arm, step=step)
+        above.set_ylabel("test error, %")
+        above.set_ylim(bottom=0)
+        if controls:
+            above.legend(loc="best")
+        below.set_xscale("log")
+        below.set_xticks(list(counts), [f"{count:,}" for count in counts])
+        below.xaxis.set_minor_locator(NullLocator())
+        below.set_xlim(counts[0] / span**0.14, counts[-1] * span**0.14)
+        below.set_xlabel("labelled images")
+    return figure
+
+
+def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step: float) -> None:
+    """Draw one method: its means with their intervals, its draws as dots close by."""
+    colour = _COLOURS[arm]
+    for place, values in zip(places, draws, strict=True):
+        x, y = np.full(len(values), place / step**0.45), 100 * np.asarray(values)
+        axes.plot(x, y, "o", color=colour, alpha=0.35, markersize=3.0, markeredgewidth=0)
+        _, low, high = (100 * end for end in mean_interval(values))
+        axes.plot([place, place], [max(low, 0.0), high], color=colour, linewidth=1.6)
+    means = [100 * float(np.mean(values)) for values in draws]
+    style = ":o" if arm == "pixels" else "-o"
+    axes.plot(places, means, style, color=colour, markersize=5, label=METHODS[arm])
+
+
+def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws, arm: str) -> None:
+    """Draw what is saved with its intervals, and the line where nothing is."""
+    axes.axhline(0, color=MUTED, linewidth=1.0)
+    for count, more, less in zip(counts, control, own, strict=True):
+        mean, low, high = (100 * end for end in paired_interval(more, less))
+        axes.plot([count, count], [low, high], color=INK, linewidth=2.0)
+        axes.plot([count], [mean], "o", color=INK, markersize=5)
+        axes.annotate(
+            f"{mean:+.1f}",
+            (count, mean),
+            (7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+        )
+    axes.set_ylabel(f"{METHODS[arm]}\nerrs more, points")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    axes.margins(y=0.18)
+    axes.spines["left"].set_color(RULE)
+
+
+def _check(counts: Sequence[int], errors: Mapping[str, Draws]) -> None:
+    """Refuse figures that do not belong together."""
+    sizes = {arm: [len(values) for values in draws] for arm, draws in errors.items()}
+    expected = sizes.get("pretrained", [])
+    known = set(sizes) <= set(METHODS) and all(found == expected for found in sizes.values())
+    if not counts or len(expected) != len(counts) or min(expected) < 2 or not known:
+        raise DataError(
+            "label_sweep_figure needs errors of the pre-trained stages, and of controls on the "
+            f"same two or more draws, at each of {len(counts)} counts; got {sizes} draws"
+        )

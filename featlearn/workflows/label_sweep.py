@@ -1,0 +1,250 @@
+"""`finetune` on several numbers of labels and draws of them: what labels are worth."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from featlearn.config.load import dump_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
+from featlearn.datasets.labels import match_classes
+from featlearn.errors import Interrupted
+from featlearn.files import sha256, write_json
+from featlearn.training.identity import Identity
+from featlearn.training.locks import reading_from, writing_in
+from featlearn.training.progress import Progress
+from featlearn.training.rundir import RunDirectory, SweepFolder
+from featlearn.training.signals import Stopped, stop_signals
+from featlearn.visualize.label_sweep import label_sweep_figure
+from featlearn.visualize.style import save_figure
+from featlearn.wording import percent
+from featlearn.workflows.few_labels import TUNING_SEEDS, choose_settings
+from featlearn.workflows.finetune import check_same_images, head_recipe
+from featlearn.workflows.labelled import Drawn
+from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan, own_setting
+from featlearn.workflows.sweep_results import (
+    SweepPoint,
+    SweepResult,
+    SweepTuning,
+    read_sweep_result,
+    sum_up,
+)
+from featlearn.workflows.trial_log import TrialLog
+from featlearn.workflows.trials import PIXELS, Score, Setting, Trial, Workbench
+
+
+def sweep_labels(
+    path: Path | str,
+    *,
+    labels: Sequence[Labels],
+    draws: int = DRAWS,
+    controls: Sequence[str] = (),
+    tune: bool = False,
+    root: Path | None = None,
+    name: str = "labels",
+    freeze: int | None = None,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> SweepResult:
+    """Fine-tune a run on several numbers of labels, with several draws of each.
+
+    Every trial is the head that `finetune` trains on one thread with the same labels,
+    `label_seed` and `seed`, judged on the test split as `evaluate` does. Heads are not
+    kept; figures go into `RUN/sweeps/NAME`, trial by trial.
+
+    Args:
+        path: The run; its own files are not changed.
+        labels: Numbers of labels, or `all`.
+        draws: Draws for each number, by the label seeds 0, 1, …
+        controls: `scratch`, the same network from random weights, and `pixels`, a
+            linear classifier on the plain images, on the same draws.
+        tune: Choose learning rates for each method, out of the same ones, on other draws
+            and by training images that they leave; else the recipe's are taken for all.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        name: Name of the sweep.
+        freeze: Stages to leave as they are; the recipe's if absent.
+        seed: Seed of the first draw's weights; the recipe's if absent.
+        overrides: `finetune.KEY=VALUE` texts.
+        resume: Go on from the first trial that is missing.
+        overwrite: Replace a sweep that is there.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Trials made at once on the CPU, each on one thread; they change nothing
+            but the time. PyTorch's own choice if absent.
+        progress: Told of every trial.
+
+    Raises:
+        FeatlearnError: If the run, the data or the options stand in the way.
+        Interrupted: If a signal asked for a stop.
+    """
+    running = Running.prepare(
+        device=device,
+        threads=threads,
+        root=root,
+        progress=progress,
+        resume=resume,
+        overwrite=overwrite,
+        save_seconds=SAVE_SECONDS,
+        track=False,
+    )
+    with reading_from(Path(path)):
+        run = RunDirectory.open(path)
+        recipe = head_recipe(run, overrides, freeze=freeze)
+        plan = make_plan(
+            labels,
+            draws=draws,
+            controls=controls,
+            tune=tune,
+            freeze=recipe.finetune.freeze,
+            seed=recipe.seed if seed is None else seed,
+        )
+        folder = run.sweep(name)
+        command = ["featlearn", "finetune", str(run.path), "--name", name, "--resume"]
+        command += [*plan.words(), *(word for text in overrides for word in ("--set", text))]
+        with writing_in(folder.path):
+            return _sweep(run, folder, recipe, plan, running, root=root, command=command)
+
+
+def _sweep(
+    run: RunDirectory,
+    folder: SweepFolder,
+    recipe: Recipe,
+    plan: SweepPlan,
+    running: Running,
+    *,
+    root: Path | None,
+    command: Sequence[str],
+) -> SweepResult:
+    """Make a sweep in a folder that nothing else writes into."""
+    identity = _identity(run, recipe, plan, running)
+    if not running.ready(folder, identity):
+        return read_sweep_result(folder)
+    bench = Workbench(run.path, root=root, device=str(running.device), recipe=recipe)
+    check_same_images(run, recipe, bench.splits)
+    for trial in plan.tuning(recipe)[:1]:
+        bench.check(trial)
+    drawn = [bench.check(plan.trials(count, {})[0]) for count in plan.labels]
+    identity = running.with_data(folder, identity, bench.splits)
+    if running.resume:
+        for warning in Identity.load(folder.identity_file).check(identity, folder.path):
+            running.progress.note(warning)
+    folder.begin(dump_recipe(recipe), identity, resume=running.resume)
+    log = _open_log(bench, folder, plan, running.progress)
+    try:
+        with stop_signals(at_once=True):
+            return _make(bench, log, folder, plan, drawn, workers=running.environment.threads)
+    except Stopped as stop:
+        raise Interrupted(
+            stop.signal_number,
+            f"stopped; {len(log.known)} of {plan.total(recipe)} trials are kept. Go on with: "
+            f"{shlex.join([*command, *running.words])}",
+        ) from None
+    finally:
+        running.progress.stop()
+
+
+def _identity(run: RunDirectory, recipe: Recipe, plan: SweepPlan, running: Running) -> Identity:
+    """Name everything that decides a sweep's bytes; how many trials run at once does not."""
+    settings: dict[str, Any] = {
+        **as_tables(recipe),
+        "options": msgspec.to_builtins(plan),
+        "model": sha256(run.model_file),
+    }
+    identity = running.identity(settings)
+    alone = msgspec.structs.replace(identity.environment, threads=1)
+    return msgspec.structs.replace(identity, environment=alone)
+
+
+def _open_log(
+    bench: Workbench, folder: SweepFolder, plan: SweepPlan, progress: Progress
+) -> TrialLog:
+    """Open what is known of the trials, and show the others as they are made."""
+    total = plan.total(bench.recipe)
+
+    def tell(done: int, trial: Trial, score: Score) -> None:
+        words = f"{trial.words}: error {percent(score.error)}"
+        progress.count("trials", done=done, of=total, words=words)
+
+    log = TrialLog(bench, folder.metrics_file, told=tell)
+    progress.count("trials", done=len(log.known), of=total)
+    return log
+
+
+def _make(
+    bench: Workbench,
+    log: TrialLog,
+    folder: SweepFolder,
+    plan: SweepPlan,
+    drawn: Sequence[Drawn],
+    *,
+    workers: int,
+) -> SweepResult:
+    """Make all trials, and write what they came to."""
+    chosen: dict[str, Setting] = {}
+    if plan.tuned:
+        chosen = choose_settings(
+            log,
+            grid(bench.recipe),
+            plan.tuned,
+            labels=plan.tuning_labels,
+            workers=workers,
+            seed=plan.seed,
+        )
+    trials = [trial for count in plan.labels for trial in plan.trials(count, chosen)]
+    scores = dict(zip(trials, log.scores(trials, workers=workers), strict=True))
+    table = [
+        sum_up(count, draw, plan.trials(count, chosen), scores)
+        for count, draw in zip(plan.labels, drawn, strict=True)
+    ]
+    figure = label_sweep_figure(
+        [point.labelled for point in table],
+        {arm: [[draw.error[arm] for draw in p.draws] for p in table] for arm in plan.arms},
+    )
+    save_figure(figure, folder.figure_file)
+    result = _result(bench, folder, plan, chosen, table)
+    write_json(folder.results_file, msgspec.to_builtins(result))
+    return result
+
+
+def _result(
+    bench: Workbench,
+    folder: SweepFolder,
+    plan: SweepPlan,
+    chosen: dict[str, Setting],
+    table: list[SweepPoint],
+) -> SweepResult:
+    """Sum up a sweep whose trials are made."""
+    own = own_setting(bench.recipe.finetune)
+    labels = match_classes(bench.test, bench.train.classes)
+    tuning = None
+    if plan.tuned:
+        tuning = SweepTuning(
+            tried=grid(bench.recipe),
+            labels=plan.tuning_labels,
+            draws=len(TUNING_SEEDS),
+            images=bench.left(plan.tuning_labels),
+        )
+    return SweepResult(
+        run=str(folder.run),
+        sweep=folder.path.name,
+        table=table,
+        settings={arm: chosen.get(arm, own) for arm in plan.arms if arm != PIXELS},
+        tuning=tuning,
+        freeze=plan.freeze,
+        seed=plan.seed,
+        test=len(labels),
+        majority=int(np.bincount(labels).max()) / len(labels),
+        classes=list(bench.train.classes),
+        fingerprints=bench.splits.fingerprints(),
+        environment=Identity.load(folder.identity_file).environment,
+        files={file.name: sha256(file) for file in (folder.metrics_file, folder.figure_file)},
+    )
