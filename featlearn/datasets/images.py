@@ -66,7 +66,7 @@ def decode_image(file: BinaryIO, *, name: str, colour: Colour) -> NDArray[Any]:
         except UnidentifiedImageError as error:
             raise DataError(f"{name} is not an image that can be read, or it is empty") from error
         except Image.DecompressionBombError as error:
-            raise DataError(_too_large(name, str(error))) from error
+            raise DataError(_too_large(name, "it has more pixels")) from error
         except _BROKEN as error:
             raise DataError(f"{name} is a broken or truncated image ({error})") from error
         return _to_maps(upright, name=name, colour=colour)
@@ -114,12 +114,12 @@ def _check_size(picture: Image.Image, name: str) -> None:
     """Refuse a picture too large to decode, by its header."""
     width, height = picture.size
     if width * height > MAX_IMAGE_PIXELS:
-        raise DataError(_too_large(name, f"its header says {width} x {height} pixels"))
+        raise DataError(_too_large(name, f"{width} x {height} pixels are more"))
 
 
 def _too_large(name: str, what: str) -> str:
     """Say that a picture is too large."""
-    return f"{name} is too large to decode ({what}; the limit is {MAX_IMAGE_PIXELS} pixels)"
+    return f"{name} is too large to decode: {what} than the limit of {MAX_IMAGE_PIXELS}"
 
 
 def _to_maps(picture: Image.Image, *, name: str, colour: Colour) -> NDArray[Any]:
