@@ -58,9 +58,9 @@ class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
 
 
 def _exists(path: str) -> bool:
-    """Say whether a path exists; any text may be asked for."""
+    """Say whether a path exists; any text may be asked for, and none is no path."""
     try:
-        return Path(path).expanduser().exists()
+        return bool(path) and Path(path).expanduser().exists()
     except (OSError, ValueError, RuntimeError):  # too long, a null byte, no such home
         return False
 

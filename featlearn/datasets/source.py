@@ -160,6 +160,8 @@ def _open_whole(source: str, *, root: Path | None) -> RawSplits:
     if source in KNOWN:
         return open_known(source, root=find_root(root))
     path = Path(source).expanduser()
+    if not source:  # an empty path would be the current folder
+        raise UsageError(f"the source of images is empty; name a known set, {_FORMATS}")
     if not path.exists():
         raise UsageError(f"there is no data set and no path {source!r}{suggest(source)}")
     try:

@@ -305,6 +305,8 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("mnits", "no data set and no path 'mnits'; did you mean mnist"),
+        ("", "the source of images is empty; name a known set, a folder"),
+        (":test", "the source of images is empty"),
         ("nowhere/at/all", "known sets are digits"),
         ("nowhere:test", "no path 'nowhere'"),
     ],
