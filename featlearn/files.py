@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 
 BAD_JSON = (ValueError, RecursionError)
 """What decoding JSON raises, whoever wrote it: it is none, no Unicode, or nested too deeply."""
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -21,17 +24,48 @@ def replacing(path: Path) -> Generator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp{path.suffix}")
-    # With the mode that any new file gets, which the process's umask narrows.
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    mode = temporary.stat().st_mode
+    with naming(path, instead_of=temporary):
+        # With the mode that any new file gets, which the process's umask narrows.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        mode = temporary.stat().st_mode
+        try:
+            yield temporary
+            temporary.chmod(mode)  # a library may have put a file of its own there
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path, *, instead_of: Path | None = None) -> Generator[None]:
+    """Let what the system refuses name the file that was to be written.
+
+    Writing to an open file that finds the disk full names none, and safetensors' errors,
+    which become `OSError` here, name neither file nor kind.
+
+    Args:
+        path: The file.
+        instead_of: Another name of it that nobody should be told.
+    """
     try:
-        yield temporary
-        temporary.chmod(mode)  # a library may have put a file of its own there
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(instead_of):
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        number = system_error(error)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def system_error(error: BaseException) -> int | None:
+    """Find the system's number in an error that the Rust library under safetensors words."""
+    found = _OS_ERROR.search(str(error))
+    return None if found is None else int(found[1])
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """Files that are whole or absent, with the mode that any new file gets."""
 
+import errno
 import os
 import threading
 from collections.abc import Generator
@@ -53,6 +54,42 @@ def test_an_error_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None
         fail()
     assert [found.name for found in tmp_path.iterdir()] == ["file.npy"]
     assert path.read_bytes() == b"old"
+
+
+def test_what_the_system_refuses_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as refused:
+        write_bytes(path, b"x")
+    assert refused.value.filename == str(path)
+
+
+def test_what_a_library_says_of_the_system_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def fail() -> None:
+        with replacing(path):
+            raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError, match="No space left") as refused:
+        fail()
+    assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(path))
+
+
+def test_an_error_about_another_file_names_that_one(tmp_path: Path) -> None:
+    def fail() -> None:
+        with replacing(tmp_path / "file"):
+            (tmp_path / "other").read_bytes()
+
+    with pytest.raises(FileNotFoundError) as refused:
+        fail()
+    assert Path(refused.value.filename) == tmp_path / "other"
 
 
 def test_threads_may_write_one_file(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import signal
 import sys
 import traceback
@@ -12,9 +11,9 @@ from typing import NamedTuple
 import click
 
 from featlearn.errors import FeatlearnError, Interrupted
+from featlearn.files import system_error
 
 DONE, FAILED, USAGE = 0, 1, 2
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 class Ending(NamedTuple):
@@ -102,9 +101,8 @@ def _os_sentence(error: OSError) -> str:
 def _unexpected(error: BaseException) -> Ending:
     """Recognise what libraries raise under names of their own; the rest is a bug."""
     text = str(error)
-    found = _OS_ERROR.search(text)  # how the Rust library under safetensors words it
-    if found is not None:
-        number = int(found[1])
+    number = system_error(error)
+    if number is not None:
         return Ending(FAILED, f"Error: {_os_sentence(OSError(number, os.strerror(number)))}")
     if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
         return Ending(FAILED, f"Error: {_MEMORY}")

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from featlearn.files import naming
 from featlearn.training.progress import StepReport
 
 _EVERY = 20
@@ -45,5 +46,5 @@ class MetricsLog:
         return self.path.stat().st_size
 
     def _append(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
+        with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from featlearn.errors import CheckpointError
-from featlearn.files import canonical_json
+from featlearn.files import canonical_json, naming
 from featlearn.workflows.trials import Judge, Score, Trial
 
 
@@ -66,9 +66,10 @@ class TrialLog:
         with self.path.open("ab") as file:
             for trial, score in zip(missing, found, strict=True):
                 line = Line(trial=trial, right=score.right, images=score.images)
-                file.write(canonical_json(msgspec.to_builtins(line)).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+                with naming(self.path):
+                    file.write(canonical_json(msgspec.to_builtins(line)).encode() + b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
                 self.known.append(line)
                 self.told(len(self.known), trial, score)
                 yield score

@@ -180,7 +180,7 @@ def test_a_full_disk(run: Run, tiny: Path, small_disk: Path, command: str) -> No
         }[command]
     before = contents(path) if path.exists() else {}
     fill(small_disk, leave=8192)
-    refused(run(*words, "-q"), "disk")
+    refused(run(*words, "-q"), f"the disk that holds {small_disk}/", " is full")
     (small_disk / "filler").unlink()
     after = contents(path)
     assert {name: after[name] for name in before} == before
