@@ -3,9 +3,9 @@
 from statistics import fmean
 
 from featlearn.report.embed import embed_chart
-from featlearn.report.records import Comparison, CurvePoint, TuningRecord
+from featlearn.report.records import Comparison, CurvePoint
 from featlearn.report.views import Chart, ComparisonView, CurveRow
-from featlearn.report.words import count, percent, plural, points
+from featlearn.report.words import count, percent, plural, points, settings_words
 from featlearn.visualize.few_labels import few_labels_figure
 from featlearn.visualize.style import svg_text
 from featlearn.wording import duration
@@ -57,7 +57,7 @@ def _note(comparison: Comparison, draws: int) -> str:
             f"Each was given the best for it of {len(tuning.tried)} settings, chosen on "
             f"{tuning.tuning_draws} other draws of {count(tuning.tuning_labels)} labels and judged "
             f"by the labels of the other {count(tuning.validation)} training images: "
-            f"{_settings(tuning)}"
+            f"{settings_words(tuning.settings)}"
         )
         if tuning.steps is not None:
             sentences.append(f"Every fine-tuning took {count(tuning.steps)} steps")
@@ -68,16 +68,6 @@ def _note(comparison: Comparison, draws: int) -> str:
     if comparison.seconds is not None:
         sentences.append(f"Everything took {duration(comparison.seconds)}")
     return ". ".join(sentences) + "."
-
-
-def _settings(tuning: TuningRecord) -> str:
-    """Write the settings that each method was given."""
-    words = {"pretrained": "pre-trained", "scratch": "from scratch"}
-    return "; ".join(
-        f"{words.get(arm, arm)}, learning rate {given['lr']:g} ({given['stack_lr']:g} of it in "
-        "the stages)"
-        for arm, given in tuning.settings.items()
-    )
 
 
 def _chart(curve: list[CurvePoint]) -> Chart:

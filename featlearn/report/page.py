@@ -117,7 +117,11 @@ def _figures(run: RunDirectory) -> dict[str, object]:
             if file.exists()
         }
     results = read_record(run.results_file, dict[str, object])
-    return {"results": _without_folders(results), "heads": heads}
+    sweeps = {
+        name: _without_folders(read_record(run.sweep(name).results_file, dict[str, object]))
+        for name in run.sweeps()
+    }
+    return {"results": _without_folders(results), "heads": heads, "sweeps": sweeps}
 
 
 def _without_folders(figures: dict[str, object]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The figures that commands wrote, as the page needs them."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -70,6 +70,52 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
     classes: list[str]
     per_class: list[ClassScore]
     confusion: list[list[int]]
+
+
+class SweepDrawRecord(msgspec.Struct, frozen=True):
+    """One draw of a sweep: the error of each method."""
+
+    error: dict[str, float]
+
+
+class GainRecord(msgspec.Struct, frozen=True):
+    """How much more a control errs than the pre-trained stages, on the same draws."""
+
+    mean: float
+    interval: tuple[float, float]
+
+
+class SweepRowRecord(msgspec.Struct, frozen=True):
+    """One number of labels in a sweep."""
+
+    labelled: int
+    validation: int
+    draws: list[SweepDrawRecord]
+    mean: dict[str, float]
+    interval: dict[str, tuple[float, float]]
+    gain: dict[str, GainRecord]
+
+
+class SweepTuningRecord(msgspec.Struct, frozen=True):
+    """How the settings of a sweep were chosen."""
+
+    tried: list[Any]
+    labels: int
+    draws: int
+    images: int
+
+
+class SweepRecord(msgspec.Struct, frozen=True):
+    """`results.json` of a sweep over labels, as far as the page shows it."""
+
+    sweep: str
+    table: Annotated[list[SweepRowRecord], msgspec.Meta(min_length=1)]
+    settings: dict[str, dict[str, float]]
+    tuning: SweepTuningRecord | None
+    freeze: int
+    test: int
+    majority: float
+    files: dict[str, str]
 
 
 class CurvePoint(msgspec.Struct, frozen=True):

@@ -10,9 +10,10 @@ from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.report.embed import embed_chart, embed_strip
 from featlearn.report.heads import head_view
 from featlearn.report.network import planes_of, rows_of
-from featlearn.report.records import HeadRecord, RunRecord, read_record
+from featlearn.report.records import HeadRecord, RunRecord, SweepRecord, read_record
 from featlearn.report.samples import Sample, sample_images
 from featlearn.report.stages import stage_views
+from featlearn.report.sweeps import sweep_view
 from featlearn.report.views import Chart, Fact, HeadView, RunView
 from featlearn.report.words import count, names_only, plural
 from featlearn.training.rundir import RunDirectory
@@ -31,6 +32,10 @@ _TEST = (
     "Test figures are on the test split, which no training step, fit or choice of this run has "
     "seen. Their intervals (Wilson, 95 %) speak of the number of test images alone, not of other "
     "draws of labels or seeds."
+)
+_SWEEPS = (
+    "Trials of a sweep are judged on the test split as well, and nothing is chosen by it. Their "
+    "intervals speak of other draws and seeds, not of other test images."
 )
 
 
@@ -55,6 +60,7 @@ def run_view(
     loaded.stack.to(device)
     heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_record(run.head(name).results_file, HeadRecord) for name in run.heads()]
+    sweeps = [read_record(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
     rows, total = rows_of(layers)
@@ -73,10 +79,11 @@ def run_view(
         stages=stage_views(key, loaded.recipe, loaded.stack, images),
         charts=_charts(key, run),
         heads=heads,
-        protocol=_protocol(record, records),
+        sweeps=[sweep_view(f"{key}-sweep-{sweep.sweep}", sweep) for sweep in sweeps],
+        protocol=_protocol(record, records, sweeps),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
         environment=[Fact(name, str(value)) for name, value in record.environment.items()],
-        files=_files(record, records),
+        files=_files(record, records, sweeps),
         sample=words,
         strip=embed_strip(first_filters(loaded.stack)),
     )
@@ -129,7 +136,7 @@ def _charts(key: str, run: RunDirectory) -> list[Chart]:
     return charts
 
 
-def _protocol(record: RunRecord, heads: list[HeadRecord]) -> list[str]:
+def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[str]:
     """Say which images were used for what."""
     data = record.data
     source = Path(data.source).name
@@ -139,20 +146,19 @@ def _protocol(record: RunRecord, heads: list[HeadRecord]) -> list[str]:
     if data.held_out:
         further = plural(data.held_out, "further training image")
         lines += [f"{further} were held out. {_HELD_OUT}"]
-    if any(head.labels != "all" for head in heads):
+    if sweeps or any(head.labels != "all" for head in heads):
         lines += [_LABELS]
     for head in heads:
         if head.validation:
             kept = plural(head.validation, "labelled image")
             lines += [f"Head {head.head} kept {kept} apart for early stopping."]
-    return [*lines, _TEST] if heads else lines
+    lines += [_TEST] if heads else []
+    return lines + ([_SWEEPS] if sweeps else [])
 
 
-def _files(record: RunRecord, heads: list[HeadRecord]) -> list[Fact]:
+def _files(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[Fact]:
     """List files with their SHA-256."""
-    own = [Fact(name, digest) for name, digest in record.files.items()]
-    return own + [
-        Fact(f"heads/{head.head}/{name}", digest)
-        for head in heads
-        for name, digest in head.files.items()
-    ]
+    kept = [("", record.files)]
+    kept += [(f"heads/{head.head}/", head.files) for head in heads]
+    kept += [(f"sweeps/{sweep.sweep}/", sweep.files) for sweep in sweeps]
+    return [Fact(f"{at}{name}", digest) for at, files in kept for name, digest in files.items()]

@@ -112,6 +112,35 @@ class HeadView:
 
 
 @dataclass(frozen=True)
+class SweepCell:
+    """A figure of a sweep, and its interval."""
+
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One number of labels in a sweep."""
+
+    labels: str
+    cells: list[SweepCell]
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """A sweep over labels: its chart, its table, what they rest on."""
+
+    key: str
+    name: str
+    words: str
+    chart: Chart
+    heads: list[str]
+    rows: list[SweepRow]
+    note: str
+
+
+@dataclass(frozen=True)
 class RunView:
     """Everything about one run."""
 
@@ -127,6 +156,7 @@ class RunView:
     stages: list[StageView]
     charts: list[Chart]
     heads: list[HeadView]
+    sweeps: list[SweepView]
     protocol: list[str]
     recipe: str
     environment: list[Fact]

@@ -1,7 +1,7 @@
 """Numbers and specs as a person reads them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import assert_never
 
@@ -39,6 +39,7 @@ from featlearn.config.stages import (
     WindowedSpec,
     activation_name,
 )
+from featlearn.wording import METHODS
 from featlearn.wording import percent as in_percent
 
 _POOLS = {"l2": "L2", "max": "max", "avg": "average"}
@@ -50,10 +51,12 @@ def percent(share: float, *, of: int | None = None) -> str:
     return in_percent(share, places=places).replace(" ", "\u00a0")
 
 
-def points(difference: float) -> str:
-    """Write a difference of shares in percentage points, with its sign."""
-    value = round(100 * difference, 1) + 0.0
-    return f"{value:+.1f}".replace("-", "−") if value else "0.0"
+def points(difference: float, *, of: int | None = None) -> str:
+    """Write a difference of shares in percentage points, with its sign; `of` as in `percent`."""
+    places = 2 if of is not None and of >= 5000 else 1
+    value = round(100 * difference, places) + 0.0
+    sign = "+" if value else ""
+    return f"{value:{sign}.{places}f}".replace("-", "−")
 
 
 def count(number: int) -> str:
@@ -64,6 +67,15 @@ def count(number: int) -> str:
 def plural(number: int, noun: str) -> str:
     """Write a number with its noun."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def settings_words(settings: Mapping[str, Mapping[str, float]]) -> str:
+    """Write the learning rates that each method was given."""
+    return "; ".join(
+        f"{METHODS.get(arm, arm)}, learning rate {given['lr']:g} ({given['stack_lr']:g} of it in "
+        "the stages)"
+        for arm, given in settings.items()
+    )
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:

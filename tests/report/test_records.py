@@ -11,6 +11,7 @@ from featlearn.report.records import (
     EvaluationRecord,
     HeadRecord,
     RunRecord,
+    SweepRecord,
     read_comparison,
 )
 from featlearn.training.driver import PhaseResult
@@ -20,6 +21,7 @@ from featlearn.workflows.few_labels import Point
 from featlearn.workflows.finetune import FinetuneResult
 from featlearn.workflows.pretrain import PretrainResult, TrainedOn
 from featlearn.workflows.quickstart import QuickstartResult, TuningProtocol
+from featlearn.workflows.sweep_results import Draw, Gain, SweepPoint, SweepResult, SweepTuning
 from featlearn.workflows.trials import Setting
 
 HERE = Environment(
@@ -96,6 +98,34 @@ COMPARED = QuickstartResult(
     ),
     runs={"digits": "digits"},
 )
+SWEPT = SweepResult(
+    run="run",
+    sweep="labels",
+    table=[
+        SweepPoint(
+            labels="all",
+            labelled=100,
+            validation=10,
+            draws=[
+                Draw(label_seed=k, seed=k, error={"pretrained": 0.1, "scratch": 0.2})
+                for k in (0, 1)
+            ],
+            mean={"pretrained": 0.1, "scratch": 0.2},
+            interval={"pretrained": (0.05, 0.15), "scratch": (0.1, 0.3)},
+            gain={"scratch": Gain(mean=0.1, interval=(0.0, 0.2))},
+        )
+    ],
+    settings={"pretrained": Setting(0.002, 0.1), "scratch": Setting(0.02, 1.0)},
+    tuning=SweepTuning(tried=[Setting(0.002, 0.1)], labels=50, draws=2, images=900),
+    freeze=1,
+    seed=0,
+    test=500,
+    majority=0.125,
+    classes=["a", "b"],
+    fingerprints={"train": "00", "test": "01"},
+    environment=HERE,
+    files={"trials.jsonl": "ef"},
+)
 
 
 def assert_within(part: Any, whole: Any) -> None:
@@ -119,6 +149,8 @@ def assert_within(part: Any, whole: Any) -> None:
         (HeadRecord, FINETUNED),
         (HeadRecord, msgspec.structs.replace(FINETUNED, labels="all")),
         (EvaluationRecord, EVALUATED),
+        (SweepRecord, SWEPT),
+        (SweepRecord, msgspec.structs.replace(SWEPT, tuning=None)),
     ],
 )
 def test_a_record_is_part_of_what_is_written(kind: Any, result: msgspec.Struct) -> None:
