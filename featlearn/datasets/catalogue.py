@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast, final
 from urllib.parse import urlsplit
@@ -59,8 +59,9 @@ def fetch(
             f"no address is published for {name}: give one with `--mirror`, or put "
             f"{known.files[0].name}{' and the others' * (len(known.files) > 1)} into {folder}"
         )
-    for file in known.files:
-        _fetch_file(file, folder, mirrors, progress=progress, name=name)
+    with _no_empty_folder(folder):
+        for file in known.files:
+            _fetch_file(file, folder, mirrors, progress=progress, name=name)
     return folder
 
 
@@ -71,6 +72,19 @@ def _known(name: str) -> KnownSet:
     if KNOWN[name].embedded:
         raise UsageError(f"{name} comes with scikit-learn and needs no download")
     return KNOWN[name]
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Generator[None]:
+    """Take a folder and those around it away again, if they were made in vain."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # something lies in it, or it was never made
+            for path in new:
+                path.rmdir()
+        raise
 
 
 def _checked_mirror(mirror: str) -> str:
