@@ -219,7 +219,7 @@ def test_an_own_objective_is_known_by_its_numbers(tmp_path: Path, tiny: Tiny) ->
     assert "the caller's own objective, Weighted(weight=0.5" in (out / "README.md").read_text()
     (shown,) = (
         line
-        for line in run_view("x", RunDirectory(out), root=None, device="cpu").protocol
+        for line in run_view("x", RunDirectory(out), name="run", root=None, device="cpu").protocol
         if "objective" in line
     )
     assert shown.startswith("Stage edges learned by the caller's own objective, Weighted(")
