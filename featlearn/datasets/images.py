@@ -3,7 +3,9 @@
 import struct
 import warnings
 import zlib
-from typing import Any, BinaryIO
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +33,57 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_MODES = {
+    "1": "black and white",
+    "L": "grey",
+    "I": "grey",
+    "I;16": "grey",
+    "I;16B": "grey",
+    "F": "grey",
+    "LA": "grey with alpha",
+    "P": "palette",
+    "RGB": "colour",
+    "RGBA": "colour with alpha",
+    "CMYK": "printing colours",
+}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
+
+
+class Look(NamedTuple):
+    """What a picture is, before a recipe's policy.
+
+    Attributes:
+        mode: Its colours in words, as `grey` or `palette`.
+        depth: `8-bit`, `16-bit` or `floating-point`.
+        shape: Maps, height and width of its pixels, where colours are kept.
+        floats: Whether its pixels are read as floating-point numbers.
+    """
+
+    mode: str
+    depth: str
+    shape: tuple[int, int, int]
+    floats: bool
+
+
+def look_at(file: BinaryIO, *, name: str) -> Look:
+    """Say what a picture is; it is decoded, so that a broken one is found.
+
+    Args:
+        file: The encoded picture, seekable.
+        name: What it is called in messages.
+
+    Raises:
+        DataError: If the picture is broken, too large or of an unknown format.
+    """
+    with _no_warnings():
+        picture = _loaded(file, name)
+        maps = _to_maps(picture, name=name, colour="keep")
+    floats = maps.dtype != np.uint8
+    depth = "8-bit" if not floats else "floating-point" if picture.mode == "F" else "16-bit"
+    mode = _MODES.get(picture.mode, f"colour ({picture.mode})")
+    if picture.mode == "P" and picture.has_transparency_data:
+        mode = "palette with transparency"
+    return Look(mode, depth, maps.shape, floats)
 
 
 def decode_image(file: BinaryIO, *, name: str, colour: Colour) -> NDArray[Any]:
@@ -55,21 +107,31 @@ def decode_image(file: BinaryIO, *, name: str, colour: Colour) -> NDArray[Any]:
     Raises:
         DataError: If the picture is broken, too large or of an unknown format.
     """
+    with _no_warnings():
+        return _to_maps(_loaded(file, name), name=name, colour=colour)
+
+
+@contextmanager
+def _no_warnings() -> Generator[None]:
+    """Silence Pillow, which warns of odd metadata; a picture that decodes is good enough."""
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata; a picture that decodes is good enough.
         warnings.simplefilter("ignore")
-        try:
-            with Image.open(file, formats=_FORMATS) as picture:
-                _check_size(picture, name)
-                picture.load()
-                upright = _upright(picture)
-        except UnidentifiedImageError as error:
-            raise DataError(f"{name} is not an image that can be read, or it is empty") from error
-        except Image.DecompressionBombError as error:
-            raise DataError(_too_large(name, "it has more pixels")) from error
-        except _BROKEN as error:
-            raise DataError(f"{name} is a broken or truncated image ({error})") from error
-        return _to_maps(upright, name=name, colour=colour)
+        yield
+
+
+def _loaded(file: BinaryIO, name: str) -> Image.Image:
+    """Decode a picture, and turn it upright."""
+    try:
+        with Image.open(file, formats=_FORMATS) as picture:
+            _check_size(picture, name)
+            picture.load()
+            return _upright(picture)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{name} is not an image that can be read, or it is empty") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large(name, "it has more pixels")) from error
+    except _BROKEN as error:
+        raise DataError(f"{name} is a broken or truncated image ({error})") from error
 
 
 def convert_maps(images: NDArray[Any], *, colour: Colour, name: str) -> NDArray[Any]:

@@ -5,16 +5,13 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import Any, final
+from typing import BinaryIO, final
 
-from numpy.typing import NDArray
-
-from featlearn.config.data import Colour
-from featlearn.datasets.images import decode_image
 from featlearn.datasets.imageset import Indices
 from featlearn.datasets.layout import Group, arrange
 from featlearn.datasets.limits import check_expansion
@@ -84,16 +81,11 @@ class FolderImages(EncodedImages):
         self._folder = folder
         self._paths = paths
 
-    def decode(self, places: Indices, *, colour: Colour) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Read and decode one file after another."""
+    def files(self, places: Indices) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        """Name one file after another."""
         for place in places:
             path = self._folder / self._paths[int(place)]
-            try:
-                file = path.open("rb")
-            except OSError as error:
-                raise DataError(f"{path} cannot be read: {error.strerror}") from error
-            with file:
-                yield str(path), decode_image(file, name=str(path), colour=colour)
+            yield str(path), partial(_opened, path)
 
 
 @final
@@ -105,8 +97,8 @@ class ZipImages(EncodedImages):
         self._path = path
         self._paths = paths
 
-    def decode(self, places: Indices, *, colour: Colour) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Unpack and decode one member after another, in memory."""
+    def files(self, places: Indices) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        """Name one member after another, to be unpacked in memory."""
         try:
             archive = zipfile.ZipFile(self._path)
         except BAD_ARCHIVE as error:
@@ -115,10 +107,9 @@ class ZipImages(EncodedImages):
             for place in places:
                 member = self._paths[int(place)]
                 name = f"{self._path}: {member}"
-                file = BytesIO(self._unpack(archive, member, name))
-                yield name, decode_image(file, name=name, colour=colour)
+                yield name, partial(self._unpack, archive, member, name)
 
-    def _unpack(self, archive: zipfile.ZipFile, member: str, name: str) -> bytes:
+    def _unpack(self, archive: zipfile.ZipFile, member: str, name: str) -> BytesIO:
         """Unpack one member, never more of it than the archive's directory says."""
         info = archive.getinfo(member)
         try:
@@ -130,7 +121,15 @@ class ZipImages(EncodedImages):
             raise DataError(
                 f"{name} unpacks to {len(data)} bytes, but the archive says {info.file_size}"
             )
-        return data
+        return BytesIO(data)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file that should hold a picture."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _splits(

@@ -1,13 +1,14 @@
 """A source that has been opened, its pictures not yet decoded or sized."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
 from featlearn.config.data import Colour
+from featlearn.datasets.images import decode_image
 from featlearn.datasets.imageset import Images, Indices
 
 
@@ -15,8 +16,14 @@ class EncodedImages(ABC):
     """Pictures in files of their own, decoded one at a time."""
 
     @abstractmethod
+    def files(self, places: Indices) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+        """Yield the name of each place's file, and what opens it or raises a `DataError`."""
+
     def decode(self, places: Indices, *, colour: Colour) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield the name and the pixels `(maps, height, width)` of each place."""
+        for name, opened in self.files(places):
+            with opened() as file:
+                yield name, decode_image(file, name=name, colour=colour)
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,7 @@ def open_splits(spec: DataSpec, *, root: Path | None, seed: int) -> Splits:
         UsageError: If there is no such set or path.
         DataError: If the data are missing, broken or do not fit the policy.
     """
-    raw = _open_raw(spec.source, root=root)
+    raw = open_raw(spec.source, root=root)
     train, test = _divided(raw, spec.test)
     if spec.limit is not None:
         train = train.limited(spec.limit, seed=seed)
@@ -96,7 +96,7 @@ def open_images(
         UsageError: If there is no such set or path, or no such split.
         DataError: If the data are missing, broken or do not fit the policy.
     """
-    raw = _open_raw(source, root=root)
+    raw = open_raw(source, root=root)
     one = msgspec.structs.replace(spec, crops=None)
     parts = [raw.train] if split != "test" or raw.test is None else []
     parts += [raw.test] if split != "train" and raw.test is not None else []
@@ -144,8 +144,13 @@ def _joined(first: ImageSet, second: ImageSet, *, name: str) -> ImageSet:
     )
 
 
-def _open_raw(source: str, *, root: Path | None) -> RawSplits:
-    """Open a source, or the split of it that `:train` or `:test` names."""
+def open_raw(source: str, *, root: Path | None) -> RawSplits:
+    """Open a source, or the split of it that `:train` or `:test` names, decoding no picture.
+
+    Raises:
+        UsageError: If there is no such set or path, or no such split.
+        DataError: If the data are missing or broken.
+    """
     base, colon, split = source.rpartition(":")
     if not colon or split not in {"train", "test"} or Path(source).exists():
         return _open_whole(source, root=root)

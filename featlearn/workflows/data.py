@@ -14,7 +14,8 @@ from featlearn.datasets.inspection import Inspection, inspect_images
 from featlearn.datasets.known import is_present
 from featlearn.datasets.sheets import augmented_preview, preview
 from featlearn.datasets.source import open_images
-from featlearn.errors import UsageError
+from featlearn.datasets.survey import Survey, survey
+from featlearn.errors import DataError, UsageError
 from featlearn.files import write_bytes
 from featlearn.workflows.outputs import check_new
 
@@ -67,6 +68,16 @@ class Inspected(Inspection, frozen=True, kw_only=True):
     sheet: str | None
 
 
+class Surveyed(Survey, frozen=True, kw_only=True):
+    """What a source holds whose pictures do not go together, see `Survey`.
+
+    `source` is as it was named, `refusal` the sentence with which a run would end.
+    """
+
+    source: str
+    refusal: str
+
+
 def list_data(root: Path) -> DataList:
     """List the known sets with size and licence, and whether they are at hand.
 
@@ -104,8 +115,11 @@ def inspect_data(
     augment: Recipe | None = None,
     out: Path | None = None,
     overwrite: bool = False,
-) -> Inspected:
+) -> Inspected | Surveyed:
     """Read a whole source and say what is in it.
+
+    Pictures that differ in size, colours or depth, or of which some cannot be read, are
+    counted by these instead, and no sheet is drawn of them.
 
     Args:
         source: A known set, a folder or zip of images, or an IDX, NPY or NPZ file.
@@ -120,7 +134,7 @@ def inspect_data(
     Raises:
         UsageError: If there is no such source, or the file is there, or there is nothing to
             show of `augment` or nowhere to show it.
-        DataError: If it cannot be read, or its images are not of one shape.
+        DataError: If it cannot be read, or what `augment` changes is not of one shape.
         ShapeError: If the augmentation does not fit the images.
     """
     if augment is not None and out is None:
@@ -130,7 +144,13 @@ def inspect_data(
         check_new(out, overwrite=overwrite)
     if spec is None:
         spec = DataSpec(source=source) if augment is None else augment.data
-    images = open_images(source, spec, root=root)
+    try:
+        images = open_images(source, spec, root=root)
+    except DataError as error:
+        mixed = None if augment is not None else survey(source, root=root)
+        if mixed is None:
+            raise
+        return Surveyed(source=source, refusal=str(error), **msgspec.structs.asdict(mixed))
     found = inspect_images(images)
     if out is not None:
         _write_sheet(out, images, augments, seed=0 if augment is None else augment.seed)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import Result
+from PIL import Image
 
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.CompletedProcess[str]]
@@ -218,6 +219,28 @@ class TestData:
         unknown = run("data", "inspect", "digits", "--augment", "digit", "--out", "x.png")
         assert unknown.exit_code == 2
         assert "did you mean digits?" in unknown.stderr
+
+    def test_inspect_describes_what_pretrain_refuses(self, run: Run, tiny: Path) -> None:
+        Path("mess").mkdir()
+        rng = np.random.default_rng(0)
+        for place, shape in enumerate([(6, 7), (6, 7), (9, 9, 3)]):
+            image = rng.integers(0, 256, shape).astype(np.uint8)
+            Image.fromarray(image).save(f"mess/{place}.png")
+        Path("mess/bad.png").write_bytes(b"no picture")
+        result = run("data", "inspect", "mess", "--out", "sheet.png")
+        assert result.exit_code == 0
+        rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+        assert {"6x7 2 0.png", "9x9 1 2.png", "grey 2 0.png", "colour 1 2.png"} <= set(rows)
+        assert "! mess/bad.png is not an image that can be read, or it is empty" in rows
+        assert "No sheet was drawn in sheet.png" in result.stderr
+        found = json.loads(run("data", "inspect", "mess", "--json").stdout)
+        refused = run("pretrain", tiny, "--out", "run", "--set", "data.source=mess")
+        assert refused.exit_code == 1
+        Path("mess/bad.png").unlink()
+        changes = [f"{key}={json.dumps(value)}" for key, value in found["settings"].items()]
+        words = [word for change in changes for word in ("--set", change)]
+        taken = run("pretrain", tiny, "--out", "run", "--set", "data.source=mess", *words)
+        assert taken.exit_code == 0, taken.output
 
     def test_a_known_set_that_is_not_there_says_how_to_get_it(
         self, run: Run, tmp_path: Path

@@ -16,7 +16,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets import catalogue
 from featlearn.datasets.catalogue import KNOWN, RemoteFile
 from featlearn.errors import DataError, ShapeError, UsageError
-from featlearn.workflows.data import fetch_data, inspect_data, list_data
+from featlearn.workflows.data import Inspected, Surveyed, fetch_data, inspect_data, list_data
 
 
 def save(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -> str:
@@ -26,6 +26,12 @@ def save(path: Path, images: np.ndarray, labels: np.ndarray | None = None) -> st
 
 def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+def inspected(source: str, **options: Any) -> Inspected:
+    found = inspect_data(source, **options)
+    assert isinstance(found, Inspected)
+    return found
 
 
 def test_the_list_is_the_catalogue(tmp_path: Path) -> None:
@@ -86,7 +92,7 @@ def test_what_cannot_be_fetched(tmp_path: Path) -> None:
 
 
 def test_a_sound_source_has_no_warnings(tmp_path: Path) -> None:
-    found = inspect_data("digits", root=tmp_path)
+    found = inspected("digits", root=tmp_path)
     assert (found.images, found.shape, found.warnings) == (1797, (1, 8, 8), [])
     assert found.source == "digits"
     assert found.sheet is None
@@ -97,7 +103,7 @@ def test_constant_and_repeated_images_are_named(tmp_path: Path) -> None:
     images[3] = 7
     images[9] = images[2]
     source = save(tmp_path / "x.npz", images)
-    found = inspect_data(source, root=tmp_path)
+    found = inspected(source, root=tmp_path)
     assert found.warnings == [
         "1 of 20 images have one value everywhere (image 3)",
         "1 of 20 images repeat another (image 9): one may be learned from, and its twin tested on",
@@ -106,23 +112,23 @@ def test_constant_and_repeated_images_are_named(tmp_path: Path) -> None:
 
 def test_values_beyond_0_and_1_are_named(tmp_path: Path) -> None:
     images = np.linspace(-2, 5, 100, dtype=np.float32).reshape(4, 1, 5, 5)
-    found = inspect_data(save(tmp_path / "x.npz", images), root=tmp_path)
+    found = inspected(save(tmp_path / "x.npz", images), root=tmp_path)
     (said,) = found.warnings
     assert said.startswith("values reach from -2 to 5; floating-point images are taken as they are")
 
 
 def test_one_class_and_small_classes_are_named(tmp_path: Path) -> None:
     one = save(tmp_path / "one.npz", noise(12, 1, 5, 5), np.zeros(12, np.int64))
-    assert inspect_data(one, root=tmp_path).warnings == ["all images are of one class, '0'"]
+    assert inspected(one, root=tmp_path).warnings == ["all images are of one class, '0'"]
     few = save(tmp_path / "few.npz", noise(12, 1, 5, 5), np.array([0] * 11 + [1]))
-    assert inspect_data(few, root=tmp_path).warnings == [
+    assert inspected(few, root=tmp_path).warnings == [
         "1 of 2 classes have fewer than 10 images, such as '1' with 1"
     ]
 
 
 def test_the_sheet_is_a_picture(tmp_path: Path) -> None:
     out = tmp_path / "new" / "sheet.png"
-    found = inspect_data("digits", root=tmp_path, out=out)
+    found = inspected("digits", root=tmp_path, out=out)
     assert found.sheet == str(out)
     with Image.open(out) as sheet:
         assert min(sheet.size) > 100
@@ -138,7 +144,7 @@ def test_the_sheet_shows_what_augmentation_does(
 ) -> None:
     plain, out = tmp_path / "plain.png", tmp_path / "augmented.png"
     inspect_data("digits", root=tmp_path, out=plain)
-    found = inspect_data("digits", root=tmp_path, out=out, augment=recipe(tiny))
+    found = inspected("digits", root=tmp_path, out=out, augment=recipe(tiny))
     assert (found.sheet, found.shape) == (str(out), (1, 8, 8))
     assert out.read_bytes() != plain.read_bytes()
     again = tmp_path / "again.png"
@@ -153,10 +159,10 @@ def test_images_take_the_size_of_the_recipe_unless_told_otherwise(
 ) -> None:
     out = tmp_path / "sheet.png"
     small = recipe(tiny, data={"size": [6, 5], "fit": "crop"})
-    found = inspect_data("digits", root=tmp_path, out=out, augment=small)
+    found = inspected("digits", root=tmp_path, out=out, augment=small)
     assert (found.images, found.shape) == (1797, (1, 6, 5))
     spec = DataSpec(source="digits", colour="rgb")
-    found = inspect_data("digits", root=tmp_path, spec=spec, out=out, augment=small, overwrite=True)
+    found = inspected("digits", root=tmp_path, spec=spec, out=out, augment=small, overwrite=True)
     assert found.shape == (3, 8, 8)
 
 
@@ -172,15 +178,31 @@ def test_what_cannot_be_augmented_or_shown(tmp_path: Path, tiny: Callable[..., R
     assert not out.exists()
 
 
-def test_a_folder_of_mixed_sizes_needs_a_policy(tmp_path: Path) -> None:
+def test_a_folder_of_mixed_sizes_is_described_and_needs_a_policy(
+    tmp_path: Path, tiny: Callable[..., Recipe]
+) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for place, side in enumerate((6, 8)):
         Image.fromarray(noise(side, side)).save(folder / f"{place}.png")
-    with pytest.raises(DataError, match=r"data\.size"):
-        inspect_data(str(folder), root=tmp_path)
+    found = inspect_data(str(folder), root=tmp_path)
+    assert isinstance(found, Surveyed)
+    assert (found.source, found.images) == (str(folder), 2)
+    assert [kind.name for kind in found.sizes] == ["6x6", "8x8"]
+    assert "set `data.size`" in found.refusal
     spec = DataSpec(source=str(folder), size=(6, 6), fit="crop")
-    assert inspect_data(str(folder), root=tmp_path, spec=spec).shape == (1, 6, 6)
+    assert inspected(str(folder), root=tmp_path, spec=spec).shape == (1, 6, 6)
+    with pytest.raises(DataError, match=r"set `data\.size`"):  # there is a sheet to draw
+        inspect_data(str(folder), root=tmp_path, out=tmp_path / "x.png", augment=recipe(tiny))
+
+
+def test_the_error_stands_where_nothing_is_mixed(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(noise(6, 8)).save(folder / "1.png")
+    spec = DataSpec(source=str(folder), size=(9, 9), fit="crop")
+    with pytest.raises(DataError, match="cannot be cut out of it"):
+        inspect_data(str(folder), root=tmp_path, spec=spec)
 
 
 def test_a_source_that_is_not_there(tmp_path: Path) -> None:

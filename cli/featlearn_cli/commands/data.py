@@ -13,7 +13,8 @@ from featlearn_cli.params import RecipeParam, SourceParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from featlearn.workflows.data import DataList, Inspected
+    from featlearn.datasets.survey import Kind
+    from featlearn.workflows.data import DataList, Inspected, Surveyed
 
 
 class SizeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
@@ -122,13 +123,14 @@ def inspect_command(
     """Count the images of SOURCE, and say what may stand in the way of learning.
 
     SOURCE is a known set, a folder or zip of images (subfolders are classes), or an
-    IDX, NPY or NPZ file.
+    IDX, NPY or NPZ file. Where its pictures are not of one kind, it says which kinds
+    there are, and what would bring them to one shape.
     """
     if fit != "exact" and size is None:
         raise click.UsageError(f"--fit {fit} needs --size HxW")
     from featlearn.config.data import DataSpec
     from featlearn.config.load import load_recipe
-    from featlearn.workflows.data import inspect_data
+    from featlearn.workflows.data import Inspected, inspect_data
 
     given = size is not None or fit != "exact" or colour != "keep"
     found = inspect_data(
@@ -139,7 +141,12 @@ def inspect_command(
         out=out,
         overwrite=overwrite,
     )
-    options.show(found, _inspection)
+    if isinstance(found, Inspected):
+        options.show(found, _inspection)
+        return
+    options.show(found, _survey)
+    if out is not None:
+        options.note(f"No sheet was drawn in {out}: the pictures do not go together yet.")
 
 
 def _listing(result: "DataList") -> "Iterable[RenderableType]":
@@ -185,3 +192,34 @@ def _inspection(result: "Inspected") -> "Iterable[RenderableType]":
         yield table(["class", "images"], list(result.classes.items()))
     for warning in result.warnings:
         yield f"! {warning}"
+
+
+def _survey(result: "Surveyed") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import facts, table
+
+    unreadable = f", and {len(result.broken)} that cannot be read" if result.broken else ""
+    yield facts([("source", result.source), ("images", f"{result.images}{unreadable}")])
+    for what, kinds in (
+        ("height x width", result.sizes),
+        ("colours", result.modes),
+        ("depth", result.depths),
+    ):
+        yield ""
+        yield table([what, "images", "such as"], _rows(kinds))
+    if result.broken:
+        yield ""
+        yield from (f"! {bad.reason}" for bad in result.broken)
+    yield ""
+    yield f"! a run would be refused: {result.refusal}"
+    for advice in result.advice:
+        yield f"! {advice}"
+
+
+def _rows(kinds: "list[Kind]", most: int = 12) -> list[tuple[str, int, str]]:
+    """Set kinds in rows, the rarer ones together where there are many."""
+    shown = [(kind.name, kind.images, kind.example) for kind in kinds[:most]]
+    rest = kinds[most:]
+    if rest:
+        images = sum(kind.images for kind in rest)
+        shown.append((f"{len(rest)} others", images, rest[0].example))
+    return shown
