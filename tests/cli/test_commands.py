@@ -412,6 +412,7 @@ class TestQuickstart:
             "tuning_labels": 100,
             "tuning_draws": 3,
             "validation": 1000,
+            "steps": 300,
         },
         "runs": {},
     }
