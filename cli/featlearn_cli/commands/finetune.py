@@ -215,7 +215,8 @@ def _sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
     heads = [f"error, {METHODS[arm]}" for arm in arms]
     heads += [f"{METHODS[arm]} errs more, points" for arm in controls]
     rows = [[_count(point), *_cells(point)] for point in result.table]
-    yield table(["labels", *heads], rows, title="means, with 95 % intervals over draws")
+    yield "means, with 95 % intervals over draws"
+    yield table(["labels", *heads], rows)
 
 
 def _count(point: "SweepPoint") -> str:
