@@ -120,8 +120,16 @@ def on(source: str) -> tuple[str, ...]:
     return ("--set", f"data.source={source}", "--set", "data.limit=40", "-q")
 
 
-def test_constant_images_are_learned_without_a_nan(run: Run, tiny: Path) -> None:
+def test_images_that_are_all_constant_are_refused(run: Run, tiny: Path) -> None:
     source = array("same.npz", np.full((50, 1, 8, 8), 0.5))
+    refused(run("pretrain", tiny, "--out", "run", *on(source)), "are constant")
+    assert not Path("run").exists()
+
+
+def test_some_constant_images_are_learned_without_a_nan(run: Run, tiny: Path) -> None:
+    images = np.full((50, 1, 8, 8), 0.5)
+    images[::2] = np.random.default_rng(0).random((25, 1, 8, 8))
+    source = array("some.npz", images)
     result = run("pretrain", tiny, "--out", "run", *on(source), "--json")
     assert result.exit_code == 0, result.output
     assert all(np.isfinite(phase["loss"]) for phase in json.loads(result.stdout)["phases"])
