@@ -21,13 +21,13 @@ Colour = Literal["keep", "grey", "rgb"]
 class DataSpec(Spec, frozen=True, kw_only=True):
     """Where the images come from and what shape they are given.
 
-    `source` is a known set's name, a folder or zip of images, or an IDX, NPY or
-    NPZ file. `size` is (height, width); `fit` says what becomes of an image of
-    another size. `crops` draws that many random crops of `size` from every image,
-    once, and makes them the data set; it needs `fit = "crop"`. `hold_out` is the
-    fraction of the training images kept for early stopping, `test` the fraction
-    of a source without a test split that is set apart for evaluation; `limit`
-    takes that many training images.
+    `source` is a known set's name, a folder or zip of images, or an IDX, NPY or NPZ file.
+    `size` is (height, width); `fit` says what becomes of an image of another size, `colour`
+    what becomes of its maps. `crops` draws that many random crops of `size` from every
+    image, once, and makes them the data set; it needs `fit = "crop"`. `hold_out` is the
+    fraction of the training images kept for early stopping, `test` the fraction of a source
+    without a test split that is set apart for evaluation; `limit` takes that many training
+    images.
     """
 
     source: str
@@ -60,13 +60,17 @@ class StandardizeSpec(KindSpec, frozen=True, kw_only=True, tag="standardize"):
 
 
 class ZCASpec(KindSpec, frozen=True, kw_only=True, tag="zca"):
-    """Whiten, and turn back to the axes of the pixels."""
+    """Whiten, and turn back to the axes of the pixels; `eps` is added to each variance."""
 
     eps: Positive = 0.1
 
 
 class PCASpec(KindSpec, frozen=True, kw_only=True, tag="pca"):
-    """Project on the principal components and whiten; `keep` is a count or a share of variance."""
+    """Project on the principal components and whiten.
+
+    `keep` is how many of them, or, as a number with a point, the share of the variance that
+    they must hold. `eps` is added to each variance, in its unit.
+    """
 
     keep: Count | Positive = 0.99
     eps: Positive = 1e-6
@@ -126,12 +130,11 @@ class CropSpec(KindSpec, frozen=True, kw_only=True, tag="crop"):
 class ColourSpec(KindSpec, frozen=True, kw_only=True, tag="colour"):
     """Make brighter or darker, more or less colourful, and turn the hue, each by its own draw.
 
-    Values are multiplied by a factor from [1 - brightness, 1 + brightness], their distance
-    from grey by one from [1 - saturation, 1 + saturation], and hues turn by up to `hue`
-    degrees of the colour circle either way. Only red, green and blue have saturation and
-    hue: images of one map (grey) or of any other number change in brightness alone.
-    Preprocessing by `contrast` takes a change of brightness out again, but for what was
-    clipped at the ends of [0, 1].
+    Values are multiplied by a factor in 1 ± `brightness`, their distance from grey by one
+    in 1 ± `saturation`, and hues turn by up to `hue` degrees of the colour circle either
+    way. Only red, green and blue have saturation and hue: images of one map (grey) or of any
+    other number change in brightness alone. Preprocessing by `contrast` takes a change of
+    brightness out again, but for what was clipped at the ends of [0, 1].
     """
 
     brightness: Fraction = 0.2

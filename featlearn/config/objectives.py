@@ -27,13 +27,16 @@ CorruptionSpec = GaussianNoiseSpec | MaskNoiseSpec | SaltPepperSpec
 
 
 class L1Spec(KindSpec, frozen=True, kw_only=True, tag="l1"):
-    """λ Σ|h|, with decoder columns kept at unit norm."""
+    """λ Σ|h|, with decoder columns kept at unit norm; `weight` is λ."""
 
     weight: NonNegative = 0.1
 
 
 class KLSpec(KindSpec, frozen=True, kw_only=True, tag="kl"):
-    """β Σ KL(ρ‖ρ̂) between the target activity ρ and the batch's mean activity ρ̂."""
+    """β Σ KL(ρ‖ρ̂) between the target activity ρ and the batch's mean activity ρ̂.
+
+    `weight` is β, `target` is ρ.
+    """
 
     weight: NonNegative = 0.1
     target: Probability = 0.05
@@ -48,7 +51,7 @@ PenaltySpec = L1Spec | KLSpec
 
 
 class EmphasisSpec(Spec, frozen=True, kw_only=True):
-    """Weights of the error on corrupted and on untouched inputs (Vincent et al. 2010)."""
+    """Weights of the error on `corrupted` and on `untouched` inputs (Vincent et al. 2010)."""
 
     corrupted: NonNegative = 1.0
     untouched: NonNegative = 1.0
@@ -57,7 +60,8 @@ class EmphasisSpec(Spec, frozen=True, kw_only=True):
 class AutoEncoderSpec(KindSpec, frozen=True, kw_only=True):
     """What every auto-encoder shares.
 
-    `decoder` is the adjoint of the filter (`tied`) or has weights of its own.
+    `decoder` is the adjoint of the filter (`tied`) or has weights of its own. The error of
+    the `reconstruction` is squared, or the cross-entropy of inputs in [0, 1].
     The loss is summed over features and averaged over the batch;
     `average_positions` divides the reconstruction error by the number of positions of
     the stage's input, for filters that have a window.
@@ -101,13 +105,17 @@ class PlainSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="plain"):
 
 
 class SparseSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="sparse"):
-    """Reconstruction and a penalty on the code."""
+    """Reconstruction and a `penalty` on the code."""
 
     penalty: PenaltySpec
 
 
 class DenoisingSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="denoising"):
-    """Rebuild the clean input from a corrupted one (Vincent et al., JMLR 2010)."""
+    """Rebuild the clean input from a corrupted one (Vincent et al., JMLR 2010).
+
+    `corruption` is drawn anew in every step. `emphasis` weighs the error on what it touched
+    and what not. There may be a `penalty` on the code too.
+    """
 
     corruption: CorruptionSpec
     emphasis: EmphasisSpec | None = None

@@ -14,7 +14,10 @@ JOINT = "joint"
 class Recipe(Spec, frozen=True, kw_only=True):
     """A run in full: data, preparation, stages, training.
 
-    `title`, `shows`, `expect` and `minutes` (on 2 CPU cores) are for people.
+    `title`, `shows`, `expect` and `minutes` (on 2 CPU cores) are for people. `data` says
+    what the images are, `preprocess` what is done to each before the first of the `stages`,
+    `pretrain` how these learn without labels, `finetune` how they and a head learn with
+    labels. `seed` is that of the weights, the order, the noise and the held-out images.
     """
 
     title: str

@@ -15,9 +15,11 @@ StageInput = Literal["standardize", "unit", "none"]
 class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
     """Every unit sees everything, or, with a `size`, one window.
 
-    With a `size` the filters are moved over the maps with `stride` and `padding`, as
-    those of a convolution are. From `patches` of the stage, of that side, they learn as
-    a dense filter over single patches; without, from whole maps, as a convolution.
+    `maps` is how many units there are, at each position if there are several; `bias` adds a
+    number to the response of each. With a `size` the filters are moved over the maps with
+    `stride` and `padding`, as those of a convolution are. From `patches` of the stage, of
+    that side, they learn as a dense filter over single patches; without, from whole maps,
+    as a convolution.
     """
 
     maps: Count
@@ -40,8 +42,10 @@ class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
 class WindowedSpec(KindSpec, frozen=True, kw_only=True):
     """What filters with a window share.
 
-    `groups` splits the maps above and below alike: a unit sees only the maps below of
-    its own group.
+    `size` is the side of the window and `stride` the step between windows, in positions of
+    the maps below; `padding = "same"` adds zeros around those. `maps` is how many units
+    there are at each position; `bias` adds a number to the response of each. `groups`
+    splits the maps above and below alike: a unit sees only the maps below of its own group.
     """
 
     size: Count
@@ -110,7 +114,12 @@ def activation_name(activation: Activation) -> ActivationName:
 
 
 class PoolSpec(KindSpec, frozen=True, kw_only=True):
-    """What every pooling shares: a square window within each map."""
+    """What every pooling shares: a square window within each map.
+
+    `size` is its side and `stride` the step between windows, in positions of the code;
+    under `padding = "same"` windows reach over the border, and only what lies inside
+    counts. `name` is what `describe` calls the layer.
+    """
 
     size: Count
     stride: Count = 1
@@ -136,9 +145,12 @@ AnyPoolSpec = L2PoolSpec | MaxPoolSpec | AvgPoolSpec
 class LCNSpec(KindSpec, frozen=True, kw_only=True, tag="lcn"):
     """Local contrast normalisation: subtract the local mean, divide by the local deviation.
 
-    `constant` is the least divisor: `"mean"` takes the image's mean deviation
-    (Jarrett et al. 2009), a number takes that number (0.01 in Le et al. 2012).
-    `floor` bounds it from below, so that a constant image gives zeros.
+    They are measured in windows of side `size`, within a map or, with `across`, over all
+    maps, and under `window = "gaussian"` weigh most in the middle. `padding = "same"` keeps
+    the size of the maps; what lies beyond the border does not count. `constant` is the
+    least divisor: `"mean"` takes the image's mean deviation (Jarrett et al. 2009), a number
+    takes that number (0.01 in Le et al. 2012). `floor` bounds it from below, so that a
+    constant image gives zeros. `name` is what `describe` calls the layer.
     """
 
     size: Count
@@ -151,7 +163,11 @@ class LCNSpec(KindSpec, frozen=True, kw_only=True, tag="lcn"):
 
 
 class BatchNormSpec(KindSpec, frozen=True, kw_only=True, tag="batch"):
-    """Batch normalisation of each map, with running statistics when frozen."""
+    """Batch normalisation of each map, with running statistics when frozen.
+
+    `momentum` is the weight of a batch in these, `eps` is added to the variance, `name` is
+    what `describe` calls the layer.
+    """
 
     momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
     eps: Positive = 1e-5
@@ -161,7 +177,8 @@ class BatchNormSpec(KindSpec, frozen=True, kw_only=True, tag="batch"):
 class LRNSpec(KindSpec, frozen=True, kw_only=True, tag="lrn"):
     """Local response normalisation across maps (Krizhevsky et al., NIPS 2012).
 
-    y = x / (`k` + `alpha` · Σ x²)^`beta` over `size` neighbouring maps at a position.
+    y = x / (`k` + `alpha` · Σ x²)^`beta` over `size` neighbouring maps at a position. `name`
+    is what `describe` calls the layer.
     """
 
     size: Count = 5
@@ -192,7 +209,10 @@ def check_groups(spec: "StageSpec", maps: int) -> None:
 
 
 class PatchSpec(Spec, frozen=True, kw_only=True):
-    """Random patches of a stage's input maps to learn from, instead of whole ones."""
+    """Random patches of a stage's input maps to learn from, instead of whole ones.
+
+    They have the side `size`, and in every epoch `per_image` of them come from each image.
+    """
 
     size: Count
     per_image: Count = 1
@@ -201,12 +221,14 @@ class PatchSpec(Spec, frozen=True, kw_only=True):
 class StageSpec(Spec, frozen=True, kw_only=True):
     """One stage: filter, then what follows it, and how it learns without labels.
 
-    `input` says how the maps below become this stage's input and target:
-    `standardize` centres them and gives them one scale per map (per unit under
-    a dense filter), `unit` maps them onto [0, 1], `none` leaves them.
-    `dropout` sets outputs to zero with this probability while the stages above, or a
-    head, learn through this one. `epochs` and `lr` replace those of `[pretrain]` for
-    this stage alone.
+    `name` is what it is called in files, pictures and `--set stages.NAME`. After the
+    `filter` come `activation`, `pool` and `norm`. By its `objective` it learns, from whole
+    maps or from `patches`; without one, only fine-tuning changes it. `input` says how the maps
+    below become this stage's input and target: `standardize` centres them and gives them
+    one scale per map (per unit under a dense filter), `unit` maps them onto [0, 1], `none`
+    leaves them. `dropout` sets outputs to zero with this probability while the stages
+    above, or a head, learn through this one. `epochs` and `lr` replace those of
+    `[pretrain]` for this stage alone.
     """
 
     name: Name

@@ -18,14 +18,18 @@ from featlearn.config.data import AugmentSpec, MixupSpec
 
 
 class OptimizerBase(KindSpec, frozen=True, kw_only=True):
-    """What every optimiser shares: its learning rate and weight decay."""
+    """What every optimiser shares.
+
+    `lr` is the learning rate, `weight_decay` draws weights towards zero. Biases and the
+    scales of normalisation do not decay.
+    """
 
     lr: Positive = 1e-3
     weight_decay: NonNegative = 0.0
 
 
 class SGDSpec(OptimizerBase, frozen=True, kw_only=True, tag="sgd"):
-    """Stochastic gradient descent, with (Nesterov) momentum."""
+    """Stochastic gradient descent, with `momentum`, Nesterov's under `nesterov`."""
 
     momentum: Fraction = 0.9
     nesterov: bool = False
@@ -37,13 +41,17 @@ class SGDSpec(OptimizerBase, frozen=True, kw_only=True, tag="sgd"):
 
 
 class AdaGradSpec(OptimizerBase, frozen=True, kw_only=True, tag="adagrad"):
-    """AdaGrad (Duchi et al. 2011)."""
+    """AdaGrad (Duchi et al. 2011); `eps` is added to the divisor."""
 
     eps: Positive = 1e-10
 
 
 class RMSpropSpec(OptimizerBase, frozen=True, kw_only=True, tag="rmsprop"):
-    """RMSprop (Tieleman & Hinton 2012)."""
+    """RMSprop (Tieleman & Hinton 2012).
+
+    `alpha` is how much of the mean square stays from step to step, `eps` is added to the
+    divisor, `momentum` is that of the steps.
+    """
 
     alpha: Fraction = 0.99
     momentum: Fraction = 0.0
@@ -51,14 +59,21 @@ class RMSpropSpec(OptimizerBase, frozen=True, kw_only=True, tag="rmsprop"):
 
 
 class AdamSpec(OptimizerBase, frozen=True, kw_only=True, tag="adam"):
-    """Adam (Kingma & Ba 2015)."""
+    """Adam (Kingma & Ba 2015).
+
+    `betas` are how much of the mean and of the mean square of the gradient stays from step
+    to step, `eps` is added to the divisor.
+    """
 
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     eps: Positive = 1e-8
 
 
 class AdamWSpec(OptimizerBase, frozen=True, kw_only=True, tag="adamw"):
-    """AdamW: decay apart from the gradient (Loshchilov & Hutter 2019)."""
+    """AdamW: Adam with decay apart from the gradient (Loshchilov & Hutter 2019).
+
+    `betas` and `eps` are those of Adam.
+    """
 
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     eps: Positive = 1e-8
@@ -120,7 +135,9 @@ Precision = Literal["float32", "bfloat16"]
 class LoopSpec(Spec, frozen=True, kw_only=True):
     """What pre-training and fine-tuning share.
 
-    `rate` is the schedule of the learning rate, `clip` bounds the norm of the
+    An epoch is once through the training images, `batch` of them in each step of the
+    `optimizer`; there are `epochs` for each phase. `augment` changes images at random, anew
+    in every step. `rate` is the schedule of the learning rate, `clip` bounds the norm of the
     gradient, `patience` stops after that many epochs without a better held-out
     loss and keeps the best weights. `precision = "bfloat16"` computes products
     under autocast; weights stay in float32.
@@ -146,10 +163,10 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
 class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
     """Unsupervised training of the stages.
 
-    `fit_samples` is how many training images the standardisation of a stage's
-    input, whitening and batch statistics are fitted on. `joint_epochs` are those
-    of the joint part of greedy-then-joint; `through` lets the joint gradient flow
-    into lower stages.
+    `schedule` says whether they learn one after the other, together, or both. `fit_samples`
+    is how many training images the standardisation of a stage's input, whitening and batch
+    statistics are fitted on. `joint_epochs` are those of the joint part of
+    greedy-then-joint; `through` lets the joint gradient flow into lower stages.
     """
 
     schedule: Literal["greedy", "joint", "greedy-then-joint"] = "greedy"
@@ -175,7 +192,8 @@ class ClassificationSpec(KindSpec, frozen=True, kw_only=True, tag="classificatio
     """Softmax over the classes, on the last stage's output.
 
     `hidden` lists the widths of hidden layers between (none: a linear head),
-    `smoothing` is label smoothing, `classes` is taken from the labels if absent.
+    `dropout` is that of the hidden layers, `smoothing` is label smoothing, `classes` is
+    taken from the labels if absent, `name` is what `describe` calls the last layer.
     """
 
     hidden: tuple[Count, ...] = ()
@@ -189,7 +207,7 @@ HeadSpec = ClassificationSpec
 
 
 class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
-    """Supervised training of a head, and of the stages above `freeze`.
+    """Supervised training of a `head`, and of the stages above `freeze`.
 
     `stack_lr` multiplies the learning rate of the stages (to leave them as they are,
     `freeze` them), `steps` is the least number of steps, whatever the number of

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Write docs/recipes.md: every table of a recipe, its keys, what they may be, their defaults.
+
+All of it is read off the structs that a recipe is checked by, so the page says what is so.
+With --check nothing is written, and the exit code is 1 if the page is not up to date.
+"""
+
+import argparse
+import inspect
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from msgspec.inspect import Field, StructType, Type, VarTupleType
+
+from featlearn.config import schema
+from featlearn.config.base import KindSpec, Spec
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "recipes.md"
+
+HEAD = """\
+# Recipe reference
+
+<!-- Written by scripts/recipes_page.py from the structs in featlearn/config; do not edit. -->
+
+Every table that a recipe may have, with every key: what it may be, and what it is where it is left
+out. `featlearn recipes` lists the shipped recipes, `featlearn recipes template` prints one with
+comments to copy and change, and the words are explained in [concepts.md](concepts.md).
+
+Any key can be changed for one run: `--set pretrain.epochs=10`. Stages are addressed by their names
+(`--set stages.strokes.pool.size=2`), other lists by place, from 0 (`--set preprocess.0.floor=0.1`).
+A value that is a table is written as one: `--set 'stages.strokes.pool={ kind = "max", size = 2 }'`;
+`none` takes an optional part away.
+"""
+
+
+class Section(NamedTuple):
+    """One table of a recipe, or several kinds of it, and where it may stand.
+
+    Attributes:
+        kinds: What it may be.
+        paths: Keys that lead to it, as `stages.filter`.
+        listed: Whether it is a list of such tables.
+    """
+
+    kinds: tuple[StructType, ...]
+    paths: list[str]
+    listed: bool
+
+
+def page() -> str:
+    """Write the page."""
+    root = schema.recipe_type()
+    assert isinstance(root, StructType)
+    places = list(sections(root))
+    links = {path: _anchor(place) for place in places for path in place.paths}
+    parts = [HEAD, "## The recipe itself\n", _struct(root, "", links)]
+    for place in places:
+        parts.append(f"## {_title(place)}\n")
+        if place.kinds[0].tag is None:
+            parts.append(_struct(place.kinds[0], place.paths[0], links))
+            continue
+        for kind in place.kinds:
+            parts += [f'### `kind = "{kind.tag}"`\n', _struct(kind, place.paths[0], links)]
+    return "\n".join(parts)
+
+
+def sections(root: StructType) -> Iterator[Section]:
+    """List every table below a struct, each once, in the order in which they are met."""
+    found: dict[tuple[type, ...], Section] = {}
+    _collect(root, "", found)
+    return iter(found.values())
+
+
+def _collect(struct: StructType, path: str, found: dict[tuple[type, ...], Section]) -> None:
+    """Note the tables that the keys of a struct may hold, and those below them."""
+    for field in struct.fields:
+        below = f"{path}.{field.encode_name}".strip(".")
+        kinds, listed = _tables(field.type)
+        if not kinds:
+            continue
+        known = found.setdefault(tuple(kind.cls for kind in kinds), Section(kinds, [], listed))
+        if below not in known.paths:
+            known.paths.append(below)
+        for kind in kinds:
+            _collect(kind, below, found)
+
+
+def _tables(kind: Type) -> tuple[tuple[StructType, ...], bool]:
+    """Give the tables that a value, or each item of a list, may be."""
+    for member in schema.alternatives(kind):
+        if isinstance(member, VarTupleType):
+            return schema.structs(member.item_type), True
+    return schema.structs(kind), False
+
+
+def _title(place: Section) -> str:
+    """Name a table as it is written in a file: `[data]`, `[[stages]]`, `stages.filter`."""
+    path = place.paths[0]
+    if "." in path:
+        return ", ".join(f"`{path}`" for path in place.paths)
+    return f"`[[{path}]]`" if place.listed else f"`[{path}]`"
+
+
+def _anchor(place: Section) -> str:
+    """Give the anchor that a code host makes of a title."""
+    kept = (c for c in _title(place).lower() if c.isalnum() or c in " -_")
+    return "".join(kept).replace(" ", "-")
+
+
+def _struct(struct: StructType, path: str, links: dict[str, str]) -> str:
+    """Write what a struct is for, and a row for each key."""
+    lines = [_documented(struct.cls), ""]
+    if struct.fields:
+        lines += ["| key | what it may be | left out |", "|---|---|---|"]
+        lines += [
+            _row(field, f"{path}.{field.encode_name}".strip("."), links) for field in struct.fields
+        ]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _documented(cls: type) -> str:
+    """Give the docstring of a struct, and what those that it stands on say of their keys."""
+    paragraphs = _paragraphs(cls)
+    for base in cls.__mro__[1:]:
+        if issubclass(base, Spec) and base not in (Spec, KindSpec):
+            paragraphs += _paragraphs(base)[1:]  # the first says only that it is shared
+    return "\n\n".join(paragraphs)
+
+
+def _paragraphs(cls: type) -> list[str]:
+    """Split a docstring into paragraphs of one line each."""
+    parts = inspect.cleandoc(cls.__doc__ or "").split("\n\n")
+    return [" ".join(part.split()) for part in parts]
+
+
+def _row(field: Field, path: str, links: dict[str, str]) -> str:
+    """Write a key, what it may be, and its default."""
+    said = schema.expectation(field.type)
+    if path in links:
+        said = f"[{said}](#{links[path]})"
+    return f"| `{field.encode_name}` | {said} | {_default(field)} |"
+
+
+def _default(field: Field) -> str:
+    """Write what a key is where it is left out."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = msgspec.to_builtins(field.default_factory())
+    elif field.default is msgspec.NODEFAULT:
+        return "**must be given**"
+    else:
+        value = field.default
+    match value:
+        case None:
+            return "none"
+        case dict() if schema.TAG not in value:
+            return "its defaults"
+        case dict():
+            return f'`{{ kind = "{value[schema.TAG]}" }}`'
+        case _:
+            return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def main() -> None:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    if not parser.parse_args().check:
+        PAGE.write_text(page(), encoding="utf-8")
+        print(PAGE)
+    elif PAGE.read_text(encoding="utf-8") != page():
+        sys.exit(f"{PAGE} is not up to date; run scripts/recipes_page.py")
+
+
+if __name__ == "__main__":
+    main()
