@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "recipes": Entry("Data", "List the shipped recipes, or print one to copy and change."),
     "data": Entry("Data", "List, download and inspect image sets."),
     "quickstart": Entry("Learn", "See it work: both bundled image sets, then a report."),
+    "check": Entry("Learn", "Find out in a minute whether a recipe can learn."),
     "pretrain": Entry("Learn", "Learn features without labels."),
     "finetune": Entry("Learn", "Train a classifier on learned features."),
     "encode": Entry("Use", "Write the features of images to a file."),

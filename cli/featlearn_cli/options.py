@@ -90,20 +90,34 @@ class Computing(DataOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Computing):
-    """The same, for work that learns by a recipe, takes long and can be stopped.
+class ByRecipe(Computing):
+    """The same, for work that follows a recipe.
 
     Attributes:
         seed: Of every random draw; `None` takes the recipe's.
         sets: `key=value` texts that change the recipe.
+    """
+
+    seed: int | None
+    sets: tuple[str, ...]
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The changes of the recipe, the seed among them."""
+        return self.sets if self.seed is None else (*self.sets, f"seed={self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(ByRecipe):
+    """The same, for work that takes long and can be stopped.
+
+    Attributes:
         resume: Go on from the newest checkpoint.
         overwrite: Replace what is there.
         track: Write TensorBoard's files.
         save_seconds: Time between checkpoints.
     """
 
-    seed: int | None
-    sets: tuple[str, ...]
     resume: bool
     overwrite: bool
     track: bool
@@ -113,11 +127,6 @@ class Training(Computing):
         """Refuse flags that contradict each other."""
         if self.resume and self.overwrite:
             raise click.UsageError("--resume and --overwrite contradict each other; give one")
-
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """The changes of the recipe, the seed among them."""
-        return self.sets if self.seed is None else (*self.sets, f"seed={self.seed}")
 
 
 _SHOWING = [
@@ -147,10 +156,12 @@ _COMPUTING = [
         help="Threads on the CPU. [default: PyTorch's choice]",
     ),
 ]
-_TRAINING = [
+_SEED = [
     click.option(
         "--seed", type=click.IntRange(min=0), help="Of random draws. [default: the recipe's]"
     ),
+]
+_TRAINING = [
     click.option("--resume", is_flag=True, help="Go on from the last checkpoint."),
     click.option("--overwrite", is_flag=True, help="Replace what was trained there before."),
     click.option("--track", is_flag=True, help="Write TensorBoard's files (extra `track`)."),
@@ -179,21 +190,35 @@ def computing_options(function: Command) -> Command:
     return _with_options(function, Computing, _COMPUTING + _DATA + _SHOWING)
 
 
-def training_options(change: str) -> Callable[[Command], Command]:
-    """Add --seed, --set, --resume, --overwrite and others too; `options` is a `Training`.
+def recipe_options(change: str) -> Callable[[Command], Command]:
+    """Add --seed and --set too; `options` is a `ByRecipe`.
 
     Args:
         change: A `key=value` that the command takes, as the example of --set.
     """
-    sets = click.option(
+    options = [_sets(change), *_SEED, *_COMPUTING, *_DATA, *_SHOWING]
+    return lambda function: _with_options(function, ByRecipe, options)
+
+
+def training_options(change: str) -> Callable[[Command], Command]:
+    """Add --resume, --overwrite and others too; `options` is a `Training`.
+
+    Args:
+        change: A `key=value` that the command takes, as the example of --set.
+    """
+    options = [_sets(change), *_SEED, *_TRAINING, *_COMPUTING, *_DATA, *_SHOWING]
+    return lambda function: _with_options(function, Training, options)
+
+
+def _sets(change: str) -> Callable[[Command], Command]:
+    """Make --set, with an example of its own."""
+    return click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
         help=f"Change the recipe, as in {change}; may be repeated.",
     )
-    options = [sets, *_TRAINING, *_COMPUTING, *_DATA, *_SHOWING]
-    return lambda function: _with_options(function, Training, options)
 
 
 def _with_options(

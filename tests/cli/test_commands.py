@@ -45,6 +45,12 @@ def trained(run: Run, recipe: Path, out: str = "run") -> Path:
         (("pretrain", "digits", "--out", "x", "--threads", "0"), 2, "--threads"),
         (("pretrain", "digits", "--out", "x", "--resume"), 1, "nothing to resume"),
         (("pretrain", "digits", "--out", "x", "--seed", "-1"), 2, "--seed"),
+        (("check",), 2, "Missing argument 'RECIPE'"),
+        (("check", "digit"), 2, "did you mean digits?"),
+        (("check", "digits", "--out", "file"), 2, "is a file"),
+        (("check", "digits", "--resume"), 2, "--resume"),
+        (("check", "digits", "--set", "pretrain.bach=3"), 2, "did you mean batch?"),
+        (("check", "mnist-local", "--data-root", "x"), 1, "featlearn data fetch mnist"),
         (("finetune", "x"), 2, "there is no folder x; `featlearn pretrain RECIPE --out x` makes"),
         (("finetune", "."), 1, "is not a run"),
         (("evaluate", "x"), 2, "there is no folder x"),
@@ -165,6 +171,44 @@ class TestDescribe:
         assert json.loads(run("describe", out, "--json").stdout) == (
             json.loads(run("describe", tiny, "--json").stdout)
         )
+
+
+class TestCheck:
+    def test_what_learns_ends_with_0_and_writes_nothing(self, run: Run, tiny: Path) -> None:
+        result = run("check", tiny, "-q")
+        assert result.exit_code == 0, result.output
+        assert result.stderr == ""
+        lines = result.stdout.splitlines()
+        assert lines[0].startswith("Tiny: 95 images, ")
+        assert any(line.startswith("gradient") and "strokes" in line for line in lines)
+        assert "failed" not in result.stdout
+        assert [path.name for path in Path().iterdir()] == [tiny.name]
+
+    def test_a_check_that_fails_is_a_row_and_ends_with_1(self, run: Run, tiny: Path) -> None:
+        low = ("--set", "finetune.optimizer.lr=1e-12")
+        said = run("check", tiny, *low, "-q")
+        assert said.exit_code == 1
+        assert said.stderr == ""
+        assert "1e-12 is so low that little would be learned" in said.stdout
+        found = run("check", tiny, *low, "-q", "--json")
+        assert found.exit_code == 1
+        result = json.loads(found.stdout)
+        assert result["passed"] is False
+        failed = {row["name"] for row in result["checks"] if row["status"] == "failed"}
+        assert failed == {"learning rate", "learnt by heart"}
+
+    def test_progress_seed_and_plot(self, run: Run, tiny: Path) -> None:
+        result = run("check", tiny, "--seed", "3", "--out", "pictures", "--json")
+        assert result.exit_code == 0, result.output
+        found = json.loads(result.stdout)
+        assert found["files"] == ["pictures/rates.png", "pictures/rates.svg"]
+        assert all(Path(file).is_file() for file in found["files"])
+        assert "strokes: rates" in result.stderr
+        again = json.loads(run("check", tiny, "--seed", "3", "-q", "--json").stdout)
+        other = json.loads(run("check", tiny, "-q", "--json").stdout)
+        assert again["ranges"] == found["ranges"] != other["ranges"]
+        seeded = ("--set", "seed=3", "-q", "--json")
+        assert json.loads(run("check", tiny, *seeded).stdout)["ranges"] == found["ranges"]
 
 
 class TestData:

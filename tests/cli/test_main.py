@@ -14,7 +14,7 @@ from featlearn_cli.main import COMMANDS, SECTIONS, group
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.CompletedProcess[str]]
 
-COMPUTING = ["quickstart", "pretrain", "encode", "finetune", "evaluate", "predict"]
+COMPUTING = ["quickstart", "check", "pretrain", "encode", "finetune", "evaluate", "predict"]
 
 
 def all_commands() -> list[tuple[str, ...]]:
@@ -44,8 +44,8 @@ def test_every_computing_command_takes_the_same_options(run: Run, name: str) -> 
     for option in ("--device", "--threads", "--json", "--data-root", "--debug"):
         assert option in said
     # Only where they change anything: a finished run's recipe and seed are fixed.
-    assert ("--set" in said) == (name in {"pretrain", "finetune"})
-    assert ("--seed " in said) == (name in {"pretrain", "finetune", "quickstart"})
+    assert ("--set" in said) == (name in {"check", "pretrain", "finetune"})
+    assert ("--seed " in said) == (name in {"check", "pretrain", "finetune", "quickstart"})
     assert "-q, --quiet" in said
     assert "-v, --verbose" in said
 
