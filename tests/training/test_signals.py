@@ -1,6 +1,5 @@
 """Signals that ask for a stop."""
 
-import os
 import signal
 import threading
 
@@ -14,7 +13,7 @@ def test_a_signal_is_noted_and_the_old_handler_comes_back(number: signal.Signals
     before = signal.getsignal(number)
     with stop_signals() as stop:
         assert not stop
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert stop
         assert stop.signal_number == number
     assert signal.getsignal(number) is before
@@ -22,8 +21,8 @@ def test_a_signal_is_noted_and_the_old_handler_comes_back(number: signal.Signals
 
 def test_the_second_signal_is_not_held_back() -> None:
     def press_twice() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt), stop_signals():
         press_twice()
@@ -33,7 +32,7 @@ def test_the_second_signal_is_not_held_back() -> None:
 def test_a_signal_may_be_raised_at_once(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(Stopped) as caught, stop_signals(at_once=True):
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
     assert caught.value.signal_number == number
     assert not isinstance(caught.value, Exception)
     assert signal.getsignal(number) is before

