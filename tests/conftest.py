@@ -1,10 +1,13 @@
-"""What the tests share: where data and Chromium are, and how many threads there are."""
+"""What the tests share: where data and Chromium are, threads, and the pages that they run."""
 
+import contextlib
+import io
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -16,6 +19,33 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BLOCK = re.compile(r"```python\n(?P<code>.*?)```(?:\n+```text\n(?P<quoted>.*?)```)?", re.DOTALL)
+_NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+
+class Block(NamedTuple):
+    """A block of Python in a page, run.
+
+    Attributes:
+        line: Where its code begins in the page.
+        printed: What it printed.
+        quoted: What the page says that it prints; `None` where it does not say.
+    """
+
+    line: int
+    printed: str
+    quoted: str | None
+
+    def check(self) -> None:
+        """Compare what was printed with what is quoted.
+
+        Numbers with a point may differ by a quarter, or by 0.03, as they do from one machine
+        to another; all else may not.
+        """
+        quoted = self.quoted or ""
+        assert _NUMBER.sub("#", self.printed).split() == _NUMBER.sub("#", quoted).split(), self
+        for ours, said in zip(_NUMBER.findall(self.printed), _NUMBER.findall(quoted), strict=True):
+            assert float(ours) == pytest.approx(float(said), rel=0.25, abs=0.03), self
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -41,6 +71,29 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder the current one, as it is for a user who starts."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def run_page(empty_folder: Path) -> Callable[..., list[Block]]:
+    """Run the blocks of Python of a page in order, in one namespace and an empty folder.
+
+    The namespace may be given, to look at what the blocks left in it.
+    """
+    assert empty_folder == Path.cwd()
+
+    def run(page: Path, names: dict[str, Any] | None = None) -> list[Block]:
+        text, names = page.read_text(encoding="utf-8"), {} if names is None else names
+        blocks: list[Block] = []
+        for found in _BLOCK.finditer(text):
+            line = text.count("\n", 0, found.start("code"))
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                # Lines before it are kept empty, so that a traceback names the page's line.
+                exec(compile("\n" * line + found["code"], str(page), "exec"), names)
+            blocks.append(Block(line + 1, printed.getvalue(), found["quoted"]))
+        return blocks
+
+    return run
 
 
 @pytest.fixture(scope="session")
