@@ -7,6 +7,7 @@ import msgspec
 
 from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
+from featlearn.datasets.catalogue import KNOWN
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.labels import limited
@@ -26,7 +27,7 @@ FEW = 20
 
 _IMAGES = 2000
 _BATCHES = 4
-_CROPS = 1000
+_PICTURES = 20
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,9 +115,13 @@ def on_few_images(recipe: Recipe) -> Recipe:
 
 
 def _few_data(spec: DataSpec, count: int) -> DataSpec:
-    """Take fewer pictures, and fewer crops of each, that give `count` images together."""
-    crops = None if spec.crops is None else min(spec.crops, _CROPS)
-    limit = max(count // (crops or 1), 2)
+    """Take fewer pictures, or of a few pictures fewer crops, that give `count` images together."""
+    if spec.crops is None:
+        return msgspec.structs.replace(spec, limit=min(spec.limit or count, count))
+    known = KNOWN.get(spec.source)
+    pictures = min(known.train if known else _PICTURES, _PICTURES)
+    crops = min(spec.crops, -(-count // pictures))
+    limit = max(count // crops, pictures)
     return msgspec.structs.replace(spec, crops=crops, limit=min(spec.limit or limit, limit))
 
 

@@ -212,11 +212,20 @@ class TestFewImages:
         assert on_few_images(few).data.limit == 300
         assert on_few_images(own).stages == own.stages
 
-    def test_of_crops_there_are_as_many_together(self) -> None:
-        found = on_few_images(load_recipe("photographs")).data
-        assert (found.crops, found.limit) == (1000, 2)
-        few = load_recipe("photographs", overrides=["data.crops=10"])
+    @pytest.mark.parametrize(
+        ("name", "crops", "limit"), [("photographs", 1000, 2), ("natural-sparse", 200, 10)]
+    )
+    def test_of_a_few_pictures_there_are_fewer_crops(
+        self, name: str, crops: int, limit: int
+    ) -> None:
+        found = on_few_images(load_recipe(name)).data
+        assert (found.crops, found.limit) == (crops, limit)
+
+    def test_of_many_pictures_there_are_fewer(self) -> None:
+        few = load_recipe("photographs", overrides=["data.crops=10", "data.source=folder"])
         assert (on_few_images(few).data.crops, on_few_images(few).data.limit) == (10, 200)
+        many = load_recipe("photographs", overrides=["data.source=folder"])
+        assert (on_few_images(many).data.crops, on_few_images(many).data.limit) == (100, 20)
 
 
 @pytest.mark.slow
