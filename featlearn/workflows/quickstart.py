@@ -24,7 +24,7 @@ from featlearn.workflows.report import report
 from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Workbench
 
 RECIPES = ("photographs", "digits")
-_COUNTS = (50, 100, 200)
+_COUNTS = (100, 200)
 _HEADLINE = 100
 _DRAWS = 10
 
