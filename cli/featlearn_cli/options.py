@@ -231,6 +231,10 @@ def _with_options(
     def gathered(**given: object) -> None:
         verbosity = int(bool(given.pop("verbose"))) - int(bool(given.pop("quiet")))
         values = {name: given.pop(name) for name in names}
+        if issubclass(kind, Computing):
+            from featlearn.ops.memory import keep_freed_memory
+
+            keep_freed_memory()
         function(**given, options=kind(verbosity=verbosity, **values))  # pyright: ignore[reportArgumentType]
 
     command: Command = gathered

@@ -4,21 +4,17 @@ Source:
     Le et al., ICML 2012; Coates et al., ICML 2013.
 """
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, overload
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
-from featlearn.ops.planes import (
-    batch_innermost,
-    borders,
-    check_codes,
-    check_planes,
-    grid,
-    pad_planes,
-)
-from featlearn.ops.windows import overlap_add, windows
+from featlearn.ops import local_kernels, local_plain
+from featlearn.ops.planes import borders, check_codes, check_planes, grid
 
 
 def local2d(
@@ -34,8 +30,10 @@ def local2d(
 
     y[n,f,p] = sum over c,u,v of weight[p,f,c,u,v] * x[n, c, stride*p + (u,v)] + bias[p,f].
 
-    One copy of all windows and one batched product; the memory is that of the windows,
-    `rows * columns * channels * kh * kw * batch` numbers.
+    On a processor with the extra `fast`, by kernels that read the input and the weights where
+    they lie: nothing is copied but what does not lie so already, the input with the batch
+    innermost in memory and the weights as `channels_innermost` lays them out. Elsewhere by one
+    copy of all windows and one batched product.
 
     Args:
         x: Input, `(batch, channels, height, width)`.
@@ -55,7 +53,7 @@ def local2d(
     Raises:
         ShapeError: If the shapes of `x`, `weight` and `bias` do not go together.
     """
-    rows, columns, maps, channels, *_ = _shape_of(weight)
+    channels = _shape_of(weight)[3]
     window = (weight.shape[4], weight.shape[5])
     positions = check_planes(
         x,
@@ -71,15 +69,18 @@ def local2d(
             f"local2d needs a bias {tuple(weight.shape[:3])}, one number per unit; "
             f"got {tuple(bias.shape)}"
         )
-    padded = batch_innermost(pad_planes(x, window=window, stride=stride, padding=padding))
-    cols = windows(padded.permute(2, 3, 1, 0), size=window, stride=stride)
-    y = torch.bmm(
-        _matrices(weight, groups), cols.flatten(2, 4).unflatten(2, (groups, -1)).flatten(0, 2)
-    )
-    y = y.unflatten(0, (-1, groups)).flatten(1, 2)
-    if bias is not None:
-        y = y + bias.reshape(-1, maps, 1)
-    return y.unflatten(0, (rows, columns)).permute(3, 2, 0, 1)
+    planes = x.permute(2, 3, 1, 0)
+    if any(
+        border := borders((x.shape[2], x.shape[3]), window=window, stride=stride, padding=padding)
+    ):
+        planes = F.pad(planes, (0, 0, 0, 0, *border))
+    products = _Products.on(planes, weight, groups=groups)
+    biases = [None] * groups if bias is None else _parts(bias, groups)
+    codes = [
+        products.local(seen, filters, products.operand(own), stride)
+        for seen, filters, own in zip(products.given, products.weights, biases, strict=True)
+    ]
+    return products.joined(codes)
 
 
 def local_transpose2d(
@@ -109,26 +110,92 @@ def local_transpose2d(
     Raises:
         ShapeError: If the shapes of `h`, `weight` and `size` do not go together.
     """
-    rows, columns, maps, channels, *window = _shape_of(weight)
+    _, _, maps, _, *window = _shape_of(weight)
     positions = grid(size, window=(window[0], window[1]), stride=stride, padding=padding)
     _check_grid(weight, positions, operation="local_transpose2d")
     check_codes(h, maps, operation="local_transpose2d", positions=positions)
-    codes = h.permute(2, 3, 1, 0).unflatten(2, (groups, -1)).flatten(0, 2)
-    cols = torch.bmm(_matrices(weight, groups).transpose(1, 2), codes)
-    cols = (
-        cols.unflatten(0, (rows, columns, groups)).unflatten(3, (channels, *window)).flatten(2, 3)
-    )
     left, right, top, bottom = borders(
         size, window=(window[0], window[1]), stride=stride, padding=padding
     )
     padded = (size[0] + top + bottom, size[1] + left + right)
-    x = overlap_add(cols, size=padded, stride=stride).permute(3, 2, 0, 1)
+    products = _Products.on(h.permute(2, 3, 1, 0), weight, groups=groups)
+    planes = [
+        products.transpose(codes, filters, *padded, stride)
+        for codes, filters in zip(products.given, products.weights, strict=True)
+    ]
+    x = products.joined(planes)
     return F.pad(x, (-left, -right, -top, -bottom)) if padded != size else x
 
 
-def _matrices(weight: Tensor, groups: int) -> Tensor:
-    """View the filters of every position and group as one matrix, `(..., maps, c*kh*kw)`."""
-    return weight.flatten(3).unflatten(2, (groups, -1)).flatten(0, 2)
+def channels_innermost(weight: Tensor) -> Tensor:
+    """Lay filters out in memory as the kernels read them, with the channels innermost.
+
+    Args:
+        weight: `(rows, columns, maps, channels, kh, kw)`.
+
+    Returns:
+        The same numbers in the same shape; what lies so already is given back itself.
+    """
+    return weight.permute(0, 1, 2, 4, 5, 3).contiguous().permute(0, 1, 2, 5, 3, 4)
+
+
+class _Products(NamedTuple):
+    """The products to take, with their operands as these read them, one for each group of maps.
+
+    Attributes:
+        local: From planes to codes.
+        transpose: From codes to planes.
+        given: Planes or codes of each group.
+        weights: Filters of each group.
+        computed: The precision to compute in; that of what is given if `None`.
+        result: The precision of the result, likewise.
+    """
+
+    local: Callable[[Tensor, Tensor, Tensor | None, int], Tensor]
+    transpose: Callable[[Tensor, Tensor, int, int, int], Tensor]
+    given: list[Tensor]
+    weights: list[Tensor]
+    computed: torch.dtype | None
+    result: torch.dtype | None
+
+    @staticmethod
+    def on(given: Tensor, weight: Tensor, *, groups: int) -> "_Products":
+        """Choose by device, precision and what is installed; never by how long it takes.
+
+        Args:
+            given: Planes or codes, `(rows, columns, maps, batch)`.
+            weight: `(rows, columns, maps, channels, kh, kw)`.
+            groups: Parts of the maps.
+        """
+        computed = result = None
+        local, transpose = local_plain.local, local_plain.transpose
+        if local_kernels.usable(given, weight):
+            local, transpose = local_kernels.local, local_kernels.transpose
+            computed, result = local_kernels.precisions(given)
+        products = _Products(local, transpose, [], [], computed, result)
+        filters = _parts(weight.permute(0, 1, 2, 4, 5, 3), groups)
+        return products._replace(
+            given=[products.operand(part) for part in _parts(given, groups)],
+            weights=[products.operand(part) for part in filters],
+        )
+
+    @overload
+    def operand(self, x: Tensor) -> Tensor: ...
+    @overload
+    def operand(self, x: Tensor | None) -> Tensor | None: ...
+    def operand(self, x: Tensor | None) -> Tensor | None:
+        """Lay an operand out as the products read it, in the precision they compute in."""
+        return None if x is None else x.to(self.computed or x.dtype).contiguous()
+
+    def joined(self, parts: list[Tensor]) -> Tensor:
+        """Join the groups' results, `(rows, columns, maps, batch)`, to `(batch, maps, ...)`."""
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+        return whole.to(self.result or whole.dtype).permute(3, 2, 0, 1)
+
+
+def _parts(x: Tensor, groups: int) -> Sequence[Tensor]:
+    """Cut the maps; a whole is not cut, as the derivative would join it again by a copy."""
+    return [x] if groups == 1 else x.chunk(groups, 2)
 
 
 def _shape_of(weight: Tensor) -> tuple[int, ...]:

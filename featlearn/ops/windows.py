@@ -22,7 +22,7 @@ def windows(x: Tensor, *, size: tuple[int, int], stride: int) -> Tensor:
         stride: Step between windows.
 
     Returns:
-        `(rows, columns, channels, *size, batch)`, contiguous.
+        `(rows, columns, *size, channels, batch)`, contiguous.
     """
     return cast(Tensor, _apply(_Windows)(x, size, stride))
 
@@ -31,7 +31,7 @@ def overlap_add(cols: Tensor, *, size: tuple[int, int], stride: int) -> Tensor:
     """Lay every window down where `windows` took it from, and add what overlaps.
 
     Args:
-        cols: Windows, `(rows, columns, channels, height', width', batch)`.
+        cols: Windows, `(rows, columns, height', width', channels, batch)`.
         size: Height and width of the planes.
         stride: Step between windows.
 
@@ -61,7 +61,7 @@ class _Windows(Function):
     @staticmethod
     def forward(x: Tensor, size: tuple[int, int], stride: int) -> Tensor:
         cols = x.unfold(0, size[0], stride).unfold(1, size[1], stride)
-        return cols.permute(0, 1, 2, 4, 5, 3).contiguous()
+        return cols.permute(0, 1, 4, 5, 2, 3).contiguous()
 
     @staticmethod
     def setup_context(ctx: _Context, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
@@ -80,20 +80,20 @@ class _OverlapAdd(Function):
 
     @staticmethod
     def forward(cols: Tensor, size: tuple[int, int], stride: int) -> Tensor:
-        rows, columns, channels, height, width, batch = cols.shape
+        rows, columns, height, width, channels, batch = cols.shape
         # One axis after the other: height + width additions instead of height * width.
-        bands = cols.new_zeros(size[0], columns, channels, width, batch)
+        bands = cols.new_zeros(size[0], columns, width, channels, batch)
         for u in range(height):
-            bands[u : u + (rows - 1) * stride + 1 : stride] += cols[:, :, :, u]
+            bands[u : u + (rows - 1) * stride + 1 : stride] += cols[:, :, u]
         x = cols.new_zeros(*size, channels, batch)
         for v in range(width):
-            x[:, v : v + (columns - 1) * stride + 1 : stride] += bands[:, :, :, v]
+            x[:, v : v + (columns - 1) * stride + 1 : stride] += bands[:, :, v]
         return x
 
     @staticmethod
     def setup_context(ctx: _Context, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
         cols, _, ctx.stride = inputs
-        ctx.size = (cols.shape[3], cols.shape[4])
+        ctx.size = (cols.shape[2], cols.shape[3])
 
     @staticmethod
     def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor, None, None]:

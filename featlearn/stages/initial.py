@@ -28,4 +28,7 @@ def start_weights_(
         generator: Source of the draws; torch's global one if there is none.
     """
     std = (fan_in * (fan_in if fan_out is None else fan_out)) ** -0.25
-    nn.init.normal_(weight, std=std, generator=generator)
+    drawn = torch.empty(weight.shape, dtype=weight.dtype, device=weight.device)
+    nn.init.normal_(drawn, std=std, generator=generator)
+    with torch.no_grad():
+        weight.copy_(drawn)

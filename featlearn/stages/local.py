@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
-from featlearn.ops.local import local2d, local_transpose2d
+from featlearn.ops.local import channels_innermost, local2d, local_transpose2d
 from featlearn.ops.planes import grid
 from featlearn.stages.initial import start_weights_
 
@@ -56,7 +56,8 @@ class _Local(nn.Module, ABC):
             self.input_size, window=self.kernel_size, stride=stride, padding=padding
         )
         shape = (*self.output_size, out_channels, in_channels, *self.kernel_size)
-        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        weight = torch.empty(shape, device=device, dtype=dtype)
+        self.weight = nn.Parameter(channels_innermost(weight))
         self.bias = None
         if bias:
             self.bias = nn.Parameter(torch.empty(self._bias_shape(), device=device, dtype=dtype))

@@ -14,6 +14,7 @@ from featlearn._version import __version__
 from featlearn.errors import CheckpointError
 from featlearn.files import BAD_JSON, write_json
 from featlearn.networks.store import FORMAT
+from featlearn.ops import local_kernels
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class Environment(msgspec.Struct, frozen=True):
     python: str
     threads: int
     device: str
+    kernels: str = "plain"
 
     @staticmethod
     def here(device: str) -> "Environment":
@@ -36,6 +38,7 @@ class Environment(msgspec.Struct, frozen=True):
             python=platform.python_version(),
             threads=torch.get_num_threads(),
             device=device,
+            kernels=local_kernels.described(),
         )
 
 

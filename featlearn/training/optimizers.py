@@ -81,11 +81,19 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` took out."""
+    """Put back what `optimizer_tensors` took out.
+
+    A fused step goes through the memory of a parameter and of its state side by side, so both
+    are laid out alike.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         place, entry = name.split(".", 1)
-        state.setdefault(int(place), {})[entry] = tensor
+        parameter = parameters[int(place)]
+        like = parameter if tensor.shape == parameter.shape else tensor
+        kept = torch.empty_like(like, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
+        state.setdefault(int(place), {})[entry] = kept
     groups = optimizer.state_dict()["param_groups"]
     with torch.no_grad():
         optimizer.load_state_dict({"state": state, "param_groups": groups})

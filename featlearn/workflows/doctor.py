@@ -34,6 +34,7 @@ _REQUIRED = (
     "torch",
 )
 _EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "fast": ("locally connected layers at full speed on the CPU", ("llvmlite",)),
     "tables": ("encode to Parquet", ("pyarrow",)),
     "track": ("--track", ("tensorboard",)),
     "dev": (

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import joblib
 import torch
 
+from featlearn.ops.memory import keep_freed_memory
+
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
@@ -60,6 +62,7 @@ def one_thread() -> Generator[None]:
 def _call(parent: int, work: Callable[[Any], Any], item: object) -> object:
     """Work in a process of its own."""
     _end_with(parent)
+    keep_freed_memory()
     with one_thread():
         return work(item)
 

@@ -1,0 +1,208 @@
+"""A builder of LLVM's instructions with the loops and vectors that the kernels need."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+from featlearn.ops.kernels.target import Number
+
+INT = ir.IntType(64)
+_LANE = ir.IntType(32)
+
+Value = Any
+"""A value of LLVM's: llvmlite has no types of its own for them."""
+
+
+class Loop:
+    """A loop in the making.
+
+    Attributes:
+        index: Its counter.
+        values: What the iteration before left, or what the loop was entered with; after the
+            loop, what the last one left.
+    """
+
+    def __init__(self, index: Value, values: list[Value]) -> None:
+        """Begin with what is carried into the first iteration."""
+        self.index = index
+        self.values = values
+        self.next = values
+
+    def carry(self, values: Sequence[Value]) -> None:
+        """Leave values for the next iteration."""
+        self.next = list(values)
+
+
+class Emitter(ir.IRBuilder):
+    """Writes one function of a module, instruction by instruction.
+
+    Offsets and counts are numbers of elements, either known now (`int`) or computed in the
+    function.
+    """
+
+    number: Number
+
+    def whole(self, value: int | Value) -> Value:
+        """Write a whole number that is known now."""
+        return ir.Constant(INT, value) if isinstance(value, int) else value
+
+    def times(self, value: Value, factor: int) -> Value:
+        """Multiply a whole number by one that is known now."""
+        return self.mul(value, self.whole(factor))
+
+    def at(self, pointer: Value, offset: int | Value) -> Value:
+        """Point so many elements further."""
+        return self.gep(pointer, [self.whole(offset)])
+
+    def smaller(self, a: Value, b: Value) -> Value:
+        """Choose the smaller of two whole numbers."""
+        return self.select(self.icmp_signed("<", a, b), a, b)
+
+    def larger(self, a: Value, b: Value) -> Value:
+        """Choose the larger of two whole numbers."""
+        return self.select(self.icmp_signed(">", a, b), a, b)
+
+    @contextmanager
+    def loop(
+        self, begin: int | Value, end: int | Value, *, step: int = 1, values: Sequence[Value] = ()
+    ) -> Generator[Loop]:
+        """Repeat what is written inside for every number from `begin` until before `end`."""
+        before = self.block
+        head, body, after = (self.append_basic_block(name) for name in ("head", "body", "after"))
+        begin, end = self.whole(begin), self.whole(end)
+        self.branch(head)
+        self.position_at_end(head)
+        index = self.phi(INT)
+        index.add_incoming(begin, before)
+        carried = [self.phi(value.type) for value in values]
+        for phi, value in zip(carried, values, strict=True):
+            phi.add_incoming(value, before)
+        self.cbranch(self.icmp_signed("<", index, end), body, after)
+        self.position_at_end(body)
+        loop = Loop(index, list(carried))
+        yield loop
+        index.add_incoming(self.add(index, self.whole(step)), self.block)
+        for phi, value in zip(carried, loop.next, strict=True):
+            phi.add_incoming(value, self.block)
+        self.branch(head)
+        self.position_at_end(after)
+
+    def load_vector(self, pointer: Value, *, lanes: int | None = None) -> Value:
+        """Load a vector, or its first `lanes` numbers with zeros behind them."""
+        number = self.number
+        if lanes is None or lanes == number.lanes:
+            return self.load(self.bitcast(pointer, number.vector.as_pointer()), align=number.bytes)
+        place: Value = self.bitcast(pointer, number.vector.as_pointer())
+        load = self._function(
+            f"llvm.masked.load.{number.suffix}.p0",
+            number.vector,
+            [place.type, ir.IntType(32), self._mask(lanes).type, number.vector],
+        )
+        aligned = ir.Constant(ir.IntType(32), number.bytes)
+        return self.call(load, [place, aligned, self._mask(lanes), number.zeros])
+
+    def store_vector(self, value: Value, pointer: Value, *, lanes: int | None = None) -> None:
+        """Store a vector, or its first `lanes` numbers."""
+        number = self.number
+        place: Value = self.bitcast(pointer, number.vector.as_pointer())
+        if lanes is None or lanes == number.lanes:
+            self.store(value, place, align=number.bytes)
+            return
+        store = self._function(
+            f"llvm.masked.store.{number.suffix}.p0",
+            ir.VoidType(),
+            [number.vector, place.type, ir.IntType(32), self._mask(lanes).type],
+        )
+        aligned = ir.Constant(ir.IntType(32), number.bytes)
+        self.call(store, [value, place, aligned, self._mask(lanes)])
+
+    def broadcast(self, pointer: Value) -> Value:
+        """Load one number into every lane."""
+        nothing = ir.Constant(self.number.vector, ir.Undefined)
+        first = self.insert_element(nothing, self.load(pointer), ir.Constant(_LANE, 0))
+        return self.shuffle_vector(first, nothing, _lanes([0] * self.number.lanes))
+
+    def multiply_add(self, a: Value, b: Value, total: Value) -> Value:
+        """Compute a * b + total, rounded once."""
+        vector = self.number.vector
+        return self.call(
+            self._function(f"llvm.fma.{self.number.suffix}", vector, [vector] * 3), [a, b, total]
+        )
+
+    def transpose(self, rows: list[Value]) -> list[Value]:
+        """Turn as many vectors as a vector has lanes, so that lane j of row i is lane i of row j.
+
+        Interleaving row i with row i + half, over and over, shuffles each bit of a number's
+        place once around.
+        """
+        lanes, half = self.number.lanes, self.number.lanes // 2
+        low = _lanes([lane for i in range(half) for lane in (i, lanes + i)])
+        high = _lanes([lane for i in range(half, lanes) for lane in (i, lanes + i)])
+        for _ in range(half.bit_length()):
+            rows = [
+                self.shuffle_vector(rows[i], rows[i + half], which)
+                for i in range(half)
+                for which in (low, high)
+            ]
+        return rows
+
+    def fill_with_zeros(self, pointer: Value, count: int) -> None:
+        """Set so many numbers to zero."""
+        lanes = self.number.lanes
+        with self.loop(0, count // lanes * lanes, step=lanes) as loop:
+            self.store_vector(self.number.zeros, self.at(pointer, loop.index))
+        if count % lanes:
+            rest = self.at(pointer, count // lanes * lanes)
+            self.store_vector(self.number.zeros, rest, lanes=count % lanes)
+
+    def copy(self, source: Value, target: Value, count: int) -> None:
+        """Copy so many numbers, known now, without a loop."""
+        lanes = self.number.lanes
+        for place in range(0, count, lanes):
+            some = min(lanes, count - place)
+            part = self.load_vector(self.at(source, place), lanes=some)
+            self.store_vector(part, self.at(target, place), lanes=some)
+
+    def _mask(self, lanes: int) -> Value:
+        """Tell the first `lanes` of a vector from the others."""
+        width = self.number.lanes
+        kind = ir.VectorType(ir.IntType(1), width)
+        return ir.Constant(kind, [int(lane < lanes) for lane in range(width)])
+
+    def _function(self, name: str, result: Any, arguments: Sequence[Any]) -> ir.Function:
+        """Declare one of LLVM's own functions, once."""
+        known = self.module.globals.get(name)
+        return known or ir.Function(self.module, ir.FunctionType(result, arguments), name)
+
+
+def begin_function(
+    module: ir.Module, name: str, arguments: Sequence[Any], number: Number
+) -> tuple[ir.Function, Emitter]:
+    """Begin a function that gives nothing back and that only its module calls."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    emitter = Emitter(function.append_basic_block("entry"))
+    emitter.number = number
+    return function, emitter
+
+
+class Parts:
+    """Functions of a module that are written when first asked for, one for each size."""
+
+    def __init__(self, write: Callable[..., ir.Function]) -> None:
+        """Take what writes the function for some sizes."""
+        self._write = write
+        self._written: dict[tuple[int, ...], ir.Function] = {}
+
+    def __call__(self, *sizes: int) -> ir.Function:
+        """Give the function for these sizes."""
+        if sizes not in self._written:
+            self._written[sizes] = self._write(*sizes)
+        return self._written[sizes]
+
+
+def _lanes(numbers: list[int]) -> Value:
+    return ir.Constant(ir.VectorType(_LANE, len(numbers)), numbers)

@@ -1,0 +1,211 @@
+"""The three products of a locally connected layer, closed under differentiation, by kernels.
+
+Each is linear in both of its arguments, and the derivative of each is made of the other
+two: forward by transpose and gradient, and so round. So derivatives of any order are right.
+
+All tensors lie as the kernels read them: planes `(height, width, channels, batch)`, codes
+`(rows, columns, maps, batch)`, weights `(rows, columns, maps, kernel height, kernel width,
+channels)`.
+"""
+
+import functools
+import importlib.util
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+if TYPE_CHECKING:
+    from featlearn.ops.kernels.compiler import Kernel
+    from featlearn.ops.kernels.geometry import Local
+
+INSTALLED = importlib.util.find_spec("llvmlite") is not None
+"""Whether there is what generates kernels."""
+
+_MOST_SAMPLES = 4096  # whose turned codes the derivative by the weights keeps on the stack
+
+
+def usable(x: Tensor, weight: Tensor) -> bool:
+    """Tell whether there are kernels for these numbers, on this device.
+
+    A program that is exported must run where there are none.
+    """
+    known = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    return (
+        INSTALLED
+        and x.device.type == weight.device.type == "cpu"
+        and x.dtype in known
+        and weight.dtype in known
+        and (x.dtype == weight.dtype or torch.is_autocast_enabled("cpu"))
+        and not torch.compiler.is_exporting()
+    )
+
+
+def described() -> str:
+    """Say what computes on the processor, as far as it decides the last bits of a result."""
+    if not INSTALLED:
+        return "plain"
+    from featlearn.ops.kernels.target import host
+
+    return f"llvmlite {metadata.version('llvmlite')}, vectors of {host().vector_bytes} bytes"
+
+
+def precisions(x: Tensor) -> tuple[torch.dtype, torch.dtype]:
+    """Give the precision that kernels compute in for `x`, and that of the result.
+
+    Sums are taken in single precision at least; under autocast the result, but not the
+    weights, is rounded, which costs nothing.
+    """
+    if x.dtype == torch.float64:
+        return torch.float64, torch.float64
+    lowered = torch.is_autocast_enabled("cpu")
+    return torch.float32, torch.get_autocast_dtype("cpu") if lowered else x.dtype
+
+
+@custom_op("featlearn::local", mutates_args=(), device_types="cpu")
+def local(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
+    """Compute codes: every position's filters applied to its window."""
+    rows, columns, maps, *_ = weight.shape
+    codes = x.new_empty(rows, columns, maps, x.shape[3])
+    if codes.numel():
+        kernel = _forward(
+            _sizes((x.shape[0], x.shape[1]), weight, x.shape[3], stride),
+            x.itemsize,
+            bias is not None,
+        )
+        kernel(x, weight, weight if bias is None else bias, codes)
+    return codes
+
+
+@custom_op("featlearn::local_transpose", mutates_args=(), device_types="cpu")
+def transpose(codes: Tensor, weight: Tensor, height: int, width: int, stride: int) -> Tensor:
+    """Compute planes: every code lays its filter down, overlaps are added."""
+    x = codes.new_empty(height, width, weight.shape[5], codes.shape[3])
+    if x.numel():
+        sizes = _sizes((height, width), weight, codes.shape[3], stride)
+        _transpose(sizes, x.itemsize)(codes, weight, x)
+    return x
+
+
+@custom_op("featlearn::local_gradient", mutates_args=(), device_types="cpu")
+def gradient(
+    x: Tensor, codes: Tensor, kernel_height: int, kernel_width: int, stride: int
+) -> Tensor:
+    """Compute weights: every code times the window that its unit sees, summed over the batch."""
+    weight = x.new_empty((*codes.shape[:3], kernel_height, kernel_width, x.shape[2]))
+    if not x.shape[3]:
+        return weight.zero_()
+    parts = [part.contiguous() for part in x.split(_MOST_SAMPLES, dim=3)]
+    others = [part.contiguous() for part in codes.split(_MOST_SAMPLES, dim=3)]
+    for i, (some, given) in enumerate(zip(parts, others, strict=True)):
+        kernel = _gradient(
+            _sizes((x.shape[0], x.shape[1]), weight, some.shape[3], stride), x.itemsize
+        )
+        found = weight if i == 0 else torch.empty_like(weight)
+        kernel(some, given, found)
+        if i:
+            weight += found
+    return weight
+
+
+def _sizes(plane: tuple[int, int], weight: Tensor, batch: int, stride: int) -> "Local":
+    from featlearn.ops.kernels.geometry import Local
+
+    _, _, maps, kernel_height, kernel_width, channels = weight.shape
+    return Local(batch, *plane, channels, maps, kernel_height, kernel_width, stride)
+
+
+@functools.lru_cache(maxsize=512)
+def _forward(sizes: "Local", itemsize: int, biased: bool) -> "Kernel":
+    from featlearn.ops.kernels.local_forward import forward_kernel
+    from featlearn.ops.kernels.target import host, number
+
+    return forward_kernel(sizes, number(itemsize, host()), host(), biased=biased)
+
+
+@functools.lru_cache(maxsize=512)
+def _transpose(sizes: "Local", itemsize: int) -> "Kernel":
+    from featlearn.ops.kernels.local_transpose import transpose_kernel
+    from featlearn.ops.kernels.target import host, number
+
+    return transpose_kernel(sizes, number(itemsize, host()), host())
+
+
+@functools.lru_cache(maxsize=512)
+def _gradient(sizes: "Local", itemsize: int) -> "Kernel":
+    from featlearn.ops.kernels.local_gradient import gradient_kernel
+    from featlearn.ops.kernels.target import host, number
+
+    return gradient_kernel(sizes, number(itemsize, host()), host())
+
+
+@local.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
+    return x.new_empty(*weight.shape[:3], x.shape[3])
+
+
+@transpose.register_fake
+def _(codes: Tensor, weight: Tensor, height: int, width: int, stride: int) -> Tensor:
+    return codes.new_empty(height, width, weight.shape[5], codes.shape[3])
+
+
+@gradient.register_fake
+def _(x: Tensor, codes: Tensor, kernel_height: int, kernel_width: int, stride: int) -> Tensor:
+    return x.new_empty((*codes.shape[:3], kernel_height, kernel_width, x.shape[2]))
+
+
+def _keep_local(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weight, _, ctx.stride = inputs
+    ctx.save_for_backward(x, weight)
+
+
+def _local_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, weight = ctx.saved_tensors
+    grad, needed = grad.contiguous(), ctx.needs_input_grad
+    return (
+        transpose(grad, weight, x.shape[0], x.shape[1], ctx.stride) if needed[0] else None,
+        gradient(x, grad, weight.shape[3], weight.shape[4], ctx.stride) if needed[1] else None,
+        grad.sum(3) if needed[2] else None,
+        None,
+    )
+
+
+def _keep_transpose(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    codes, weight, _, _, ctx.stride = inputs
+    ctx.save_for_backward(codes, weight)
+
+
+def _transpose_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    codes, weight = ctx.saved_tensors
+    grad, needed = grad.contiguous(), ctx.needs_input_grad
+    return (
+        local(grad, weight, None, ctx.stride) if needed[0] else None,
+        gradient(grad, codes, weight.shape[3], weight.shape[4], ctx.stride) if needed[1] else None,
+        None,
+        None,
+        None,
+    )
+
+
+def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, codes, _, _, ctx.stride = inputs
+    ctx.save_for_backward(x, codes)
+
+
+def _gradient_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, codes = ctx.saved_tensors
+    grad, needed = grad.contiguous(), ctx.needs_input_grad
+    return (
+        transpose(codes, grad, x.shape[0], x.shape[1], ctx.stride) if needed[0] else None,
+        local(x, grad, None, ctx.stride) if needed[1] else None,
+        None,
+        None,
+        None,
+    )
+
+
+local.register_autograd(_local_backward, setup_context=_keep_local)
+transpose.register_autograd(_transpose_backward, setup_context=_keep_transpose)
+gradient.register_autograd(_gradient_backward, setup_context=_keep_gradient)
