@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "visualize": Entry("Look", "Draw filters, projections, reconstructions, curves, confusion."),
     "report": Entry("Look", "Make the page that shows what a run learned."),
     "describe": Entry("Look", "Print each layer's shape, weights, connections and cost."),
+    "bench": Entry("Scale", "Measure how fast each kind of layer is on this machine."),
     "doctor": Entry("Scale", "Say what is installed and usable on this machine."),
     "completion": Entry("Scale", "Print the script that completes commands in a shell."),
 }

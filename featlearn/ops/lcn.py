@@ -1,13 +1,14 @@
 """Local contrast normalisation."""
 
+import math
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.geometry import Padding, pads
-from featlearn.ops.planes import batch_innermost, check_planes, on_planes, pad_planes
+from featlearn.ops.planes import batch_innermost, check_planes
+from featlearn.ops.window_sums import window_sums
 
 Window = Literal["box", "gaussian"]
 
@@ -84,33 +85,17 @@ def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, acros
     """Average over the window at every position, and over the maps if `across`."""
     if across:
         x = x.mean(dim=1, keepdim=True)
-    means = _weigh(x, size=size, padding=padding, window=window)
+    weights = _gaussian(size) if window == "gaussian" else [1 / size] * size
+    means = window_sums(x, weights, padding=padding)
     if padding == "valid":
         return means
-    inside = x.new_ones(1, 1, *x.shape[2:])
-    return means / _weigh(inside, size=size, padding=padding, window=window)
+    return means / window_sums(x.new_ones(1, 1, *x.shape[2:]), weights, padding=padding)
 
 
-def _weigh(x: Tensor, *, size: int, padding: Padding, window: Window) -> Tensor:
-    """Sum over the window with its weights; a border of zeros has no weight."""
-
-    def slide(planes: Tensor) -> Tensor:
-        padded = pad_planes(planes, window=(size, size), stride=1, padding=padding)
-        if window == "box":
-            return F.avg_pool2d(padded, size, 1)
-        count = padded.shape[1]
-        weights = _gaussian(size, like=padded).expand(count, 1, 1, size)
-        rows = F.conv2d(padded, weights, groups=count)
-        return F.conv2d(rows, weights.transpose(2, 3), groups=count)
-
-    return on_planes(slide, x)
-
-
-def _gaussian(size: int, *, like: Tensor) -> Tensor:
+def _gaussian(size: int) -> list[float]:
     """Weights along one axis, which sum to 1; the standard deviation is a sixth of `size`."""
-    offsets = torch.arange(size, dtype=like.dtype, device=like.device) - (size - 1) / 2
-    weights = torch.exp(-0.5 * (offsets / (size / 6)).square())
-    return weights / weights.sum()
+    weights = [math.exp(-0.5 * ((i - (size - 1) / 2) / (size / 6)) ** 2) for i in range(size)]
+    return [weight / sum(weights) for weight in weights]
 
 
 def _centres(v: Tensor, *, size: int, padding: Padding) -> Tensor:

@@ -90,6 +90,11 @@ def batch_innermost(x: Tensor) -> Tensor:
     return x.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
 
 
+def lies_by_channels(x: Tensor) -> bool:
+    """Tell whether `x` came out of a convolution, with enough channels innermost in memory."""
+    return x.shape[1] >= _WIDE and x.is_contiguous(memory_format=torch.channels_last)
+
+
 def on_planes(operation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply an operation that treats every plane alike, on planes laid side by side.
 
@@ -104,8 +109,7 @@ def on_planes(operation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         `(batch, maps, height', width')`, laid out in memory as `operation` saw it.
     """
     batch, maps = x.shape[:2]
-    as_it_lies = maps >= _WIDE and x.is_contiguous(memory_format=torch.channels_last)
-    if batch == 0 or as_it_lies:
+    if batch == 0 or lies_by_channels(x):
         return operation(x)
     planes = x.permute(2, 3, 1, 0).flatten(2).unsqueeze(0)
     y = operation(planes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

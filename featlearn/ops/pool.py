@@ -6,6 +6,7 @@ from torch import Tensor
 
 from featlearn.geometry import Padding
 from featlearn.ops.planes import check_planes, on_planes, pad_planes
+from featlearn.ops.window_sums import window_sums
 
 
 def l2_pool(
@@ -31,15 +32,10 @@ def l2_pool(
     Source:
         Le et al., ICML 2012, the term sqrt(eps + H_j (W x)^2) with uniform H_j.
     """
-    window = (size, size)
-    check_planes(x, operation="l2_pool", window=window, stride=stride, padding=padding)
-
-    def sums(planes: Tensor) -> Tensor:
-        padded = pad_planes(planes, window=window, stride=stride, padding=padding)
-        return F.avg_pool2d(padded, size, stride) * size**2
-
-    energy = x.to(torch.promote_types(x.dtype, torch.float32)).square()
-    return (on_planes(sums, energy) + eps).sqrt().to(x.dtype)
+    check_planes(x, operation="l2_pool", window=(size, size), stride=stride, padding=padding)
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    energy = window_sums(exact, [1.0] * size, stride=stride, padding=padding, square=True)
+    return (energy + eps).sqrt().to(x.dtype)
 
 
 def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
@@ -86,13 +82,12 @@ def avg_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid
     Raises:
         ShapeError: If `x` is not 4-D, or is smaller than a valid window.
     """
-    window = (size, size)
-    check_planes(x, operation="avg_pool", window=window, stride=stride, padding=padding)
+    check_planes(x, operation="avg_pool", window=(size, size), stride=stride, padding=padding)
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))
 
     def means(planes: Tensor) -> Tensor:
-        padded = pad_planes(planes, window=window, stride=stride, padding=padding)
-        return F.avg_pool2d(padded, size, stride)
+        return window_sums(planes, [1 / size] * size, stride=stride, padding=padding)
 
     if padding == "valid":
-        return on_planes(means, x)
-    return on_planes(means, x) / means(x.new_ones(1, 1, *x.shape[2:]))
+        return means(exact).to(x.dtype)
+    return (means(exact) / means(exact.new_ones(1, 1, *x.shape[2:]))).to(x.dtype)

@@ -1,0 +1,138 @@
+"""Weighted sums over sliding windows, and their adjoint, by generated kernels.
+
+Each is the derivative of the other, so that derivatives of any order are right. Planes lie as
+`(height, width, planes)`, sums as `(rows, columns, planes)`.
+"""
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+from featlearn.ops.local_kernels import INSTALLED
+
+if TYPE_CHECKING:
+    from featlearn.ops.kernels.compiler import Kernel
+    from featlearn.ops.kernels.window_sum import Windows
+
+
+def usable(x: Tensor) -> bool:
+    """Tell whether there are kernels for these numbers, on this device."""
+    return (
+        INSTALLED
+        and x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.float64)
+        and not torch.compiler.is_exporting()
+    )
+
+
+@custom_op("featlearn::window_sum", mutates_args=(), device_types="cpu")
+def window_sum(
+    x: Tensor, weights: list[float], stride: int, grid: list[int], border: list[int], square: bool
+) -> Tensor:
+    """Sum planes, or their squares, over windows.
+
+    Args:
+        x: Planes.
+        weights: Of the rows of a window, and of its columns.
+        stride: Step between windows.
+        grid: Rows and columns of windows.
+        border: How far the first window hangs over the upper and over the left border.
+        square: Whether squares are summed.
+    """
+    sums = x.new_empty((*grid, x.shape[2]))
+    if sums.numel():
+        _sum(_sizes(x.shape, weights, stride, grid, border), x.itemsize, square)(x, sums)
+    return sums
+
+
+@custom_op("featlearn::window_spread", mutates_args=(), device_types="cpu")
+def window_spread(
+    sums: Tensor, weights: list[float], stride: int, size: list[int], border: list[int]
+) -> Tensor:
+    """Give back to every position what windows over it hold, by its weight in each.
+
+    Args:
+        sums: A number for each window.
+        weights: Of the rows of a window, and of its columns.
+        stride: Step between windows.
+        size: Height and width of the planes.
+        border: How far the first window hangs over the upper and over the left border.
+    """
+    x = sums.new_empty((*size, sums.shape[2]))
+    if x.numel():
+        _spread(_sizes(x.shape, weights, stride, sums.shape, border), x.itemsize)(sums, x)
+    return x
+
+
+def _sizes(
+    planes: tuple[int, ...],
+    weights: list[float],
+    stride: int,
+    grid: tuple[int, ...] | list[int],
+    border: list[int],
+) -> "Windows":
+    from featlearn.ops.kernels.window_sum import Windows
+
+    height, width, count = planes
+    top, left = border
+    return Windows(count, height, width, grid[0], grid[1], stride, top, left, tuple(weights))
+
+
+@functools.lru_cache(maxsize=512)
+def _sum(sizes: "Windows", itemsize: int, square: bool) -> "Kernel":
+    from featlearn.ops.kernels.target import host, number
+    from featlearn.ops.kernels.window_sum import sum_kernel
+
+    return sum_kernel(sizes, number(itemsize, host()), host(), square=square)
+
+
+@functools.lru_cache(maxsize=512)
+def _spread(sizes: "Windows", itemsize: int) -> "Kernel":
+    from featlearn.ops.kernels.target import host, number
+    from featlearn.ops.kernels.window_sum import spread_kernel
+
+    return spread_kernel(sizes, number(itemsize, host()), host())
+
+
+@window_sum.register_fake
+def _(
+    x: Tensor, weights: list[float], stride: int, grid: list[int], border: list[int], square: bool
+) -> Tensor:
+    return x.new_empty((*grid, x.shape[2]))
+
+
+@window_spread.register_fake
+def _(
+    sums: Tensor, weights: list[float], stride: int, size: list[int], border: list[int]
+) -> Tensor:
+    return sums.new_empty((*size, sums.shape[2]))
+
+
+def _keep_sum(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, ctx.weights, ctx.stride, _, ctx.border, square = inputs
+    ctx.size = x.shape[:2]
+    ctx.save_for_backward(*([x] if square else []))
+
+
+def _sum_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    found = window_spread(grad.contiguous(), ctx.weights, ctx.stride, ctx.size, ctx.border)
+    if ctx.saved_tensors:
+        found = found * (2 * ctx.saved_tensors[0])
+    return found, None, None, None, None, None
+
+
+def _keep_spread(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    sums, ctx.weights, ctx.stride, _, ctx.border = inputs
+    ctx.grid = sums.shape[:2]
+
+
+def _spread_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    found = window_sum(grad.contiguous(), ctx.weights, ctx.stride, ctx.grid, ctx.border, False)
+    return found, None, None, None, None
+
+
+window_sum.register_autograd(_sum_backward, setup_context=_keep_sum)
+window_spread.register_autograd(_spread_backward, setup_context=_keep_spread)
