@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Measure the locally connected layer against every other way to compute it that is installed.
+
+Ways are timed in turns, in one process, on the same numbers; each peer gets its operands in the
+layout that suits it, and the layer here as a stack of stages hands them on. A peer that takes
+longer than 20 seconds a pass is timed once and marked. Peaks of memory are measured in a process
+of their own. Prints a table, or one JSON object.
+
+    python scripts/bench/local.py --threads 2
+    python scripts/bench/local.py --shapes S3 S4 --dtypes float32 --json
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from local_peers import PEERS, Pass, peer
+from local_shapes import SHAPES, Shape, operands
+
+from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
+from featlearn.bench.timing import in_turns
+from featlearn.ops import local_kernels
+from featlearn.ops.local import local2d, local_transpose2d
+from featlearn.ops.memory import keep_freed_memory
+
+PASSES: tuple[Pass, ...] = ("forward", "forward+backward", "transpose")
+SLOW = 20.0
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description="Measure the locally connected layer.")
+    parser.add_argument(
+        "--shapes", nargs="+", choices=SHAPES, default=["S1", "S2", "S3", "S4", "S5"]
+    )
+    parser.add_argument("--dtypes", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--passes", nargs="+", choices=PASSES, default=list(PASSES))
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--peak-of", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.peak_of:
+        print(_peak(*options.peak_of))
+        return
+    keep_freed_memory()
+    machine = measure_machine(torch.device(options.device), rounds=options.rounds)
+    rows = [
+        _measure(SHAPES[name], dtype, kind, machine, options)
+        for name in options.shapes
+        for dtype in options.dtypes
+        for kind in options.passes
+    ]
+    found = {"machine": {**_about(), **msgspec.to_builtins(machine)}, "shapes": rows}
+    print(json.dumps(found, indent=2) if options.json else _table(rows))
+
+
+def _measure(
+    shape: Shape, dtype: str, kind: Pass, machine: Machine, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Time one pass over one shape, this layer and its peers in turns."""
+    device = torch.device(options.device)
+    ways: dict[str, Callable[[], object]] = {
+        "featlearn": _layer(shape, PRECISIONS[dtype], kind, device)
+    }
+    refused: dict[str, str] = {}
+    for name in options.peers:
+        try:
+            way = peer(name, shape, PRECISIONS[dtype], kind, device)
+            if way is not None:
+                way()
+                ways[name] = way
+        except Exception as error:  # noqa: BLE001 - a peer may refuse in any way it likes
+            refused[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+    timings = in_turns(ways, rounds=options.rounds, patience=SLOW, device=device)
+    seconds = {name: timing.seconds for name, timing in timings.items()}
+    own = seconds.pop("featlearn")
+    gflops = shape.flops(kind) / own / 1e9
+    row = {
+        "name": shape.name,
+        "dtype": dtype,
+        "pass": kind,
+        "featlearn_ms": round(1e3 * own, 3),
+        "gflops": round(gflops, 1),
+        "peers_ms": {name: round(1e3 * taken, 3) for name, taken in seconds.items()},
+        "slow_peers": [n for n, t in timings.items() if t.rounds == 1 and t.seconds > SLOW],
+        "refused_peers": refused,
+        "times_best_peer": round(min(seconds.values()) / own, 1) if seconds else None,
+        "fraction_of_best": round(gflops / machine.best_gflops[dtype], 3),
+        "fraction_of_bound": round(_bound(shape, dtype, kind, machine) / own, 3),
+        "peak_bytes": _peak_in_a_process(shape, dtype, kind, options),
+        "minimal_bytes": shape.bytes(kind, PRECISIONS[dtype].itemsize),
+    }
+    print(
+        f"{shape.name} {dtype} {kind}: {row['featlearn_ms']} ms, {row['gflops']} GFLOP/s",
+        file=sys.stderr,
+    )
+    return row
+
+
+def _layer(
+    shape: Shape, precision: torch.dtype, kind: Pass, device: torch.device
+) -> Callable[[], object]:
+    """Give one pass of this layer."""
+    x, weight, slope = operands(shape, precision, device)
+    size = (shape.height, shape.height)
+    if kind == "transpose":
+        return torch.no_grad()(
+            lambda: local_transpose2d(slope, weight, size=size, stride=shape.stride)
+        )
+    if kind == "forward":
+        return torch.no_grad()(lambda: local2d(x, weight, stride=shape.stride))
+    x.requires_grad_()
+    weight.requires_grad_()
+    return lambda: torch.autograd.grad(local2d(x, weight, stride=shape.stride), [x, weight], slope)
+
+
+def _bound(shape: Shape, dtype: str, kind: Pass, machine: Machine) -> float:
+    """Give the seconds that a pass takes at least, by arithmetic or by moving its operands.
+
+    The copy moves each byte twice, reading and writing; what is moved here is moved once.
+    """
+    arithmetic = shape.flops(kind) / machine.best_gflops[dtype] / 1e9
+    moved = shape.moved(kind, PRECISIONS[dtype].itemsize)
+    return max(arithmetic, moved / machine.copy_gb_s / 1e9)
+
+
+def _peak_in_a_process(
+    shape: Shape, dtype: str, kind: Pass, options: argparse.Namespace
+) -> int | None:
+    """Measure the peak of memory of one pass, operands and results among it."""
+    command = [
+        sys.executable,
+        __file__,
+        "--threads",
+        str(options.threads),
+        "--device",
+        options.device,
+    ]
+    done = subprocess.run(
+        [*command, "--peak-of", shape.name, dtype, kind],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(done.stdout) if done.returncode == 0 else None
+
+
+def _peak(name: str, dtype: str, kind: Pass) -> int:
+    """Count the bytes that a pass adds to a process that has computed before."""
+    small = SHAPES["S1"]._replace(batch=2)
+    warm = _layer(small, PRECISIONS[dtype], kind, torch.device("cpu"))
+    warm()
+    before = _status("VmRSS")
+    way = _layer(SHAPES[name], PRECISIONS[dtype], kind, torch.device("cpu"))
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of making the operands
+    found = way()
+    peak = _status("VmHWM") - before
+    del found
+    return peak
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(key))
+
+
+def _about() -> dict[str, Any]:
+    """Say where and when."""
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "kernels": local_kernels.described(),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    heads = [
+        "shape",
+        "dtype",
+        "pass",
+        "ms",
+        "GFLOP/s",
+        "of_best",
+        "of_bound",
+        "times_best_peer",
+        "peak/minimal",
+    ]
+    lines = [f"| {' | '.join(heads)} |".replace("_", " "), "|---" * len(heads) + "|"]
+    for row in rows:
+        peak = row["peak_bytes"]
+        cells = [row["name"], row["dtype"], row["pass"], f"{row['featlearn_ms']:.2f}"]
+        cells += [f"{row['gflops']:.0f}", f"{row['fraction_of_best']:.2f}"]
+        cells += [f"{row['fraction_of_bound']:.2f}", f"{row['times_best_peer'] or ''}"]
+        cells += ["" if peak is None else f"{peak / row['minimal_bytes']:.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Other ways to compute a locally connected layer: what people write, and other libraries."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from local_shapes import Shape
+from torch import Tensor
+
+from featlearn.ops import local_plain
+
+Pass = Literal["forward", "forward+backward", "transpose"]
+PEERS = (
+    "unfold+einsum",
+    "unfold+bmm",
+    "grouped convolution",
+    "torch.compile",
+    "jax",
+    "keras 2",
+)
+
+
+def peer(
+    name: str, shape: Shape, precision: torch.dtype, kind: Pass, device: torch.device
+) -> Callable[[], object] | None:
+    """Give one pass of a peer; `None` where it is not installed, or has no such pass."""
+    match name:
+        case "jax":
+            return _jax(shape, precision, kind)
+        case "keras 2":
+            return _keras(shape, precision, kind)
+        case _ if kind == "transpose":
+            return _folded(name, shape, precision, device)
+        case _:
+            return _torch(_LAYERS[name], shape, precision, kind, device)
+
+
+def _einsum(shape: Shape, x: Tensor, weight: Tensor) -> Tensor:
+    cols = F.unfold(x, shape.kernel, stride=shape.stride)
+    return torch.einsum("nkp,pfk->nfp", cols, weight)
+
+
+def _bmm(shape: Shape, x: Tensor, weight: Tensor) -> Tensor:
+    cols = F.unfold(x, shape.kernel, stride=shape.stride).permute(2, 1, 0)
+    return torch.bmm(weight, cols).permute(2, 1, 0)
+
+
+def _grouped(shape: Shape, x: Tensor, weight: Tensor) -> Tensor:
+    cols = F.unfold(x, shape.kernel, stride=shape.stride).permute(0, 2, 1)
+    filters = weight.reshape(-1, weight.shape[2], 1)
+    return F.conv1d(cols.reshape(shape.batch, -1, 1), filters, groups=weight.shape[0])
+
+
+def _plain(shape: Shape, x: Tensor, weight: Tensor) -> Tensor:
+    rows, kernel = shape.rows, shape.kernel
+    filters = weight.view(rows, rows, shape.maps, kernel, kernel, shape.channels)
+    return local_plain.local(x.permute(2, 3, 1, 0), filters, None, shape.stride)
+
+
+_LAYERS: dict[str, Callable[[Shape, Tensor, Tensor], Tensor]] = {
+    "unfold+einsum": _einsum,
+    "unfold+bmm": _bmm,
+    "grouped convolution": _grouped,
+    "torch.compile": torch.compile(_plain, dynamic=False),
+}
+
+
+def _torch(
+    layer: Callable[[Shape, Tensor, Tensor], Tensor],
+    shape: Shape,
+    precision: torch.dtype,
+    kind: Pass,
+    device: torch.device,
+) -> Callable[[], object]:
+    """Give a pass in torch, over planes laid out as the layer takes them."""
+    planes = (shape.batch, shape.channels, shape.height, shape.height)
+    x = torch.randn(planes, device=device).to(precision)
+    if layer is _LAYERS["torch.compile"]:
+        x = x.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
+    window = shape.channels * shape.kernel**2
+    weight = torch.randn(shape.rows**2, shape.maps, window, device=device).to(precision)
+    if kind == "forward":
+        return torch.no_grad()(lambda: layer(shape, x, weight))
+    x.requires_grad_()
+    weight.requires_grad_()
+    slope = torch.ones_like(layer(shape, x, weight))
+    return lambda: torch.autograd.grad(layer(shape, x, weight), [x, weight], slope)
+
+
+def _folded(
+    name: str, shape: Shape, precision: torch.dtype, device: torch.device
+) -> Callable[[], object] | None:
+    """Give the transpose by a product and `fold`."""
+    if name not in ("unfold+einsum", "unfold+bmm"):
+        return None
+    window, positions = shape.channels * shape.kernel**2, shape.rows**2
+    weight = torch.randn(positions, shape.maps, window, device=device).to(precision)
+    codes = torch.randn(shape.batch, shape.maps, positions, device=device).to(precision)
+
+    def fold(cols: Tensor) -> Tensor:
+        return F.fold(cols, (shape.height, shape.height), shape.kernel, stride=shape.stride)
+
+    if name == "unfold+einsum":
+        return lambda: fold(torch.einsum("nfp,pfk->nkp", codes, weight))
+    return lambda: fold(torch.bmm(weight.transpose(1, 2), codes.permute(2, 1, 0)).permute(2, 1, 0))
+
+
+def _jax(shape: Shape, precision: torch.dtype, kind: Pass) -> Callable[[], object] | None:
+    """Give a pass of JAX's `conv_general_dilated_local`, compiled."""
+    if importlib.util.find_spec("jax") is None or kind == "transpose":
+        return None
+    jax = importlib.import_module("jax")
+    jnp = importlib.import_module("jax.numpy")
+    dtype = jnp.bfloat16 if precision == torch.bfloat16 else jnp.float32
+    key = jax.random.key(0)
+    window = shape.channels * shape.kernel**2
+    x = jax.random.normal(
+        key, (shape.batch, shape.channels, shape.height, shape.height), dtype=dtype
+    )
+    weight = jax.random.normal(key, (shape.maps, window, shape.rows, shape.rows), dtype=dtype)
+
+    def layer(x: Any, weight: Any) -> Any:
+        return jax.lax.conv_general_dilated_local(
+            x, weight, (shape.stride,) * 2, "VALID", (shape.kernel,) * 2
+        )
+
+    if kind == "forward":
+        run = jax.jit(layer)
+    else:
+
+        def both(x: Any, weight: Any) -> Any:
+            y, back = jax.vjp(layer, x, weight)
+            return back(jnp.ones_like(y))
+
+        run = jax.jit(both)
+    return lambda: jax.block_until_ready(run(x, weight))
+
+
+def _keras(shape: Shape, precision: torch.dtype, kind: Pass) -> Callable[[], object] | None:
+    """Give a pass of Keras 2's layer, in the best of its modes, compiled."""
+    if importlib.util.find_spec("tf_keras") is None or kind == "transpose":
+        return None
+    tf = importlib.import_module("tensorflow")
+    keras = importlib.import_module("tf_keras")
+    dtype = tf.bfloat16 if precision == torch.bfloat16 else tf.float32
+    x = tf.random.normal((shape.batch, shape.height, shape.height, shape.channels), dtype=dtype)
+    # Its second mode keeps the whole dense matrix: too large for planes of 64 and more.
+    dense = shape.height**2 * shape.channels * shape.rows**2 * shape.maps
+    layer = keras.layers.LocallyConnected2D(
+        shape.maps,
+        shape.kernel,
+        strides=shape.stride,
+        use_bias=False,
+        implementation=2 if dense < 2**28 else 1,
+        dtype=dtype.name,
+    )
+    layer(x)
+
+    def forward() -> Any:
+        return layer(x)
+
+    def both() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+        return tape.gradient(y, [x, *layer.trainable_weights])
+
+    return tf.function(forward if kind == "forward" else both)
