@@ -18,7 +18,7 @@ from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
 from featlearn.workflows.evaluate import EvaluateResult
 from featlearn.workflows.few_labels import Point
-from featlearn.workflows.finetune import FinetuneResult
+from featlearn.workflows.head_results import FinetuneResult
 from featlearn.workflows.pretrain import PretrainResult, TrainedOn
 from featlearn.workflows.quickstart import QuickstartResult, TuningProtocol
 from featlearn.workflows.sweep_results import Draw, Gain, SweepPoint, SweepResult, SweepTuning

@@ -18,7 +18,8 @@ from featlearn.files import sha256
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows.finetune import FinetuneResult, finetune
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.head_results import FinetuneResult
 from featlearn.workflows.pretrain import pretrain
 
 Tiny = Callable[..., Recipe]
