@@ -20,10 +20,8 @@ from featlearn.errors import CheckpointError
 from featlearn.filenames import MODEL, RESULTS
 from featlearn.files import BAD_JSON, canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
+from featlearn.networks.formats import FORMAT, check_format, read_figures
 from featlearn.networks.stack import Stack, build_stack
-
-FORMAT = 1
-"""Version of the files of a run; raised when an old reader would misread them."""
 
 _ENTRY = "featlearn"
 M = TypeVar("M", bound=nn.Module)
@@ -97,10 +95,7 @@ def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} was not written by featlearn: its metadata has no readable entry {_ENTRY!r}"
         ) from None
-    if version != FORMAT:
-        raise CheckpointError(
-            f"{path} has format version {version}; this featlearn reads version {FORMAT}"
-        )
+    check_format(version, path)
     return metadata
 
 
@@ -154,15 +149,11 @@ def check_recorded(path: Path | str) -> None:
     record = Path(path) / RESULTS
     if not record.is_file():
         return
+    recorded = read_figures(record, _Recorded)
     try:
-        recorded = msgspec.json.decode(record.read_bytes(), type=_Recorded)
         expectations = {record.with_name(name): sums for name, sums in recorded.files.items()}
-    except BAD_JSON as error:
+    except ValueError as error:  # a path instead of a name
         raise CheckpointError(f"{record} is damaged ({error})") from None
-    if recorded.format != FORMAT:
-        raise CheckpointError(
-            f"{record} has format version {recorded.format}; this featlearn reads version {FORMAT}"
-        )
     for file, expected in expectations.items():
         if not file.is_file() or sha256(file) != expected:
             raise CheckpointError(
@@ -172,7 +163,6 @@ def check_recorded(path: Path | str) -> None:
 
 
 class _Recorded(msgspec.Struct):
-    format: int = FORMAT
     files: dict[str, str] = {}
 
 

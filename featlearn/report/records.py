@@ -1,15 +1,11 @@
 """The figures that commands wrote, as the page needs them."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from featlearn.errors import CheckpointError, DataError
+from featlearn.errors import DataError
 from featlearn.evaluate.metrics import ClassScore
-from featlearn.files import BAD_JSON
-
-T = TypeVar("T")
 
 
 class PhaseRecord(msgspec.Struct, frozen=True):
@@ -159,22 +155,6 @@ class Comparison(msgspec.Struct, frozen=True):
     seconds: float | None = None
     test_images: int | None = None
     protocol: TuningRecord | None = None
-
-
-def read_record(path: Path, kind: type[T]) -> T:
-    """Read a file of figures.
-
-    Raises:
-        CheckpointError: If it is missing or not what a command writes.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing; run the command that writes it again") from None
-    except BAD_JSON as error:
-        raise CheckpointError(
-            f"{path} is damaged ({error}); run the command that writes it again"
-        ) from None
 
 
 def read_comparison(value: object) -> Comparison:

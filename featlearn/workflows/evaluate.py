@@ -12,7 +12,7 @@ from featlearn.errors import FeatlearnError
 from featlearn.evaluate.metrics import ClassScore, classification_report
 from featlearn.files import write_json
 from featlearn.heads.problem import logits_of
-from featlearn.networks.store import FORMAT
+from featlearn.networks.formats import FORMAT
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.head_results import read_head_result

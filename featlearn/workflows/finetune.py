@@ -13,7 +13,8 @@ from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.heads.store import save_classifier
-from featlearn.networks.store import FORMAT, load_stack, load_state
+from featlearn.networks.formats import FORMAT
+from featlearn.networks.store import load_stack, load_state
 from featlearn.seeds import derive
 from featlearn.training.driver import Driver
 from featlearn.training.locks import reading_from, writing_in

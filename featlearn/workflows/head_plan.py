@@ -36,6 +36,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
     """Read the run's recipe, with its `[finetune]` changed as asked."""
+    read_result(run)  # a run of another version says so, before its recipe is misread
     own = load_recipe(run.recipe_file)
     recipe = load_recipe(run.recipe_file, overrides=overrides)
     if settings(recipe) != settings(own):

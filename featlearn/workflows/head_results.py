@@ -4,9 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from featlearn.errors import CheckpointError
-from featlearn.files import BAD_JSON
-from featlearn.networks.store import FORMAT
+from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.training.identity import Environment
 from featlearn.training.rundir import HeadFolder
 
@@ -40,7 +38,4 @@ def read_head_result(folder: HeadFolder) -> FinetuneResult:
     Raises:
         CheckpointError: If `results.json` is not what `finetune` writes.
     """
-    try:
-        return msgspec.json.decode(folder.results_file.read_bytes(), type=FinetuneResult)
-    except BAD_JSON as error:
-        raise CheckpointError(f"{folder.results_file} is damaged ({error})") from None
+    return read_figures(folder.results_file, FinetuneResult)
