@@ -20,7 +20,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BLOCK = re.compile(r"```python\n(?P<code>.*?)```(?:\n+```text\n(?P<quoted>.*?)```)?", re.DOTALL)
+_NEXT_SENTENCE = re.compile(r"[.!?] +[A-Z]")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+
+class Outcome(NamedTuple):
+    """What became of a call: what it gave, or how it was refused."""
+
+    content: object
+    refusal: str | None
 
 
 class Block(NamedTuple):
@@ -135,6 +143,27 @@ def tiny() -> "Callable[..., Recipe]":
         return msgspec.convert(base, Recipe)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def attempt() -> Callable[[Callable[[], object], str], Outcome]:
+    """Make a call that may be refused, but then in one sentence, with the words given.
+
+    Any other exception is a bug, and goes through.
+    """
+    from featlearn.errors import FeatlearnError
+
+    def ask(call: Callable[[], object], said: str) -> Outcome:
+        try:
+            return Outcome(call(), None)
+        except FeatlearnError as error:
+            text = str(error)
+        assert said in text
+        assert text.isprintable(), repr(text)  # a line break or a control character is not
+        assert not _NEXT_SENTENCE.search(text), text
+        return Outcome(None, text)
+
+    return ask
 
 
 @pytest.fixture

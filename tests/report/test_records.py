@@ -68,6 +68,7 @@ EVALUATED = EvaluateResult(
     per_class=(
         ClassScore(name="a", images=8, accuracy=0.75),
         ClassScore(name="b", images=0, accuracy=None),
+        ClassScore(name="c", images=0, accuracy=None),
     ),
     confusion=((6, 2, 0), (0, 0, 0), (0, 0, 0)),
 )
