@@ -5,7 +5,7 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,6 +166,28 @@ def attempt() -> Callable[[Callable[[], object], str], Outcome]:
     return ask
 
 
+@pytest.fixture(scope="session")
+def cuts() -> Callable[[bytes], Iterator[bytes]]:
+    """Cut a file off at every byte of its first 600, and at every 31st and the last after that."""
+
+    def cut(data: bytes) -> Iterator[bytes]:
+        return (data[:length] for length in _places(data))
+
+    return cut
+
+
+@pytest.fixture(scope="session")
+def flips() -> Callable[[bytes], Iterator[bytes]]:
+    """Change one byte of a file at each of those places: its lowest bit, and then all of it."""
+
+    def flip(data: bytes) -> Iterator[bytes]:
+        for place in _places(data):
+            for mask in (1, 255):
+                yield data[:place] + bytes([data[place] ^ mask]) + data[place + 1 :]
+
+    return flip
+
+
 @pytest.fixture
 def chromium() -> str:
     """Give the path of a Chromium that can be run headless."""
@@ -174,6 +196,11 @@ def chromium() -> str:
         if path is not None:
             return path
     pytest.skip("needs Chromium; `scripts/test --browser` installs it")
+
+
+def _places(data: bytes) -> list[int]:
+    """Choose bytes of a file, all of a small one."""
+    return sorted({*range(min(len(data), 600)), *range(600, len(data), 31), len(data) - 1})
 
 
 def _find_data(*names: str) -> Path:
