@@ -16,7 +16,7 @@ from featlearn.config.base import Count
 from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
-from featlearn.errors import CheckpointError
+from featlearn.errors import CheckpointError, RecipeError, ShapeError
 from featlearn.filenames import MODEL, RESULTS
 from featlearn.files import BAD_JSON, canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
@@ -203,6 +203,8 @@ def build_loaded(path: Path, build: Callable[[], M], tensors: Mapping[str, Tenso
     try:
         with torch.device("meta"):
             plan = build()
+    except (RecipeError, ShapeError) as error:
+        raise CheckpointError(f"{path} holds a recipe that cannot be built: {error}") from None
     except (RuntimeError, OverflowError):
         raise CheckpointError(
             f"{path} does not fit its recipe: that describes a network beyond any memory"
@@ -215,11 +217,15 @@ def build_loaded(path: Path, build: Callable[[], M], tensors: Mapping[str, Tenso
 
 def load_state(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy tensors into a module, naming the first that does not fit."""
-    try:
-        missing, unexpected = module.load_state_dict(dict(tensors), strict=False)
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise CheckpointError(f"{path} does not fit its recipe: {detail}") from None
+    # Asked first: batch normalisation makes up a count of batches that it does not find.
+    own = module.state_dict()
+    missing = [name for name in own if name not in tensors]
+    unexpected = [name for name in tensors if name not in own]
     if missing or unexpected:
         what = f"lacks {missing[0]!r}" if missing else f"has {unexpected[0]!r} too many"
         raise CheckpointError(f"{path} does not fit its recipe: it {what}")
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{path} does not fit its recipe: {detail}") from None

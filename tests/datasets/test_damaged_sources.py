@@ -16,6 +16,7 @@ from featlearn.datasets.source import open_images
 
 Attempt = Callable[..., Any]
 Damage = Callable[[bytes], Iterator[bytes]]
+Put = Callable[[Path, bytes], None]
 Encode = Callable[..., bytes]
 IdxBytes = Callable[[NDArray[Any]], bytes]
 
@@ -80,14 +81,14 @@ def content(path: Path) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_is_cut_off(
-    tmp_path: Path, corpus: dict[str, bytes], name: str, cuts: Damage, attempt: Attempt
+    tmp_path: Path, corpus: dict[str, bytes], name: str, cuts: Damage, attempt: Attempt, put: Put
 ) -> None:
     path = tmp_path / name
     path.write_bytes(corpus[name])
     whole = content(path)
     refused = 0
     for damaged in cuts(corpus[name]):
-        path.write_bytes(damaged)
+        put(path, damaged)
         outcome = attempt(lambda: content(path), str(path))
         assert outcome.refusal or outcome.content == whole, len(damaged)
         refused += outcome.refusal is not None
@@ -96,11 +97,11 @@ def test_a_file_that_is_cut_off(
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_in_which_a_byte_is_another(
-    tmp_path: Path, corpus: dict[str, bytes], name: str, flips: Damage, attempt: Attempt
+    tmp_path: Path, corpus: dict[str, bytes], name: str, flips: Damage, attempt: Attempt, put: Put
 ) -> None:
     path = tmp_path / name
     for damaged in flips(corpus[name]):
-        path.write_bytes(damaged)
+        put(path, damaged)
         attempt(lambda: content(path), str(path))  # most formats have no checksum of their pixels
 
 
@@ -112,13 +113,14 @@ def test_a_file_of_a_folder_like_that_of_mnist(
     cuts: Damage,
     flips: Damage,
     attempt: Attempt,
+    put: Put,
 ) -> None:
     folder = write_mnist(tmp_path / "set")
     whole = content(folder)
     path = folder / f"t10k-{kind}-ubyte.gz"
     data = path.read_bytes()
     for damaged in (*cuts(data), *flips(data)):
-        path.write_bytes(damaged)
+        put(path, damaged)
         outcome = attempt(lambda: content(folder), str(path))
         assert outcome.refusal or outcome.content == whole  # gzip has a checksum
 
@@ -129,11 +131,12 @@ def test_one_picture_of_a_folder(
     corpus: dict[str, bytes],
     cuts: Damage,
     attempt: Attempt,
+    put: Put,
 ) -> None:
     folder = write_tree({"a/1.png": COLOUR, "b/2.png": corpus["colour.png"]})
     whole = content(folder)
     for damaged in cuts(corpus["colour.png"]):
-        (folder / "b" / "2.png").write_bytes(damaged)
+        put(folder / "b" / "2.png", damaged)
         outcome = attempt(lambda: content(folder), str(folder / "b" / "2.png"))
         assert outcome.refusal or outcome.content == whole
 
@@ -154,11 +157,12 @@ def test_what_pillow_logs_is_not_shown(
     corpus: dict[str, bytes],
     flips: Damage,
     attempt: Attempt,
+    put: Put,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for name in ("colour.png", "colour.tif", "colour.jpg"):
         path = tmp_path / name
         for damaged in flips(corpus[name][:200]):
-            path.write_bytes(damaged + corpus[name][200:])
+            put(path, damaged + corpus[name][200:])
             attempt(lambda: content(path), name)  # noqa: B023  called at once
     assert capfd.readouterr() == ("", "")

@@ -21,6 +21,7 @@ from featlearn.report.records import EvaluationRecord, SweepRecord, read_compari
 from featlearn.report.sweeps import sweep_view
 
 Attempt = Callable[..., Any]
+Put = Callable[[Path, bytes], None]
 GONE = object()
 VALUES = (GONE, None, 0, -1, 10**15, "x", [])
 
@@ -66,21 +67,21 @@ def show_all(
     )
 
 
-def test_an_evaluation(tmp_path: Path, attempt: Attempt) -> None:
+def test_an_evaluation(tmp_path: Path, attempt: Attempt, put: Put) -> None:
     labels, named = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 2])
     report = classification_report(labels, named, ["a", "b", "c"])
     whole = {"source": "x", "split": "test", **msgspec.to_builtins(report)}
     path = tmp_path / "evaluation.json"
 
     def show(value: Any) -> None:
-        path.write_text(json.dumps(value))
+        put(path, json.dumps(value).encode())
         evaluation_view(read_figures(path, EvaluationRecord))
 
     found = show_all(json.loads(json.dumps(whole)), show, attempt, said=f"{path} is damaged")
     assert min(found[True], found[False]) > 50
 
 
-def test_a_sweep(tmp_path: Path, attempt: Attempt) -> None:
+def test_a_sweep(tmp_path: Path, attempt: Attempt, put: Put) -> None:
     arms = {"pretrained": 0.1, "scratch": 0.2}
     row = {
         "labelled": 100,
@@ -103,7 +104,7 @@ def test_a_sweep(tmp_path: Path, attempt: Attempt) -> None:
     path = tmp_path / "results.json"
 
     def show(value: Any) -> None:
-        path.write_text(json.dumps(value))
+        put(path, json.dumps(value).encode())
         sweep_view("key", read_figures(path, SweepRecord))
 
     found = show_all(whole, show, attempt, said=f"{path} is damaged")
