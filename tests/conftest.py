@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -149,7 +150,8 @@ def tiny() -> "Callable[..., Recipe]":
 def attempt() -> Callable[[Callable[[], object], str], Outcome]:
     """Make a call that may be refused, but then in one sentence, with the words given.
 
-    Any other exception is a bug, and goes through.
+    That has no line breaks, no control characters, which a terminal would obey, and no half
+    characters. Any other exception is a bug, and goes through.
     """
     from featlearn.errors import FeatlearnError
 
@@ -159,7 +161,7 @@ def attempt() -> Callable[[Callable[[], object], str], Outcome]:
         except FeatlearnError as error:
             text = str(error)
         assert said in text
-        assert text.isprintable(), repr(text)  # a line break or a control character is not
+        assert not {unicodedata.category(c) for c in text} & {"Cc", "Cs"}, repr(text)
         assert not _NEXT_SENTENCE.search(text), text
         return Outcome(None, text)
 
