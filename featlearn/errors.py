@@ -1,12 +1,28 @@
 """What can go wrong by a user's hand, each with the exit code of a command."""
 
+import unicodedata
 from typing import ClassVar
 
 
+def visible(text: str) -> str:
+    """Write control characters, line breaks among them, and half characters as escapes.
+
+    A key, a class or a file may be named so that a terminal would obey.
+    """
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in {"Cc", "Cs"} else c
+        for c in text
+    )
+
+
 class FeatlearnError(Exception):
-    """Something a user can mend; its text is one sentence that says how."""
+    """Something a user can mend; its text is one sentence that says how, on one line."""
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """Give the sentence, whatever it quotes."""
+        return visible(super().__str__())
 
 
 class UsageError(FeatlearnError):

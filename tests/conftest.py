@@ -5,7 +5,8 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BLOCK = re.compile(r"```python\n(?P<code>.*?)```(?:\n+```text\n(?P<quoted>.*?)```)?", re.DOTALL)
+_NEXT_SENTENCE = re.compile(r"[.!?] +[A-Z]")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+
+class Outcome(NamedTuple):
+    """What became of a call: what it gave, or how it was refused."""
+
+    content: object
+    refusal: str | None
 
 
 class Block(NamedTuple):
@@ -137,6 +146,67 @@ def tiny() -> "Callable[..., Recipe]":
     return make
 
 
+@pytest.fixture(scope="session")
+def attempt() -> Callable[[Callable[[], object], str], Outcome]:
+    """Make a call that may be refused, but then in one sentence, with the words given.
+
+    That has no line breaks, no control characters, which a terminal would obey, and no half
+    characters. Any other exception is a bug, and goes through.
+    """
+    from featlearn.errors import FeatlearnError
+
+    def ask(call: Callable[[], object], said: str) -> Outcome:
+        try:
+            return Outcome(call(), None)
+        except FeatlearnError as error:
+            text = str(error)
+        assert said in text
+        assert not {unicodedata.category(c) for c in text} & {"Cc", "Cs"}, repr(text)
+        assert not _NEXT_SENTENCE.search(text), text
+        return Outcome(None, text)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def put() -> Callable[[Path, bytes], None]:
+    """Write a file in place of another, thousands of times.
+
+    To empty the one that is there and write it again takes ext4 ten times as long.
+    """
+
+    def replace(path: Path, data: bytes) -> None:
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+
+    return replace
+
+
+@pytest.fixture(scope="session")
+def cuts() -> Callable[[bytes], Iterator[bytes]]:
+    """Cut a file off at every byte of its first 600, at every 31st after that, and at the last."""
+
+    def cut(data: bytes) -> Iterator[bytes]:
+        return (data[:length] for length in _places(data, each=600))
+
+    return cut
+
+
+@pytest.fixture(scope="session")
+def flips() -> Callable[[bytes], Iterator[bytes]]:
+    """Change each byte of a file's first 200, each 31st after that, and the last.
+
+    Its lowest bit is changed, and then all of it.
+    """
+
+    def flip(data: bytes) -> Iterator[bytes]:
+        for place in _places(data, each=200):
+            for mask in (1, 255):
+                yield data[:place] + bytes([data[place] ^ mask]) + data[place + 1 :]
+
+    return flip
+
+
 @pytest.fixture
 def chromium() -> str:
     """Give the path of a Chromium that can be run headless."""
@@ -145,6 +215,11 @@ def chromium() -> str:
         if path is not None:
             return path
     pytest.skip("needs Chromium; `scripts/test --browser` installs it")
+
+
+def _places(data: bytes, *, each: int) -> list[int]:
+    """Choose bytes of a file, all of a small one."""
+    return sorted({*range(min(len(data), each)), *range(each, len(data), 31), len(data) - 1})
 
 
 def _find_data(*names: str) -> Path:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from featlearn.errors import FeatlearnError, Interrupted
+from featlearn.errors import FeatlearnError, Interrupted, visible
 from featlearn.files import system_error
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -51,7 +51,7 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         ending = explain(error)
-        click.echo(ending.text, err=True)
+        click.echo(visible(ending.text), err=True)
         return ending.code
     return early if isinstance(early, int) else DONE
 

@@ -1,5 +1,6 @@
 """Plain, sparse and denoising auto-encoders of a stage."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import torch
@@ -21,6 +22,7 @@ from featlearn.config.objectives import (
     SaltPepperSpec,
     SparseSpec,
 )
+from featlearn.config.stages import StageSpec
 from featlearn.ops.corruption import gaussian_noise, mask_noise, salt_pepper
 from featlearn.ops.losses import cross_entropy, kl_sparsity, l1, squared_error
 from featlearn.stages.stage import Stage
@@ -157,6 +159,15 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             )
         case _:
             assert_never(spec)
+
+
+def build_objectives(stages: Sequence[StageSpec]) -> dict[int, Objective]:
+    """Build the objective of every stage that has one, by the stage's place."""
+    return {
+        place: build_objective(spec.objective)
+        for place, spec in enumerate(stages)
+        if spec.objective is not None
+    }
 
 
 def _decoder_weight(stage: Stage) -> nn.Parameter:

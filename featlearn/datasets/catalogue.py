@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, cast, final
 from urllib.parse import urlsplit
 
 from featlearn.datasets.entries import KNOWN, KnownSet, RemoteFile, suggest
+from featlearn.datasets.quiet import quiet
 from featlearn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _fetch_from(url: str, file: RemoteFile, folder: Path, progress: Progress | N
 
     for pause in (*_PAUSES, None):
         try:
-            with _quiet(pooch.get_logger()):
+            with quiet(pooch.get_logger().name, below=logging.WARNING):
                 pooch.retrieve(
                     url,
                     known_hash=f"sha256:{file.sha256}",
@@ -206,14 +207,3 @@ class _Counted:
 
     def flush(self) -> None:
         """Leave flushing to the end: the caller asks for it after every piece."""
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Generator[None]:
-    """Keep pooch from announcing what it does; failures are raised anyway."""
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -1,5 +1,6 @@
 """Decoding one picture into an array."""
 
+import logging
 import struct
 import warnings
 import zlib
@@ -13,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from featlearn.config.data import Colour
 from featlearn.datasets.limits import MAX_IMAGE_PIXELS
+from featlearn.datasets.quiet import quiet
 from featlearn.errors import DataError
 
 SUFFIXES = frozenset(
@@ -46,7 +48,12 @@ _MODES = {
     "RGBA": "colour with alpha",
     "CMYK": "printing colours",
 }
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError)
+_BROKEN = (
+    *(OSError, SyntaxError, EOFError, struct.error, zlib.error),
+    # Pillow takes what a header says for what it ought to be: a fraction for an offset, …
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError),
+)
+"""What Pillow raises on a broken picture."""
 
 
 class Look(NamedTuple):
@@ -75,7 +82,7 @@ def look_at(file: BinaryIO, *, name: str) -> Look:
     Raises:
         DataError: If the picture is broken, too large or of an unknown format.
     """
-    with _no_warnings():
+    with _silently():
         picture = _loaded(file, name)
         maps = _to_maps(picture, name=name, colour="keep")
     floats = maps.dtype != np.uint8
@@ -107,14 +114,17 @@ def decode_image(file: BinaryIO, *, name: str, colour: Colour) -> NDArray[Any]:
     Raises:
         DataError: If the picture is broken, too large or of an unknown format.
     """
-    with _no_warnings():
+    with _silently():
         return _to_maps(_loaded(file, name), name=name, colour=colour)
 
 
 @contextmanager
-def _no_warnings() -> Generator[None]:
-    """Silence Pillow, which warns of odd metadata; a picture that decodes is good enough."""
-    with warnings.catch_warnings():
+def _silently() -> Generator[None]:
+    """Silence Pillow, which warns of odd metadata; a picture that decodes is good enough.
+
+    What it logs of one that does not, our own sentence says.
+    """
+    with warnings.catch_warnings(), quiet("PIL", below=logging.CRITICAL):
         warnings.simplefilter("ignore")
         yield
 
@@ -167,7 +177,7 @@ def _upright(picture: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation says; broken EXIF says nothing."""
     try:
         turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    except (*_BROKEN, KeyError, TypeError):
+    except _BROKEN:
         turn = None
     return picture if turn is None else picture.transpose(turn)
 

@@ -12,7 +12,7 @@ from featlearn.seeds import derive
 def balanced_subset(
     labels: Indices, count: int, *, seed: int, classes: Sequence[str] = ()
 ) -> Indices:
-    """Draw labelled images, as many of each class (within one).
+    """Draw labelled images, as many of each class (within one), and at least one.
 
     Args:
         labels: `(n,)` classes of all images.
@@ -24,16 +24,20 @@ def balanced_subset(
         `(count,)` places in `labels`, ascending.
 
     Raises:
-        DataError: If there are fewer images, or a class has too few of them.
+        DataError: If there are fewer images, a class has too few of them, or there are
+            more classes than labels, so that some would never be learned.
     """
-    if count < 1:
-        raise DataError(f"at least 1 label must be asked for; got {count}")
     if count > len(labels):
         raise DataError(
             f"{count} labels were asked for, but there are {len(labels)} labelled images"
         )
     rng = _rng(seed, "labels")
     values, sizes = np.unique(labels, return_counts=True)
+    if count < max(len(values), 1):
+        raise DataError(
+            f"{count} label{'s' * (count != 1)} cannot be shared among {len(values)} classes, of "
+            f"which each needs at least one; ask for at least {len(values)}"
+        )
     quotas = _level_quotas(sizes, count, rng)
     needed = count // len(values)
     short = int(np.argmin(sizes))

@@ -11,7 +11,8 @@ from featlearn.errors import ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.planes import borders
 from featlearn.ops.pool import avg_pool
-from featlearn.stages.preprocess import Contrast, Preprocess
+from featlearn.stages.preparation import Preprocess
+from featlearn.stages.preprocess import Contrast
 from featlearn.stages.stage import Stage
 
 Unit = tuple[int, int, int]

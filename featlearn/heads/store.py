@@ -1,8 +1,11 @@
 """Classifiers on disk."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
+
+from featlearn.config.base import NonNegativeInt
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
@@ -26,6 +29,13 @@ class LoadedClassifier(NamedTuple):
     classes: tuple[str, ...]
     recipe: Recipe
     metadata: dict[str, Any]
+
+
+class _Head(msgspec.Struct):
+    """What the metadata say of a classifier beside its stack."""
+
+    classes: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    freeze: NonNegativeInt
 
 
 def save_classifier(
@@ -55,10 +65,12 @@ def load_classifier(path: Path) -> LoadedClassifier:
     tensors, metadata = load_tensors(file)
     recipe, shape = read_header(file, metadata)
     try:
-        classes = tuple(str(name) for name in metadata["classes"])
-        freeze = int(metadata["freeze"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise CheckpointError(f"{file} holds a model without a classifier's head") from None
+        head = msgspec.convert(metadata, _Head)
+    except msgspec.ValidationError as error:
+        raise CheckpointError(
+            f"{file} holds a model without a classifier's head ({error})"
+        ) from None
+    classes, freeze = head.classes, head.freeze
 
     def build() -> Classifier:
         stack = build_stack(recipe, shape, seed=0)

@@ -10,7 +10,8 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import RecipeError, ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator
-from featlearn.stages.preprocess import Preprocess, build_preprocess
+from featlearn.stages.preparation import Preprocess
+from featlearn.stages.preprocess import build_preprocess
 from featlearn.stages.stage import Stage, StageOutput, build_stage
 
 What = Literal["code", "pooled", "output"]

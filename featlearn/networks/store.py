@@ -16,14 +16,12 @@ from featlearn.config.base import Count
 from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
-from featlearn.errors import CheckpointError
+from featlearn.errors import CheckpointError, RecipeError, ShapeError
 from featlearn.filenames import MODEL, RESULTS
 from featlearn.files import BAD_JSON, canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
+from featlearn.networks.formats import FORMAT, check_format, read_figures
 from featlearn.networks.stack import Stack, build_stack
-
-FORMAT = 1
-"""Version of the files of a run; raised when an old reader would misread them."""
 
 _ENTRY = "featlearn"
 M = TypeVar("M", bound=nn.Module)
@@ -97,10 +95,7 @@ def _metadata(path: Path, entries: Mapping[str, str]) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} was not written by featlearn: its metadata has no readable entry {_ENTRY!r}"
         ) from None
-    if version != FORMAT:
-        raise CheckpointError(
-            f"{path} has format version {version}; this featlearn reads version {FORMAT}"
-        )
+    check_format(version, path)
     return metadata
 
 
@@ -154,15 +149,11 @@ def check_recorded(path: Path | str) -> None:
     record = Path(path) / RESULTS
     if not record.is_file():
         return
+    recorded = read_figures(record, _Recorded)
     try:
-        recorded = msgspec.json.decode(record.read_bytes(), type=_Recorded)
         expectations = {record.with_name(name): sums for name, sums in recorded.files.items()}
-    except BAD_JSON as error:
+    except ValueError as error:  # a path instead of a name
         raise CheckpointError(f"{record} is damaged ({error})") from None
-    if recorded.format != FORMAT:
-        raise CheckpointError(
-            f"{record} has format version {recorded.format}; this featlearn reads version {FORMAT}"
-        )
     for file, expected in expectations.items():
         if not file.is_file() or sha256(file) != expected:
             raise CheckpointError(
@@ -172,7 +163,6 @@ def check_recorded(path: Path | str) -> None:
 
 
 class _Recorded(msgspec.Struct):
-    format: int = FORMAT
     files: dict[str, str] = {}
 
 
@@ -213,6 +203,8 @@ def build_loaded(path: Path, build: Callable[[], M], tensors: Mapping[str, Tenso
     try:
         with torch.device("meta"):
             plan = build()
+    except (RecipeError, ShapeError) as error:
+        raise CheckpointError(f"{path} holds a recipe that cannot be built: {error}") from None
     except (RuntimeError, OverflowError):
         raise CheckpointError(
             f"{path} does not fit its recipe: that describes a network beyond any memory"
@@ -225,11 +217,15 @@ def build_loaded(path: Path, build: Callable[[], M], tensors: Mapping[str, Tenso
 
 def load_state(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy tensors into a module, naming the first that does not fit."""
-    try:
-        missing, unexpected = module.load_state_dict(dict(tensors), strict=False)
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise CheckpointError(f"{path} does not fit its recipe: {detail}") from None
+    # Asked first: batch normalisation makes up a count of batches that it does not find.
+    own = module.state_dict()
+    missing = [name for name in own if name not in tensors]
+    unexpected = [name for name in tensors if name not in own]
     if missing or unexpected:
         what = f"lacks {missing[0]!r}" if missing else f"has {unexpected[0]!r} too many"
         raise CheckpointError(f"{path} does not fit its recipe: it {what}")
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{path} does not fit its recipe: {detail}") from None

@@ -4,8 +4,9 @@ import itertools
 
 from scipy import stats
 
+from featlearn.networks.formats import read_figures
 from featlearn.report.embed import EmbeddedImage, embed_chart, embed_png
-from featlearn.report.records import EvaluationRecord, HeadRecord, read_record
+from featlearn.report.records import EvaluationRecord, HeadRecord
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
 from featlearn.report.words import count, names_only, percent, plural
 from featlearn.training.rundir import HeadFolder
@@ -28,10 +29,10 @@ def head_view(key: str, folder: HeadFolder) -> HeadView:
     Raises:
         CheckpointError: If a file of it is damaged.
     """
-    record = read_record(folder.results_file, HeadRecord)
+    record = read_figures(folder.results_file, HeadRecord)
     evaluation = None
     if folder.evaluation_file.exists():
-        evaluation = read_record(folder.evaluation_file, EvaluationRecord)
+        evaluation = read_figures(folder.evaluation_file, EvaluationRecord)
     return HeadView(
         key=key,
         name=record.head,

@@ -17,8 +17,9 @@ from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.filenames import PAGE
 from featlearn.files import write_bytes
+from featlearn.networks.formats import read_figures
 from featlearn.report.comparison import comparison_view
-from featlearn.report.records import read_comparison, read_record
+from featlearn.report.records import read_comparison
 from featlearn.report.run import run_view
 from featlearn.report.views import PageView, RunView
 from featlearn.report.words import distinct_names, names_only
@@ -112,13 +113,13 @@ def _figures(run: RunDirectory) -> dict[str, object]:
         folder = run.head(name)
         files = {"results": folder.results_file, "evaluation": folder.evaluation_file}
         heads[name] = {
-            key: _without_folders(read_record(file, dict[str, object]))
+            key: _without_folders(read_figures(file, dict[str, object]))
             for key, file in files.items()
             if file.exists()
         }
-    results = read_record(run.results_file, dict[str, object])
+    results = read_figures(run.results_file, dict[str, object])
     sweeps = {
-        name: _without_folders(read_record(run.sweep(name).results_file, dict[str, object]))
+        name: _without_folders(read_figures(run.sweep(name).results_file, dict[str, object]))
         for name in run.sweeps()
     }
     return {"results": _without_folders(results), "heads": heads, "sweeps": sweeps}

@@ -1,15 +1,16 @@
 """The figures that commands wrote, as the page needs them."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
-from featlearn.errors import CheckpointError, DataError
+from featlearn.config.base import Count, NonNegativeInt
+from featlearn.errors import DataError
 from featlearn.evaluate.metrics import ClassScore
-from featlearn.files import BAD_JSON
+from featlearn.wording import METHODS
 
-T = TypeVar("T")
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""A part of a whole, in [0, 1]."""
 
 
 class PhaseRecord(msgspec.Struct, frozen=True):
@@ -64,18 +65,31 @@ class EvaluationRecord(msgspec.Struct, frozen=True):
 
     source: str
     split: str
-    images: int
-    accuracy: float
-    error: float
-    classes: list[str]
+    images: Count
+    accuracy: Share
+    error: Share
+    classes: Annotated[list[str], msgspec.Meta(min_length=1)]
     per_class: list[ClassScore]
-    confusion: list[list[int]]
+    confusion: list[list[NonNegativeInt]]
+
+    def __post_init__(self) -> None:
+        """Every figure is of the same classes."""
+        sizes = {len(self.per_class), len(self.confusion), *map(len, self.confusion)}
+        if sizes != {len(self.classes)}:
+            raise ValueError("`per_class` and `confusion` are not of as many classes as `classes`")
+
+
+class SettingRecord(TypedDict):
+    """The learning rate of a head, and what it is multiplied by for the stages."""
+
+    lr: float
+    stack_lr: float
 
 
 class SweepDrawRecord(msgspec.Struct, frozen=True):
     """One draw of a sweep: the error of each method."""
 
-    error: dict[str, float]
+    error: dict[str, Share]
 
 
 class GainRecord(msgspec.Struct, frozen=True):
@@ -88,12 +102,22 @@ class GainRecord(msgspec.Struct, frozen=True):
 class SweepRowRecord(msgspec.Struct, frozen=True):
     """One number of labels in a sweep."""
 
-    labelled: int
+    labelled: Count
     validation: int
-    draws: list[SweepDrawRecord]
+    draws: Annotated[list[SweepDrawRecord], msgspec.Meta(min_length=2)]
     mean: dict[str, float]
     interval: dict[str, tuple[float, float]]
     gain: dict[str, GainRecord]
+
+    def __post_init__(self) -> None:
+        """Every figure is of the same methods, the pre-trained stages among them."""
+        arms, controls = set(self.mean), set(self.mean) - {"pretrained"}
+        if arms == controls or not arms <= set(METHODS):
+            raise ValueError(f"`mean` is not of pre-trained stages and controls: {sorted(arms)}")
+        if any(set(draw.error) != arms for draw in self.draws):
+            raise ValueError("`draws` are not of the same methods as `mean`")
+        if set(self.interval) != arms or set(self.gain) != controls:
+            raise ValueError("`interval` and `gain` are not of the same methods as `mean`")
 
 
 class SweepTuningRecord(msgspec.Struct, frozen=True):
@@ -110,28 +134,39 @@ class SweepRecord(msgspec.Struct, frozen=True):
 
     sweep: str
     table: Annotated[list[SweepRowRecord], msgspec.Meta(min_length=1)]
-    settings: dict[str, dict[str, float]]
+    settings: dict[str, SettingRecord]
     tuning: SweepTuningRecord | None
     freeze: int
     test: int
     majority: float
     files: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Rows are comparable."""
+        if len({(*row.mean, len(row.draws)) for row in self.table}) > 1:
+            raise ValueError("the rows of `table` have other methods, or other numbers of draws")
+
 
 class CurvePoint(msgspec.Struct, frozen=True):
     """Accuracies at one number of labels, one for each draw; pairs share their draw."""
 
-    labels: int
-    pretrained: list[float]
-    scratch: list[float]
+    labels: Count
+    pretrained: Annotated[list[Share], msgspec.Meta(min_length=2)]
+    scratch: list[Share]
     difference_interval: tuple[float, float]
-    pixels: list[float] = []
+    pixels: list[Share] = []
+
+    def __post_init__(self) -> None:
+        """Pairs share their draw."""
+        sizes = {len(self.scratch), len(self.pixels or self.pretrained)}
+        if sizes != {len(self.pretrained)}:
+            raise ValueError("`scratch` or `pixels` has not as many draws as `pretrained`")
 
 
 class TuningRecord(msgspec.Struct, frozen=True):
     """How the settings of both methods were chosen, each by its own accuracy."""
 
-    settings: dict[str, dict[str, float]]
+    settings: dict[str, SettingRecord]
     tried: list[Any]
     tuning_labels: int
     tuning_draws: int
@@ -159,22 +194,6 @@ class Comparison(msgspec.Struct, frozen=True):
     seconds: float | None = None
     test_images: int | None = None
     protocol: TuningRecord | None = None
-
-
-def read_record(path: Path, kind: type[T]) -> T:
-    """Read a file of figures.
-
-    Raises:
-        CheckpointError: If it is missing or not what a command writes.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing; run the command that writes it again") from None
-    except BAD_JSON as error:
-        raise CheckpointError(
-            f"{path} is damaged ({error}); run the command that writes it again"
-        ) from None
 
 
 def read_comparison(value: object) -> Comparison:

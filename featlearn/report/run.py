@@ -6,11 +6,12 @@ import torch
 
 from featlearn.config.plan import plan
 from featlearn.errors import FeatlearnError
+from featlearn.networks.formats import read_figures
 from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.report.embed import embed_chart, embed_strip
 from featlearn.report.heads import head_view
 from featlearn.report.network import planes_of, rows_of
-from featlearn.report.records import HeadRecord, RunRecord, SweepRecord, read_record
+from featlearn.report.records import HeadRecord, RunRecord, SweepRecord
 from featlearn.report.samples import Sample, sample_images
 from featlearn.report.stages import stage_views
 from featlearn.report.sweeps import sweep_view
@@ -55,12 +56,12 @@ def run_view(
     Raises:
         CheckpointError: If a file of the run is damaged.
     """
-    record = read_record(run.results_file, RunRecord)
+    record = read_figures(run.results_file, RunRecord)
     loaded = load_stack(run.path)
     loaded.stack.to(device)
     heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
-    records = [read_record(run.head(name).results_file, HeadRecord) for name in run.heads()]
-    sweeps = [read_record(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
+    records = [read_figures(run.head(name).results_file, HeadRecord) for name in run.heads()]
+    sweeps = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
     rows, total = rows_of(layers)

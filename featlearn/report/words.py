@@ -39,6 +39,7 @@ from featlearn.config.stages import (
     WindowedSpec,
     activation_name,
 )
+from featlearn.report.records import SettingRecord
 from featlearn.wording import METHODS
 from featlearn.wording import percent as in_percent
 
@@ -69,7 +70,7 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def settings_words(settings: Mapping[str, Mapping[str, float]]) -> str:
+def settings_words(settings: Mapping[str, SettingRecord]) -> str:
     """Write the learning rates that each method was given."""
     return "; ".join(
         f"{METHODS.get(arm, arm)}, learning rate {given['lr']:g} ({given['stack_lr']:g} of it in "

@@ -11,7 +11,8 @@ from torch import Tensor
 from featlearn.errors import CheckpointError
 from featlearn.filenames import MODEL
 from featlearn.files import BAD_JSON, sha256, sync, write_json
-from featlearn.networks.store import FORMAT, load_tensors, save_tensors
+from featlearn.networks.formats import FORMAT, check_format
+from featlearn.networks.store import load_tensors, save_tensors
 
 _KEPT = 2
 _FINISHED, _UNFINISHED = "checkpoint-", ".unfinished"
@@ -119,8 +120,5 @@ def _read(folder: Path) -> Checkpoint:
         version = state.get("format")
     except (*BAD_JSON, AttributeError):
         raise CheckpointError(f"{folder / _STATE} is damaged") from None
-    if version != FORMAT:
-        raise CheckpointError(
-            f"{folder} has format version {version}; this featlearn reads version {FORMAT}"
-        )
+    check_format(version, folder)
     return Checkpoint(load_tensors(folder / _MODEL)[0], load_tensors(folder / _TRAINING)[0], state)

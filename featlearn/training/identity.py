@@ -13,7 +13,7 @@ import torch
 from featlearn._version import __version__
 from featlearn.errors import CheckpointError
 from featlearn.files import BAD_JSON, write_json
-from featlearn.networks.store import FORMAT
+from featlearn.networks.formats import FORMAT, check_format
 from featlearn.ops import local_kernels
 
 
@@ -70,10 +70,8 @@ class Identity(msgspec.Struct, frozen=True):
                 sentence names `path`.
         """
         version = value.get("format") if isinstance(value, Mapping) else None
-        if isinstance(version, int) and version != FORMAT:
-            raise CheckpointError(
-                f"{path} has format version {version}; this featlearn reads version {FORMAT}"
-            )
+        if isinstance(version, int):
+            check_format(version, path)
         try:
             return msgspec.convert(value, Identity)
         except msgspec.ValidationError as error:

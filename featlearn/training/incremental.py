@@ -5,8 +5,7 @@ from typing import NamedTuple
 import msgspec
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objective
-from featlearn.autoencoders.objective import Objective
+from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import ConstantSpec
 from featlearn.datasets.augment import build_augment
@@ -15,9 +14,9 @@ from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop, LoopState
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
-from featlearn.training.problems import GreedyProblem, JointProblem, Material, PretrainProblem
+from featlearn.training.problems import Material, build_problem
 from featlearn.training.progress import Progress
-from featlearn.training.settling import fitting_sample, settle, settle_above
+from featlearn.training.settling import fitting_sample, following, settle, settle_above
 from featlearn.training.unrecorded import Unrecorded
 
 
@@ -81,14 +80,16 @@ def learn_part(
     spec = msgspec.structs.replace(phase.loop, rate=ConstantSpec(), patience=None)
     parts = 0 if so_far is None else so_far.parts
     steps = 0 if so_far is None else so_far.steps
-    _set_running(stack, phase.joint)
-    problem = _problem(recipe, stack, phase, images)
+    augment = recipe.pretrain.augment
+    material = Material(images, None, build_augment(augment) if augment else None, recipe.seed)
+    objectives, through = build_objectives(recipe.stages), recipe.pretrain.through
+    problem = build_problem(phase, stack, objectives, material, through=through)
     loop = Loop(problem, spec, epochs=parts + 1, seed=recipe.seed)
     if so_far is not None:
         state = LoopState(epoch=parts, step=steps)
         loop.restore(so_far.tensors, msgspec.to_builtins(state))
-    Unrecorded(progress).run(loop, stack)
-    _set_running(stack, False)
+    with following(stack, on=phase.joint):
+        Unrecorded(progress).run(loop, stack)
     settle_above(stack, max(phase.places), fitting_sample(recipe, images))
     tensors, _ = loop.save()
     return SoFar(tensors, parts + 1, loop.state.step)
@@ -96,7 +97,7 @@ def learn_part(
 
 def _phase(recipe: Recipe) -> Phase:
     """Find the one phase of a recipe that trains everything at once."""
-    taught = _objectives(recipe)
+    taught = build_objectives(recipe.stages)
     phases = [phase for phase in plan_phases(recipe, taught) if phase.epochs]
     if len(phases) != 1:
         raise RecipeError(
@@ -104,29 +105,3 @@ def _phase(recipe: Recipe) -> Phase:
             f'pretrain.schedule = "joint", or keep one stage; got {len(phases)} phases'
         )
     return phases[0]
-
-
-def _problem(recipe: Recipe, stack: Stack, phase: Phase, images: Pictures) -> PretrainProblem:
-    """Build what a part minimises."""
-    augment = recipe.pretrain.augment
-    material = Material(images, None, build_augment(augment) if augment else None, recipe.seed)
-    objectives = _objectives(recipe)
-    if phase.joint:
-        return JointProblem(stack, objectives, material, through=recipe.pretrain.through)
-    place = phase.places[0]
-    return GreedyProblem(stack, place, objectives[place], material)
-
-
-def _objectives(recipe: Recipe) -> dict[int, Objective]:
-    """Build the objective of every stage that has one."""
-    return {
-        place: build_objective(spec.objective)
-        for place, spec in enumerate(recipe.stages)
-        if spec.objective is not None
-    }
-
-
-def _set_running(stack: Stack, running: bool) -> None:
-    """Let the scaling follow the stages below while these are changing."""
-    for place in range(len(stack)):
-        stack.stage(place).scaler.running = running

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import nn
 
-from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.autoencoders.objective import Objective
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
@@ -18,17 +18,13 @@ from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
-from featlearn.training.problems import (
-    GreedyProblem,
-    JointProblem,
-    Material,
-    PretrainProblem,
-)
+from featlearn.training.problems import Material, build_problem
 from featlearn.training.rates import check_warmup
 from featlearn.training.settling import (
     check_norms,
     fit_scaler,
     fitting_sample,
+    following,
     settle,
     settle_above,
     settle_norm,
@@ -117,14 +113,15 @@ class Pretraining:
         if phase.epochs == 0:
             driver.skip(phase.name)
         else:
-            self._set_running(phase.joint)
-            loop = Loop(
-                self._problem(phase), phase.loop, epochs=phase.epochs, seed=self.recipe.seed
+            through = self.recipe.pretrain.through
+            problem = build_problem(
+                phase, self.stack, self.objectives, self.material, through=through
             )
+            loop = Loop(problem, phase.loop, epochs=phase.epochs, seed=self.recipe.seed)
             if checkpoint is not None and standing.loop is not None:
                 loop.restore(checkpoint.training, standing.loop)
-            driver.run(loop, self.stack)
-            self._set_running(False)
+            with following(self.stack, on=phase.joint):
+                driver.run(loop, self.stack)
         if not phase.joint:
             settle_norm(self.stack, phase.places[0], self.sample)
         elif phase.places:
@@ -145,26 +142,8 @@ class Pretraining:
                 below = range(max(phase.places))
                 check_norms(self.stack, below, batch=loop.batch, samples=samples, table=table)
 
-    def _problem(self, phase: Phase) -> PretrainProblem:
-        """Build what a phase minimises."""
-        if phase.joint:
-            chosen = {place: self.objectives[place] for place in phase.places}
-            through = self.recipe.pretrain.through
-            return JointProblem(self.stack, chosen, self.material, through=through)
-        place = phase.places[0]
-        return GreedyProblem(self.stack, place, self.objectives[place], self.material)
-
-    def _set_running(self, running: bool) -> None:
-        """Let the scaling follow the stages below while these are changing."""
-        for place in range(len(self.stack)):
-            self.stack.stage(place).scaler.running = running
-
     def _objectives(self, given: Mapping[str, Objective]) -> dict[int, Objective]:
         """Find the objective of every stage that has one."""
-        found = {
-            place: build_objective(spec.objective)
-            for place, spec in enumerate(self.recipe.stages)
-            if spec.objective is not None
-        }
+        found = build_objectives(self.recipe.stages)
         found |= {self.stack.index(name): objective for name, objective in given.items()}
         return dict(sorted(found.items()))

@@ -13,6 +13,7 @@ from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
 from featlearn.stages.stage import Stage
 from featlearn.training.optimizers import Group, weight_groups
+from featlearn.training.phases import Phase
 from featlearn.training.pictures import Pictures
 
 _MEASURED_AT_ONCE = 256
@@ -165,6 +166,30 @@ class JointProblem(PretrainProblem):
                 with torch.set_grad_enabled(self.through and torch.is_grad_enabled()):
                     maps = stage(maps).output
         return terms
+
+
+def build_problem(
+    phase: Phase,
+    stack: Stack,
+    objectives: Mapping[int, Objective],
+    material: Material,
+    *,
+    through: bool,
+) -> PretrainProblem:
+    """Build what a phase minimises.
+
+    Args:
+        phase: Which stages learn, and whether together.
+        stack: The network.
+        objectives: Of every stage that has one, by its place.
+        material: What the stages learn from.
+        through: Whether the gradient of a joint phase flows into the stages below.
+    """
+    chosen = {place: objectives[place] for place in phase.places}
+    if phase.joint:
+        return JointProblem(stack, chosen, material, through=through)
+    ((place, objective),) = chosen.items()
+    return GreedyProblem(stack, place, objective, material)
 
 
 def learning_input(stage: Stage, maps: Tensor, draw: torch.Generator) -> Tensor:

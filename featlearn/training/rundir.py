@@ -6,26 +6,27 @@ import shlex
 import shutil
 from pathlib import Path
 
+from featlearn import filenames
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import write_bytes
 from featlearn.training.identity import Identity
 
 OWN_FILES = (
-    "results.json",
-    "heads",
-    "sweeps",
-    "few-labels.png",
-    "evaluation.json",
-    "report",
-    "model.safetensors",
-    "checkpoints",
-    "events",
-    "labels.json",
-    "README.md",
-    "recipe.toml",
-    "metrics.jsonl",
-    "trials.jsonl",
-    "identity.json",
+    filenames.RESULTS,
+    filenames.HEADS,
+    filenames.SWEEPS,
+    filenames.CURVE,
+    filenames.EVALUATION,
+    filenames.REPORT,
+    filenames.MODEL,
+    filenames.CHECKPOINTS,
+    filenames.EVENTS,
+    filenames.LABELS,
+    filenames.CARD,
+    filenames.RECIPE,
+    filenames.METRICS,
+    filenames.TRIALS,
+    filenames.IDENTITY,
 )
 """Everything that commands write into a run, a head or a sweep; results first, the mark last."""
 
@@ -42,37 +43,37 @@ class Folder:
     @property
     def identity_file(self) -> Path:
         """What training was begun with; written first, it marks the folder as a run."""
-        return self.path / "identity.json"
+        return self.path / filenames.IDENTITY
 
     @property
     def recipe_file(self) -> Path:
         """The resolved recipe."""
-        return self.path / "recipe.toml"
+        return self.path / filenames.RECIPE
 
     @property
     def model_file(self) -> Path:
         """The weights, with what is needed to rebuild the network."""
-        return self.path / "model.safetensors"
+        return self.path / filenames.MODEL
 
     @property
     def metrics_file(self) -> Path:
         """Figures of training, a line each."""
-        return self.path / "metrics.jsonl"
+        return self.path / filenames.METRICS
 
     @property
     def results_file(self) -> Path:
         """What came out; written last, so that its presence means success."""
-        return self.path / "results.json"
+        return self.path / filenames.RESULTS
 
     @property
     def checkpoints(self) -> Path:
         """Where an unfinished run can go on from."""
-        return self.path / "checkpoints"
+        return self.path / filenames.CHECKPOINTS
 
     @property
     def events(self) -> Path:
         """TensorBoard's files."""
-        return self.path / "events"
+        return self.path / filenames.EVENTS
 
     @property
     def started(self) -> bool:
@@ -169,12 +170,12 @@ class HeadFolder(Folder):
     @property
     def labels_file(self) -> Path:
         """Names of the classes, and which images' labels were used."""
-        return self.path / "labels.json"
+        return self.path / filenames.LABELS
 
     @property
     def evaluation_file(self) -> Path:
         """Figures on images that training never saw."""
-        return self.path / "evaluation.json"
+        return self.path / filenames.EVALUATION
 
 
 class SweepFolder(Folder):
@@ -188,12 +189,12 @@ class SweepFolder(Folder):
     @property
     def metrics_file(self) -> Path:
         """Figures of the trials, a line each."""
-        return self.path / "trials.jsonl"
+        return self.path / filenames.TRIALS
 
     @property
     def figure_file(self) -> Path:
         """What it found, as a picture."""
-        return self.path / "few-labels.png"
+        return self.path / filenames.CURVE
 
 
 class RunDirectory(Folder):
@@ -202,12 +203,12 @@ class RunDirectory(Folder):
     @property
     def report_dir(self) -> Path:
         """The page about the run."""
-        return self.path / "report"
+        return self.path / filenames.REPORT
 
     @property
     def card_file(self) -> Path:
         """A short description for people."""
-        return self.path / "README.md"
+        return self.path / filenames.CARD
 
     def head(self, name: str) -> HeadFolder:
         """Give the folder of a head, whether it exists or not.
@@ -215,11 +216,11 @@ class RunDirectory(Folder):
         Raises:
             UsageError: If the name cannot be the name of a folder and an option.
         """
-        return HeadFolder(self.path / "heads" / _checked(name, "head"))
+        return HeadFolder(self.path / filenames.HEADS / _checked(name, "head"))
 
     def heads(self) -> list[str]:
         """List the heads that are trained, by name."""
-        return _finished(self.path / "heads")
+        return _finished(self.path / filenames.HEADS)
 
     def sweep(self, name: str) -> SweepFolder:
         """Give the folder of a sweep, whether it exists or not.
@@ -227,11 +228,11 @@ class RunDirectory(Folder):
         Raises:
             UsageError: If the name cannot be the name of a folder and an option.
         """
-        return SweepFolder(self.path / "sweeps" / _checked(name, "sweep"))
+        return SweepFolder(self.path / filenames.SWEEPS / _checked(name, "sweep"))
 
     def sweeps(self) -> list[str]:
         """List the sweeps that are finished, by name."""
-        return _finished(self.path / "sweeps")
+        return _finished(self.path / filenames.SWEEPS)
 
     @classmethod
     def open(cls, path: Path | str) -> "RunDirectory":

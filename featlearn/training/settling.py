@@ -1,6 +1,7 @@
 """Fitting what a stage measures on training data rather than learns by gradient."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 
 import torch
 
@@ -77,6 +78,24 @@ def settle_above(stack: Stack, place: int, sample: Pictures) -> None:
     for above in range(place + 1, len(stack)):
         fit_scaler(stack, above, sample)
         settle_norm(stack, above, sample)
+
+
+@contextmanager
+def following(stack: Stack, *, on: bool) -> Generator[None]:
+    """Let the scaling of every stage follow its batches, while the stages below change.
+
+    Args:
+        stack: The network.
+        on: Whether they change; otherwise the scaling stays as it is.
+    """
+    scalers = [stack.stage(place).scaler for place in range(len(stack))]
+    for scaler in scalers:
+        scaler.running = on
+    try:
+        yield
+    finally:
+        for scaler in scalers:
+            scaler.running = False
 
 
 def check_norms(

@@ -12,10 +12,10 @@ from featlearn.errors import FeatlearnError
 from featlearn.evaluate.metrics import ClassScore, classification_report
 from featlearn.files import write_json
 from featlearn.heads.problem import logits_of
-from featlearn.networks.store import FORMAT
+from featlearn.networks.formats import FORMAT
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows.finetune import read_head_result
+from featlearn.workflows.head_results import read_head_result
 from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.runs import open_head, open_pictures, open_test
 

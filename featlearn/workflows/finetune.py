@@ -2,74 +2,36 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 import torch
 
-from featlearn.config.load import dump_recipe, load_recipe
+from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.config.tables import as_tables
-from featlearn.datasets.imageset import Splits
-from featlearn.errors import CheckpointError, RecipeError, UsageError
-from featlearn.files import BAD_JSON, sha256, write_json
+from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.heads.store import save_classifier
-from featlearn.networks.store import FORMAT, load_stack, load_state
+from featlearn.networks.formats import FORMAT
+from featlearn.networks.store import load_stack, load_state
 from featlearn.seeds import derive
 from featlearn.training.driver import Driver
-from featlearn.training.identity import Environment
 from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import HeadFolder, RunDirectory
 from featlearn.training.settling import fitting_sample
+from featlearn.workflows.head_plan import (
+    Options,
+    check_same_images,
+    head_recipe,
+    head_settings,
+    resume_command,
+)
+from featlearn.workflows.head_results import FinetuneResult, read_head_result
 from featlearn.workflows.labelled import Labelled, draw_labelled
-from featlearn.workflows.pretrain import read_result, settings
 from featlearn.workflows.running import SAVE_SECONDS, Running
-
-
-class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What fine-tuning came to, as a head's `results.json` holds it."""
-
-    format: int = FORMAT
-    command: str = "finetune"
-    run: str
-    head: str
-    labels: int | Literal["all"]
-    label_seed: int
-    labelled: int
-    validation: int
-    freeze: int
-    from_scratch: bool
-    seed: int
-    epochs: int
-    seconds: float
-    train_error: float
-    classes: list[str]
-    fingerprints: dict[str, str] = {}
-    environment: Environment
-    files: dict[str, str]
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides a head beside the recipe.
-
-    Attributes:
-        labels: How many labels to use, class-balanced; all if absent.
-        label_seed: Seed of the draw of labels, apart from every other seed.
-        freeze: Stages to leave as they are, from the bottom.
-        from_scratch: Start from random weights instead (the paired control).
-        seed: Seed of weights, order and noise.
-    """
-
-    labels: int | None
-    label_seed: int
-    freeze: int
-    from_scratch: bool
-    seed: int
 
 
 def finetune(
@@ -136,7 +98,7 @@ def finetune(
             seed=recipe.seed if seed is None else seed,
         )
         folder = run.head(name or ("scratch" if from_scratch else "default"))
-        command = _command(run.path, folder.path.name, options, overrides)
+        command = resume_command(run.path, folder.path.name, options, overrides)
         with writing_in(folder.path):
             return _finetune(run, folder, recipe, options, running, root=root, command=command)
 
@@ -152,7 +114,7 @@ def _finetune(
     command: Sequence[str],
 ) -> FinetuneResult:
     """Train a head in a folder that no other training writes into."""
-    identity = running.identity(_settings(run, recipe, options))
+    identity = running.identity(head_settings(run, recipe, options))
     if not running.ready(folder, identity):
         return read_head_result(folder)
     data = draw_labelled(recipe, labels=options.labels, label_seed=options.label_seed, root=root)
@@ -166,59 +128,6 @@ def _finetune(
     result = _result(folder, running, work, options, data)
     driver.finish(msgspec.to_builtins(result))
     return result
-
-
-def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None:
-    """Refuse data that are no longer those of the run: test images may have been learned from.
-
-    Raises:
-        CheckpointError: If they have other images than when the run was trained.
-    """
-    known = read_result(run).data.fingerprints
-    for split, found in splits.fingerprints().items():
-        if known.get(split, found) != found:
-            raise CheckpointError(
-                f"{recipe.data.source} has other {split} images than when {run.path} was trained; "
-                "put the data back as they were, or pre-train again"
-            )
-
-
-def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
-    """Read the run's recipe, with its `[finetune]` changed as asked."""
-    own = load_recipe(run.recipe_file)
-    recipe = load_recipe(run.recipe_file, overrides=overrides)
-    if settings(recipe) != settings(own):
-        raise UsageError(
-            "only finetune.* can be set here; the rest is how the run was trained: "
-            f"got {', '.join(overrides)}"
-        )
-    if freeze is None:
-        return recipe
-    spec = msgspec.structs.replace(recipe.finetune, freeze=freeze)
-    try:
-        return msgspec.structs.replace(recipe, finetune=spec)
-    except ValueError as error:  # the recipe checks itself
-        raise RecipeError(f"--freeze {freeze}: {error}") from None
-
-
-def _settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
-    """Name everything that decides a head's bytes, as nested tables."""
-    return {
-        **as_tables(recipe),
-        "options": msgspec.to_builtins(options),
-        "model": sha256(run.model_file),
-    }
-
-
-def _command(run: Path, head: str, options: Options, overrides: Sequence[str]) -> list[str]:
-    """Spell the command that resumes."""
-    command = ["featlearn", "finetune", str(run), "--name", head, "--resume"]
-    if options.labels is not None:
-        command += ["--labels", str(options.labels), "--label-seed", str(options.label_seed)]
-    if options.from_scratch:
-        command.append("--from-scratch")
-    command += ["--freeze", str(options.freeze), "--seed", str(options.seed)]
-    return command + [word for text in overrides for word in ("--set", text)]
 
 
 def _start(
@@ -299,15 +208,3 @@ def _error(work: Finetuning, images: Pictures) -> float:
     """Measure the error on the labelled images themselves."""
     wrong = logits_of(work.classifier, images).argmax(1) != labels_of(images)
     return float(wrong.float().mean())
-
-
-def read_head_result(folder: HeadFolder) -> FinetuneResult:
-    """Read what a finished head came to.
-
-    Raises:
-        CheckpointError: If `results.json` is not what `finetune` writes.
-    """
-    try:
-        return msgspec.json.decode(folder.results_file.read_bytes(), type=FinetuneResult)
-    except BAD_JSON as error:
-        raise CheckpointError(f"{folder.results_file} is damaged ({error})") from None

@@ -23,7 +23,7 @@ from featlearn.visualize.label_sweep import label_sweep_figure
 from featlearn.visualize.style import save_figure
 from featlearn.wording import percent
 from featlearn.workflows.few_labels import TUNING_SEEDS, choose_settings
-from featlearn.workflows.finetune import check_same_images, head_recipe
+from featlearn.workflows.head_plan import check_same_images, head_recipe
 from featlearn.workflows.labelled import Drawn
 from featlearn.workflows.running import SAVE_SECONDS, Running
 from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan, own_setting

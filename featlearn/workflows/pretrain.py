@@ -15,11 +15,12 @@ from featlearn.config.tables import as_tables
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import open_splits
-from featlearn.errors import CheckpointError, DataError
-from featlearn.files import BAD_JSON, sha256
+from featlearn.errors import DataError
+from featlearn.files import sha256
 from featlearn.geometry import MapShape
+from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.stack import parameter_count
-from featlearn.networks.store import FORMAT, save_stack
+from featlearn.networks.store import save_stack
 from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
 from featlearn.training.locks import writing_in
@@ -235,7 +236,4 @@ def read_result(run: RunDirectory) -> PretrainResult:
     Raises:
         CheckpointError: If `results.json` is not what `pretrain` writes.
     """
-    try:
-        return msgspec.json.decode(run.results_file.read_bytes(), type=PretrainResult)
-    except BAD_JSON as error:
-        raise CheckpointError(f"{run.results_file} is damaged ({error})") from None
+    return read_figures(run.results_file, PretrainResult)

@@ -13,7 +13,7 @@ from featlearn.config.load import load_recipe
 from featlearn.errors import CheckpointError, Interrupted
 from featlearn.filenames import COMPARISON, PAGE, REPORT
 from featlearn.files import write_json
-from featlearn.networks.store import FORMAT
+from featlearn.networks.formats import FORMAT
 from featlearn.training.device import use_threads
 from featlearn.training.progress import Progress, Silent
 from featlearn.workflows.evaluate import evaluate

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from featlearn.errors import CheckpointError
 from featlearn.evaluate.paired import mean_interval, paired_interval
-from featlearn.files import BAD_JSON
-from featlearn.networks.store import FORMAT
+from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.training.identity import Environment
 from featlearn.training.rundir import SweepFolder
 from featlearn.workflows.labelled import Drawn
@@ -157,7 +155,4 @@ def read_sweep_result(folder: SweepFolder) -> SweepResult:
     Raises:
         CheckpointError: If `results.json` is not what a sweep writes.
     """
-    try:
-        return msgspec.json.decode(folder.results_file.read_bytes(), type=SweepResult)
-    except BAD_JSON as error:
-        raise CheckpointError(f"{folder.results_file} is damaged ({error})") from None
+    return read_figures(folder.results_file, SweepResult)

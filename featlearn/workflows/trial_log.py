@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from featlearn.errors import CheckpointError
-from featlearn.files import canonical_json, naming
+from featlearn.files import BAD_JSON, canonical_json, naming
 from featlearn.workflows.trials import Judge, Score, Trial
 
 
@@ -83,5 +83,5 @@ def _read(path: Path) -> list[Line]:
         os.truncate(path, len(whole))
     try:
         return [msgspec.convert(json.loads(line), Line) for line in whole.splitlines()]
-    except ValueError as error:
+    except BAD_JSON as error:
         raise CheckpointError(f"{path} is damaged ({error}); start anew with --overwrite") from None

@@ -8,8 +8,9 @@ import msgspec
 import torch
 
 from featlearn.errors import DataError, FeatlearnError, UsageError
+from featlearn.networks.formats import read_figures
 from featlearn.networks.store import LoadedStack, load_stack
-from featlearn.report.records import EvaluationRecord, read_record
+from featlearn.report.records import EvaluationRecord
 from featlearn.report.samples import sample_images
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
@@ -144,7 +145,7 @@ def _confusion(subject: _Subject) -> _Named:
             f"head {name!r} has no figures yet; run "
             f"`featlearn evaluate {subject.run.path} --head {name}` first"
         )
-    record = read_record(folder.evaluation_file, EvaluationRecord)
+    record = read_figures(folder.evaluation_file, EvaluationRecord)
     yield f"{name}-confusion", confusion_figure(record.confusion, record.classes)
 
 

@@ -24,7 +24,7 @@ def counts(labels: Indices, places: Indices) -> list[int]:
     return [tally[value] for value in sorted(set(labels.tolist()))]
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 6, 20, 39, 40])
+@pytest.mark.parametrize("count", [4, 5, 6, 20, 39, 40])
 def test_classes_are_drawn_evenly_within_one(count: int) -> None:
     chosen = balanced_subset(TEN_OF_EACH, count, seed=0)
     assert len(set(chosen.tolist())) == count
@@ -42,7 +42,8 @@ def test_the_draw_depends_on_the_seed_alone() -> None:
 def test_what_does_not_divide_goes_to_each_class_equally_often() -> None:
     extra = Counter[int]()
     for seed in range(400):
-        extra.update(TEN_OF_EACH[balanced_subset(TEN_OF_EACH, 1, seed=seed)].tolist())
+        drawn = balanced_subset(TEN_OF_EACH, 5, seed=seed)
+        extra.update(value for value, n in Counter(TEN_OF_EACH[drawn].tolist()).items() if n == 2)
     # Each class is drawn 100 times of 400; five standard deviations are 43.
     assert all(57 < extra[value] < 143 for value in range(4))
 
@@ -71,9 +72,16 @@ def test_a_class_with_too_few_is_named_with_what_is_possible(count: int, most: i
     balanced_subset(labels, most, seed=0)
 
 
-def test_no_labels_are_refused() -> None:
-    with pytest.raises(DataError, match="at least 1"):
-        balanced_subset(TEN_OF_EACH, 0, seed=0)
+@pytest.mark.parametrize(("count", "said"), [(-1, "-1 labels"), (0, "0 labels"), (1, "1 label")])
+def test_fewer_labels_than_classes_are_refused_with_the_number_of_classes(
+    count: int, said: str
+) -> None:
+    with pytest.raises(
+        DataError, match=f"^{said} cannot be shared among 4 classes, .*; ask for at least 4$"
+    ):
+        balanced_subset(TEN_OF_EACH, count, seed=0)
+    with pytest.raises(DataError, match="3 labels cannot be shared among 4 classes"):
+        balanced_subset(TEN_OF_EACH, 3, seed=0)
 
 
 def test_a_limit_takes_all_where_there_are_no_more() -> None:

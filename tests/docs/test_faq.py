@@ -145,6 +145,7 @@ def about_heads() -> list[str]:
     )
     return [
         said("evaluate", "heads"),
+        said("finetune", "heads", "--labels", "9", "-q", "--name", "few"),
         said("finetune", "rare", "--labels", "100", "-q"),
         said("finetune", "heads", "--set", "pretrain.epochs=3"),
         said("evaluate", "heads", "digits:train", "--head", "b"),

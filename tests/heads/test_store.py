@@ -57,15 +57,30 @@ def test_a_stack_without_a_head_is_refused(tmp_path: Path, recipe: Recipe) -> No
         load_classifier(path)
 
 
-@pytest.mark.parametrize("freeze", [float("inf"), "a", [1], None])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"freeze": value} for value in (float("inf"), "a", [1], None, -1, 1.5)),
+        *({"classes": value} for value in ("abc", [], {}, [1, 2], None)),
+    ],
+)
 def test_a_head_that_says_nonsense_is_refused(
-    tmp_path: Path, recipe: Recipe, freeze: object
+    tmp_path: Path, recipe: Recipe, change: dict[str, object]
 ) -> None:
     path = tmp_path / "model.safetensors"
     save_classifier(path, classifier(recipe), recipe, CLASSES)
     tensors, metadata = load_tensors(path)
-    save_file(tensors, path, metadata={"featlearn": json.dumps({**metadata, "freeze": freeze})})
+    save_file(tensors, path, metadata={"featlearn": json.dumps({**metadata, **change})})
     with pytest.raises(CheckpointError, match="holds a model without a classifier's head"):
+        load_classifier(path)
+
+
+def test_more_frozen_stages_than_there_are_name_the_file(tmp_path: Path, recipe: Recipe) -> None:
+    path = tmp_path / "model.safetensors"
+    save_classifier(path, classifier(recipe), recipe, CLASSES)
+    tensors, metadata = load_tensors(path)
+    save_file(tensors, path, metadata={"featlearn": json.dumps({**metadata, "freeze": 9})})
+    with pytest.raises(CheckpointError, match=r"safetensors holds .* cannot be built: freeze"):
         load_classifier(path)
 
 

@@ -270,3 +270,22 @@ def test_a_recipe_that_lies_about_sizes_takes_no_memory(
             load_stack(file)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_a_count_of_batches_that_is_missing_is_not_made_up(tmp_path: Path, tiny: Tiny) -> None:
+    stage = {"name": "s", "filter": {"kind": "dense", "maps": 3}, "norm": {"kind": "batch"}}
+    recipe = tiny(stages=[stage])
+    path = tmp_path / "model.safetensors"
+    save_stack(path, build_stack(recipe, IMAGE, seed=5), recipe)
+    rewrite(path, lambda tensors, _: tensors.pop("stages.0.norm.num_batches_tracked"))
+    with pytest.raises(CheckpointError, match=r"it lacks 'stages.0.norm.num_batches_tracked'$"):
+        load_stack(path)
+
+
+def test_a_recipe_that_cannot_be_built_names_the_file(file: Path) -> None:
+    def shrink(_: object, metadata: dict[str, Any]) -> None:
+        metadata["input_shape"] = [1, 2, 2]
+
+    rewrite(file, shrink)
+    with pytest.raises(CheckpointError, match=r"model.safetensors holds .* built: stage 'edges'"):
+        load_stack(file)

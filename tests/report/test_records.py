@@ -18,7 +18,7 @@ from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
 from featlearn.workflows.evaluate import EvaluateResult
 from featlearn.workflows.few_labels import Point
-from featlearn.workflows.finetune import FinetuneResult
+from featlearn.workflows.head_results import FinetuneResult
 from featlearn.workflows.pretrain import PretrainResult, TrainedOn
 from featlearn.workflows.quickstart import QuickstartResult, TuningProtocol
 from featlearn.workflows.sweep_results import Draw, Gain, SweepPoint, SweepResult, SweepTuning
@@ -68,6 +68,7 @@ EVALUATED = EvaluateResult(
     per_class=(
         ClassScore(name="a", images=8, accuracy=0.75),
         ClassScore(name="b", images=0, accuracy=None),
+        ClassScore(name="c", images=0, accuracy=None),
     ),
     confusion=((6, 2, 0), (0, 0, 0), (0, 0, 0)),
 )

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objective
-from featlearn.autoencoders.objective import Objective
+from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import PatchSpec
 from featlearn.geometry import MapShape
@@ -49,14 +48,6 @@ def stack_of(recipe: Recipe, images: Pictures) -> Stack:
     return stack
 
 
-def objectives(recipe: Recipe) -> dict[int, Objective]:
-    return {
-        place: build_objective(stage.objective)
-        for place, stage in enumerate(recipe.stages)
-        if stage.objective is not None
-    }
-
-
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -89,7 +80,7 @@ def test_a_greedy_stage_learns_on_the_scaled_output_of_those_below(
 ) -> None:
     images = pictures()
     stack = stack_of(recipe, images)
-    problem = GreedyProblem(stack, 1, objectives(recipe)[1], Material(images))
+    problem = GreedyProblem(stack, 1, build_objectives(recipe.stages)[1], Material(images))
     rows = torch.tensor([3, 1, 20])
     found = problem.terms(rows, generator())
     assert list(found) == ["reconstruction"]
@@ -103,7 +94,7 @@ def test_greedy_gradients_stay_within_the_stage(recipe: Recipe, pictures: Make) 
     images = pictures()
     stack = stack_of(recipe, images)
     before = {name: value.clone() for name, value in stack.stage(0).state_dict().items()}
-    problem = GreedyProblem(stack, 1, objectives(recipe)[1], Material(images))
+    problem = GreedyProblem(stack, 1, build_objectives(recipe.stages)[1], Material(images))
     (loss,) = problem.terms(torch.arange(8), generator()).values()
     found = gradients(stack, loss)
     assert all(not bool(g.any()) for name, g in found.items() if name.startswith("stages.0"))
@@ -118,7 +109,7 @@ def joint(
     recipe: Recipe, images: Pictures, *, through: bool, **material: Any
 ) -> tuple[Stack, JointProblem]:
     stack = stack_of(recipe, images)
-    chosen = objectives(recipe)
+    chosen = build_objectives(recipe.stages)
     return stack, JointProblem(stack, chosen, Material(images, **material), through=through)
 
 
@@ -179,7 +170,7 @@ def test_a_stage_without_an_objective_is_passed_through(tiny: Tiny, pictures: Ma
     images = pictures()
     recipe = tiny(stages=[{**EDGES, "objective": None}, PARTS, {**PARTS, "name": "top"}])
     stack = stack_of(recipe, images)
-    learned = {1: objectives(recipe)[1]}
+    learned = {1: build_objectives(recipe.stages)[1]}
     problem = JointProblem(stack, learned, Material(images))
     assert list(problem.terms(torch.arange(4), generator())) == ["parts.reconstruction"]
     trained = {id(p) for group in problem.groups() for p in group["params"]}
@@ -220,7 +211,7 @@ def test_no_step_waits_for_a_value_on_the_device(tiny: Tiny, pictures: Make, kin
     recipe = tiny(stages=[{**EDGES, "objective": noisy}, PARTS])
     stack = build_stack(recipe, MapShape(1, 8, 8), seed=0).to("meta")  # where there are none
     images = Pictures(pictures().set, torch.device("meta"))
-    chosen = objectives(recipe)
+    chosen = build_objectives(recipe.stages)
     if kind == "greedy":
         problem = GreedyProblem(stack, 0, chosen[0], Material(images))
     else:
@@ -236,7 +227,7 @@ def test_held_out_images_are_measured_under_the_same_noise_as_in_use(
 ) -> None:
     recipe, images, kept = tiny(), pictures(), pictures(10, seed=1)
     stack = stack_of(recipe, images)
-    chosen, material = objectives(recipe), Material(images, kept, seed=5)
+    chosen, material = build_objectives(recipe.stages), Material(images, kept, seed=5)
     problem = (
         GreedyProblem(stack, 1, chosen[1], material)
         if kind == "greedy"
@@ -256,7 +247,7 @@ def test_held_out_terms_are_averages_over_images(
 ) -> None:
     images, kept = pictures(), pictures(10, seed=1)
     problem = GreedyProblem(
-        stack_of(recipe, images), 0, objectives(recipe)[0], Material(images, kept)
+        stack_of(recipe, images), 0, build_objectives(recipe.stages)[0], Material(images, kept)
     )
     whole = problem.held_out()
     monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 4, 3 and 3
@@ -273,7 +264,7 @@ def test_a_penalty_on_mean_activities_is_measured_over_even_batches(
     stack = stack_of(recipe, images)
     with torch.no_grad():
         stack.stage(0).filter.weight.mul_(10)  # so that activities differ by image
-    problem = GreedyProblem(stack, 0, objectives(recipe)[0], Material(images, kept))
+    problem = GreedyProblem(stack, 0, build_objectives(recipe.stages)[0], Material(images, kept))
     monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 3, 3 and 3; not 4, 4 and 1
     found = problem.held_out()
     codes = stack(kept.at(range(9)))[0].code.detach()
@@ -290,7 +281,7 @@ def test_without_held_out_images_nothing_is_measured(recipe: Recipe, pictures: M
     images = pictures()
     for kept in (None, pictures(0)):
         problem = GreedyProblem(
-            stack_of(recipe, images), 0, objectives(recipe)[0], Material(images, kept)
+            stack_of(recipe, images), 0, build_objectives(recipe.stages)[0], Material(images, kept)
         )
         assert problem.held_out() is None
 
@@ -304,7 +295,7 @@ def test_only_training_batches_are_augmented(recipe: Recipe, pictures: Make) -> 
 
     stack = stack_of(recipe, images)
     material = Material(images, images, augment=black)
-    problem = GreedyProblem(stack, 0, objectives(recipe)[0], material)
+    problem = GreedyProblem(stack, 0, build_objectives(recipe.stages)[0], material)
     (loss,) = problem.terms(torch.arange(6), generator()).values()
     torch.testing.assert_close(loss, own_loss(stack.stage(0), torch.zeros(6, 1, 8, 8)))
     assert seen == [6]
@@ -340,7 +331,7 @@ def test_patches_of_the_stage_s_input_maps_are_learned_from(tiny: Tiny, pictures
     }
     recipe = tiny(stages=[EDGES, second])
     stack = stack_of(recipe, images)
-    problem = GreedyProblem(stack, 1, objectives(recipe)[1], Material(images))
+    problem = GreedyProblem(stack, 1, build_objectives(recipe.stages)[1], Material(images))
     found = problem.terms(torch.arange(6), generator(3))["reconstruction"]
     stage = stack.stage(1)
     patches = random_patches(

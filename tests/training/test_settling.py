@@ -1,5 +1,6 @@
 """What stages measure on training data."""
 
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -17,6 +18,7 @@ from featlearn.training.settling import (
     check_norms,
     fit_scaler,
     fitting_sample,
+    following,
     settle,
     settle_norm,
 )
@@ -130,3 +132,13 @@ def test_joint_training_by_single_images_is_refused_before_it_starts(
         Pretraining(recipe, pictures(4), held_out=None)
     greedy = tiny(stages=stages, pretrain={"batch": 1})
     Pretraining(greedy, pictures(4), held_out=None)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_scaling_follows_only_inside_and_only_where_asked(tiny: Tiny, on: bool) -> None:
+    stack = build_stack(tiny(), MapShape(1, 8, 8), seed=0)
+    scalers = [stack.stage(place).scaler for place in range(2)]
+    with contextlib.suppress(KeyboardInterrupt), following(stack, on=on):
+        assert [scaler.running for scaler in scalers] == [on, on]
+        raise KeyboardInterrupt  # training that is stopped leaves the scaling frozen too
+    assert [scaler.running for scaler in scalers] == [False, False]

@@ -18,7 +18,8 @@ from featlearn.files import sha256
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows.finetune import FinetuneResult, finetune
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.head_results import FinetuneResult
 from featlearn.workflows.pretrain import pretrain
 
 Tiny = Callable[..., Recipe]
@@ -197,9 +198,10 @@ def test_more_labels_than_there_are_are_refused(run: Path) -> None:
     assert not (run / "heads/x").exists()
 
 
-def test_a_single_label_is_a_single_class(run: Path) -> None:
-    with pytest.raises(DataError, match="the 1 labelled images are all of one class"):
-        tune(run, name="x", labels=1)
+def test_every_class_needs_a_label(run: Path) -> None:
+    with pytest.raises(DataError, match=r"^9 labels cannot be shared among 10 classes.*least 10$"):
+        tune(run, name="x", labels=9)
+    assert not (run / "heads/x").exists()
 
 
 def test_a_set_of_one_class_is_refused(tmp_path: Path, tiny: Tiny) -> None:
@@ -223,8 +225,8 @@ def test_images_without_labels_are_refused(tmp_path: Path, tiny: Tiny) -> None:
 def test_two_labels_leave_none_to_validate_on(tmp_path: Path, run: Path) -> None:
     result = tune(run, name="two", labels=20, overrides=["finetune.patience=1"])
     assert result.validation == 2
-    with pytest.raises(DataError, match="labelled images to measure on, and 1 labels leave none"):
-        tune(run, name="one", labels=1, overrides=["finetune.patience=1"])
+    with pytest.raises(DataError, match="labelled images to measure on, and 10 labels leave none"):
+        tune(run, name="one", labels=10, overrides=["finetune.patience=1"])
 
 
 def test_too_many_stages_to_freeze(run: Path) -> None:

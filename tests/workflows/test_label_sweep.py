@@ -389,7 +389,7 @@ class TestRefusals:
         ("options", "error", "said"),
         [
             ({"labels": (30, 401)}, DataError, "401 labels were asked for, but there are 400"),
-            ({"labels": (1, 30)}, DataError, "the 1 labelled images are all of one class"),
+            ({"labels": (1, 30)}, DataError, "1 label cannot be shared among 10 classes"),
             ({"labels": ()}, UsageError, "at least 1, or 'all'"),
             ({"labels": (0, 10)}, UsageError, "at least 1, or 'all'"),
             ({"labels": (30, 30)}, UsageError, "each number of labels once"),

@@ -13,7 +13,7 @@ from featlearn_cli.params import Labels, LabelsParam, RunParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from featlearn.workflows.finetune import FinetuneResult
+    from featlearn.workflows.head_results import FinetuneResult
     from featlearn.workflows.sweep_results import SweepPoint, SweepResult
 
 

@@ -1,0 +1,88 @@
+"""What decides a head of a run: recipe, options, and the images that the run learned from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from featlearn.config.load import load_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
+from featlearn.datasets.imageset import Splits
+from featlearn.errors import CheckpointError, RecipeError, UsageError
+from featlearn.files import sha256
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.pretrain import read_result, settings
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides a head beside the recipe.
+
+    Attributes:
+        labels: How many labels to use, class-balanced; all if absent.
+        label_seed: Seed of the draw of labels, apart from every other seed.
+        freeze: Stages to leave as they are, from the bottom.
+        from_scratch: Start from random weights instead (the paired control).
+        seed: Seed of weights, order and noise.
+    """
+
+    labels: int | None
+    label_seed: int
+    freeze: int
+    from_scratch: bool
+    seed: int
+
+
+def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
+    """Read the run's recipe, with its `[finetune]` changed as asked."""
+    read_result(run)  # a run of another version says so, before its recipe is misread
+    own = load_recipe(run.recipe_file)
+    recipe = load_recipe(run.recipe_file, overrides=overrides)
+    if settings(recipe) != settings(own):
+        raise UsageError(
+            "only finetune.* can be set here; the rest is how the run was trained: "
+            f"got {', '.join(overrides)}"
+        )
+    if freeze is None:
+        return recipe
+    spec = msgspec.structs.replace(recipe.finetune, freeze=freeze)
+    try:
+        return msgspec.structs.replace(recipe, finetune=spec)
+    except ValueError as error:  # the recipe checks itself
+        raise RecipeError(f"--freeze {freeze}: {error}") from None
+
+
+def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None:
+    """Refuse data that are no longer those of the run: test images may have been learned from.
+
+    Raises:
+        CheckpointError: If they have other images than when the run was trained.
+    """
+    known = read_result(run).data.fingerprints
+    for split, found in splits.fingerprints().items():
+        if known.get(split, found) != found:
+            raise CheckpointError(
+                f"{recipe.data.source} has other {split} images than when {run.path} was trained; "
+                "put the data back as they were, or pre-train again"
+            )
+
+
+def head_settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
+    """Name everything that decides a head's bytes, as nested tables."""
+    return {
+        **as_tables(recipe),
+        "options": msgspec.to_builtins(options),
+        "model": sha256(run.model_file),
+    }
+
+
+def resume_command(run: Path, head: str, options: Options, overrides: Sequence[str]) -> list[str]:
+    """Spell the command that resumes."""
+    command = ["featlearn", "finetune", str(run), "--name", head, "--resume"]
+    if options.labels is not None:
+        command += ["--labels", str(options.labels), "--label-seed", str(options.label_seed)]
+    if options.from_scratch:
+        command.append("--from-scratch")
+    command += ["--freeze", str(options.freeze), "--seed", str(options.seed)]
+    return command + [word for text in overrides for word in ("--set", text)]
