@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from featlearn.geometry import Padding, pads
-from featlearn.ops.planes import batch_innermost, check_planes
+from featlearn.ops.planes import check_planes
 from featlearn.ops.window_sums import window_sums
 
 Window = Literal["box", "gaussian"]
@@ -65,31 +65,41 @@ def lcn(
     check_planes(x, operation="lcn", window=(size, size), padding=padding)
     if not floor > 0:
         raise ValueError(f"lcn needs a floor above 0; got {floor}")
+    precision = x.dtype
+    # Everything below goes over whole rows of the batch, in the order of memory.
+    x = x.to(torch.promote_types(precision, torch.float32)).permute(2, 3, 1, 0).contiguous()
     # A shift of the whole plane changes nothing below, but keeps rounding errors of a
     # large mean out of the small differences; so it needs no gradient either.
-    precision = x.dtype
-    x = batch_innermost(x.to(torch.promote_types(precision, torch.float32)))
-    x = x - x.mean(dim=(1, 2, 3) if across else (2, 3), keepdim=True).detach()
+    x = x - (x.flatten(0, 2) if across else x.flatten(0, 1)).mean(0).detach()
     v = x - _local_mean(x, size=size, padding="same", window=window, across=across)
     s = _root(_local_mean(v.square(), size=size, padding=padding, window=window, across=across))
     if constant == "mean":
-        least = s.mean(dim=(1, 2, 3), keepdim=True).clamp_min(floor)
+        least = s.flatten(0, 2).mean(0).clamp_min(floor)
         # max(c, s) as c + relu(s - c), whose derivative is cheaper.
         divisor = least + torch.relu(s - least)
     else:
         divisor = s.clamp_min(max(constant, floor))
-    return (_centres(v, size=size, padding=padding) / divisor).to(precision)
+    y = _centres(v, size=size, padding=padding) / divisor
+    return y.to(precision).permute(3, 2, 0, 1)
 
 
 def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, across: bool) -> Tensor:
-    """Average over the window at every position, and over the maps if `across`."""
+    """Average over the window at every position, and over the maps if `across`.
+
+    Args:
+        x: `(height, width, maps, batch)`.
+    """
     if across:
-        x = x.mean(dim=1, keepdim=True)
+        x = x.mean(dim=2, keepdim=True)
     weights = _gaussian(size) if window == "gaussian" else [1 / size] * size
-    means = window_sums(x, weights, padding=padding)
+
+    def sums(planes: Tensor) -> Tensor:
+        return window_sums(planes.permute(3, 2, 0, 1), weights, padding=padding)
+
+    means = sums(x).permute(2, 3, 1, 0)
     if padding == "valid":
         return means
-    return means / window_sums(x.new_ones(1, 1, *x.shape[2:]), weights, padding=padding)
+    return means / sums(x.new_ones(*x.shape[:2], 1, 1)).permute(2, 3, 1, 0)
 
 
 def _gaussian(size: int) -> list[float]:
@@ -99,12 +109,12 @@ def _gaussian(size: int) -> list[float]:
 
 
 def _centres(v: Tensor, *, size: int, padding: Padding) -> Tensor:
-    """Crop to the centres of the windows."""
+    """Crop `(height, width, ...)` to the centres of the windows."""
     if padding == "same":
         return v
-    first, _ = pads(v.shape[2], window=size, stride=1, padding="same")
-    height, width = v.shape[2] - size + 1, v.shape[3] - size + 1
-    return v[:, :, first : first + height, first : first + width]
+    first, _ = pads(v.shape[0], window=size, stride=1, padding="same")
+    height, width = v.shape[0] - size + 1, v.shape[1] - size + 1
+    return v[first : first + height, first : first + width]
 
 
 def _root(energy: Tensor) -> Tensor:
