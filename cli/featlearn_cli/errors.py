@@ -104,7 +104,7 @@ def _unexpected(error: BaseException) -> Ending:
     number = system_error(error)
     if number is not None:
         return Ending(FAILED, f"Error: {_os_sentence(OSError(number, os.strerror(number)))}")
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+    if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _NO_ROOM):
         return Ending(FAILED, f"Error: {_MEMORY}")
     kind = type(error).__name__
     return Ending(
@@ -113,6 +113,9 @@ def _unexpected(error: BaseException) -> Ending:
         "run again with --debug for the traceback, and please report it",
     )
 
+
+_NO_ROOM = ("can't allocate memory", "Storage size calculation overflowed")
+"""What PyTorch says of memory on the CPU: that there is none, or never could be."""
 
 _MEMORY = (
     "the memory is too small for this; use a smaller --set pretrain.batch, smaller images "
