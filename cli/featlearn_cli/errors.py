@@ -45,7 +45,7 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
     except click.ClickException as error:
         if debug:
             traceback.print_exc()
-        error.show()
+        _show(error)
         return error.exit_code
     except BaseException as error:  # noqa: BLE001  all others, a bug and Ctrl-C included
         if debug:
@@ -54,6 +54,15 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
         click.echo(visible(ending.text), err=True)
         return ending.code
     return early if isinstance(early, int) else DONE
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what click says, but in one line: it breaks lists of choices into several."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()  # which is the help itself
+        return
+    sentence = visible(" ".join(error.format_message().split()))
+    click.UsageError(sentence, getattr(error, "ctx", None)).show()
 
 
 def explain(error: BaseException) -> Ending:
