@@ -45,7 +45,7 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
     except click.ClickException as error:
         if debug:
             traceback.print_exc()
-        error.show()
+        _show(error)
         return error.exit_code
     except BaseException as error:  # noqa: BLE001  all others, a bug and Ctrl-C included
         if debug:
@@ -54,6 +54,15 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
         click.echo(visible(ending.text), err=True)
         return ending.code
     return early if isinstance(early, int) else DONE
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what click says, but in one line: it breaks lists of choices into several."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()  # which is the help itself
+        return
+    sentence = visible(" ".join(error.format_message().split()))
+    click.UsageError(sentence, getattr(error, "ctx", None)).show()
 
 
 def explain(error: BaseException) -> Ending:
@@ -104,7 +113,7 @@ def _unexpected(error: BaseException) -> Ending:
     number = system_error(error)
     if number is not None:
         return Ending(FAILED, f"Error: {_os_sentence(OSError(number, os.strerror(number)))}")
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+    if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _NO_ROOM):
         return Ending(FAILED, f"Error: {_MEMORY}")
     kind = type(error).__name__
     return Ending(
@@ -113,6 +122,9 @@ def _unexpected(error: BaseException) -> Ending:
         "run again with --debug for the traceback, and please report it",
     )
 
+
+_NO_ROOM = ("can't allocate memory", "Storage size calculation overflowed")
+"""What PyTorch says of memory on the CPU: that there is none, or never could be."""
 
 _MEMORY = (
     "the memory is too small for this; use a smaller --set pretrain.batch, smaller images "

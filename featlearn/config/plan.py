@@ -25,7 +25,7 @@ from featlearn.config.stages import (
     WindowedSpec,
     check_groups,
 )
-from featlearn.config.standing import Sight, Standing, slide
+from featlearn.config.standing import Sight, Standing, covered, slide
 from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
@@ -207,10 +207,8 @@ def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer
             counts = Counts(shape.units, shape.maps, shape.maps)
             return _layer(name, "batch normalisation", below, counts), below
         case LRNSpec():
-            seen = sum(
-                len(range(*_neighbours(place, spec.size, shape.maps)))
-                for place in range(shape.maps)
-            )
+            maps, size = shape.maps, spec.size
+            seen = covered(maps, window=size, stride=1, before=size // 2, count=maps)
             connections = seen * shape.height * shape.width
             return _layer(name, "lrn", below, Counts(connections, extra=connections)), below
         case LCNSpec():
@@ -233,11 +231,6 @@ def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer
             return _layer(name, "lcn", above, counts, window=window), above
         case _:
             assert_never(spec)
-
-
-def _neighbours(place: int, size: int, maps: int) -> tuple[int, int]:
-    """Give the first map, and the one after the last, that inhibit one map."""
-    return max(place - size // 2, 0), min(place - size // 2 + size, maps)
 
 
 def _head(spec: ClassificationSpec, below: Standing, classes: int | None) -> list[Layer]:

@@ -73,5 +73,27 @@ def _covered(length: int, *, window: int, stride: int, padding: Padding) -> int:
     """Count the inputs inside a window, summed over its positions along one axis."""
     before, _ = pads(length, window=window, stride=stride, padding=padding)
     count = output_size(length, window=window, stride=stride, padding=padding)
-    starts = (position * stride - before for position in range(count))
-    return sum(min(start + window, length) - max(start, 0) for start in starts)
+    return covered(length, window=window, stride=stride, before=before, count=count)
+
+
+def covered(length: int, *, window: int, stride: int, before: int, count: int) -> int:
+    """Count the inputs inside a window, summed over its positions along one axis.
+
+    Each position is not looked at: an axis may be described that is longer than any loop.
+
+    Args:
+        length: Of the axis.
+        window: Its side.
+        stride: Step between positions.
+        before: How far the first position reaches over the beginning.
+        count: Positions.
+    """
+    beyond = max((count - 1) * stride - before + window - length, 0)
+    lost = _overhangs(before, stride, count) + _overhangs(beyond, stride, count)
+    return count * window - lost
+
+
+def _overhangs(longest: int, stride: int, count: int) -> int:
+    """Sum what positions reach over an end, each a stride less than the one further out."""
+    reaching = min(-(-longest // stride), count)
+    return reaching * longest - stride * reaching * (reaching - 1) // 2

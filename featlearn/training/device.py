@@ -4,7 +4,10 @@ import os
 
 import torch
 
-from featlearn.errors import DeviceError
+from featlearn.errors import DeviceError, UsageError
+
+MOST_THREADS = 1024
+"""More are a slip of the hand: each takes memory of its own, until there is none."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -48,7 +51,12 @@ def use_threads(count: int | None) -> int:
 
     Sums are split between threads, so the number is part of what makes bytes
     repeatable: runs record it, and refuse to resume under another.
+
+    Raises:
+        UsageError: If there are none, or more than `MOST_THREADS`.
     """
+    if count is not None and not 1 <= count <= MOST_THREADS:
+        raise UsageError(f"--threads must be between 1 and {MOST_THREADS}; got {count}")
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()

@@ -97,7 +97,8 @@ def finetune(
             from_scratch=from_scratch,
             seed=recipe.seed if seed is None else seed,
         )
-        folder = run.head(name or ("scratch" if from_scratch else "default"))
+        usual = "scratch" if from_scratch else "default"
+        folder = run.head(usual if name is None else name)
         command = resume_command(run.path, folder.path.name, options, overrides)
         with writing_in(folder.path):
             return _finetune(run, folder, recipe, options, running, root=root, command=command)

@@ -12,6 +12,7 @@ import torch
 
 from featlearn.datasets.imageset import Splits
 from featlearn.datasets.source import find_root
+from featlearn.errors import UsageError
 from featlearn.networks.stack import Stack
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.device import pick_device, use_threads
@@ -65,7 +66,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             DeviceError: If the device is not there.
+            UsageError: If the threads or the time between checkpoints are beyond reason.
         """
+        if not save_seconds >= 0:  # NaN is not, either
+            raise UsageError(f"--save-seconds must be at least 0; got {save_seconds:g}")
         chosen = pick_device(device)
         use_threads(threads)
         return Running(

@@ -44,6 +44,7 @@ def raising(error: BaseException) -> Callable[[], object]:
         (OSError("cannot identify image"), 1, "Error: cannot identify image"),
         (MemoryError(), 1, "Error: the memory is too small"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), 1, "Error: the memory"),
+        (RuntimeError("Storage size calculation overflowed with sizes=[9]"), 1, "Error: the mem"),
         (ValueError("I/O error: No space left on device (os error 28)"), 1, "Error: the disk is"),
         (KeyError("x"), 1, "Error: something unforeseen went wrong (KeyError: 'x'); run again"),
     ],

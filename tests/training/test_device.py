@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from featlearn.errors import DeviceError
+from featlearn.errors import DeviceError, UsageError
 from featlearn.training.device import pick_device, use_threads
 
 
@@ -54,3 +54,11 @@ def test_threads_are_set_and_told() -> None:
         assert use_threads(None) == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1025, 10**30])
+def test_threads_beyond_reason_are_refused(count: int) -> None:
+    before = torch.get_num_threads()
+    with pytest.raises(UsageError, match=r"^--threads must be between 1 and 1024; got "):
+        use_threads(count)
+    assert torch.get_num_threads() == before

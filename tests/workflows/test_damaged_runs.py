@@ -12,7 +12,7 @@ from featlearn.config.load import load_recipe
 from featlearn.errors import CheckpointError
 from featlearn.heads.store import load_classifier
 from featlearn.networks.formats import FORMAT, read_figures
-from featlearn.networks.store import load_stack
+from featlearn.networks.store import check_recorded, load_stack
 from featlearn.report.records import EvaluationRecord, HeadRecord, RunRecord, SweepRecord
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.identity import Identity
@@ -75,7 +75,7 @@ READINGS: dict[str, Reading] = {
     f"{HEAD}/model.safetensors": Reading(
         lambda path: bits(load_classifier(path.parent).classifier), checked=True
     ),
-    f"{HEAD}/labels.json": Reading(lambda path: load_classifier(path.parent).classes, checked=True),
+    f"{HEAD}/labels.json": Reading(lambda path: check_recorded(path.parent), checked=True),
     "components/results.json": Reading(figures(PretrainResult, RunRecord)),
     f"{HEAD}/results.json": Reading(figures(FinetuneResult, HeadRecord)),
     f"{HEAD}/evaluation.json": Reading(figures(EvaluationRecord)),

@@ -174,7 +174,7 @@ def _sweep(
         controls=controls,
         tune=tune,
         root=options.root,
-        name=name or "labels",
+        name="labels" if name is None else name,
         freeze=freeze,
         seed=options.seed,
         overrides=options.sets,
