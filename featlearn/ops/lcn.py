@@ -84,11 +84,7 @@ def lcn(
 
 
 def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, across: bool) -> Tensor:
-    """Average over the window at every position, and over the maps if `across`.
-
-    Args:
-        x: `(height, width, maps, batch)`.
-    """
+    """Average `(height, width, maps, batch)` over the window, and over the maps if `across`."""
     if across:
         x = x.mean(dim=2, keepdim=True)
     weights = _gaussian(size) if window == "gaussian" else [1 / size] * size
