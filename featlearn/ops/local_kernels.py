@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 INSTALLED = importlib.util.find_spec("llvmlite") is not None
 """Whether there is what generates kernels."""
 
-_MOST_SAMPLES = 4096  # whose turned codes the derivative by the weights keeps on the stack
+# What a kernel keeps on the stack of its thread stays within some megabytes.
+_MOST_SAMPLES = 4096  # whose turned codes the derivative by the weights keeps
+_LONGEST_RUN = 8192  # weights in a row of a kernel, whose sums it keeps
 
 
 def usable(x: Tensor, weight: Tensor) -> bool:
     """Tell whether there are kernels for these numbers, on this device.
 
     A program that is exported must run where there are none.
+
+    Args:
+        x: Planes or codes.
+        weight: `(rows, columns, maps, channels, kh, kw)`.
     """
     known = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
     return (
@@ -38,6 +44,7 @@ def usable(x: Tensor, weight: Tensor) -> bool:
         and x.device.type == weight.device.type == "cpu"
         and x.dtype in known
         and weight.dtype in known
+        and weight.shape[3] * weight.shape[5] <= _LONGEST_RUN
         and (x.dtype == weight.dtype or torch.is_autocast_enabled("cpu"))
         and not torch.compiler.is_exporting()
     )

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from featlearn.ops.kernels.window_sum import Windows
 
 
+_WIDEST = 4096  # columns of planes, of which a kernel keeps a line on the stack of its thread
+
+
 def usable(x: Tensor) -> bool:
-    """Tell whether there are kernels for these numbers, on this device."""
+    """Tell whether there are kernels for these maps, `(batch, maps, height, width)`."""
     return (
         INSTALLED
         and x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
+        and x.shape[3] <= _WIDEST
         and not torch.compiler.is_exporting()
     )
 

@@ -147,3 +147,10 @@ def test_parts_are_as_even_as_can_be() -> None:
     assert evenly(8, 3) == [3, 3, 2]
     assert evenly(24, 24) == [24]
     assert evenly(25, 24) == [13, 12]
+
+
+def test_what_would_not_fit_on_a_stack_is_left_to_the_plain_products() -> None:
+    x = torch.zeros(1, 1, 1, 1)
+    assert local_kernels.usable(x, torch.zeros(1, 1, 1, 4, 1, 5))
+    wide = torch.zeros(1, 1, 1, 2, 1, 5000)
+    assert not local_kernels.usable(x, wide)

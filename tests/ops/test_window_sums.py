@@ -99,3 +99,11 @@ def test_maps_of_a_convolution_stay_as_they_lie(maps: int) -> None:
     sums = window_sums(x, [1.0] * 3)
     assert sums.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(sums, by_windows(x, [1.0] * 3, 1, "valid"))
+
+
+@KERNELS
+def test_what_would_not_fit_on_a_stack_is_left_to_torch() -> None:
+    assert window_kernels.usable(torch.zeros(1, 1, 1, 60))
+    x = torch.randn(1, 1, 3, 5000)
+    assert not window_kernels.usable(x)
+    torch.testing.assert_close(window_sums(x, [1.0] * 3), by_windows(x, [1.0] * 3, 1, "valid"))
