@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from featlearn._version import __version__
+from featlearn.errors import UsageError
 from featlearn_cli.errors import run
 
 
@@ -94,7 +95,12 @@ class LazyGroup(click.Group):
         words = sys.argv[1:] if args is None else list(args)
         extra["standalone_mode"] = False
         invoke = super().main
-        sys.exit(run(lambda: invoke(words, prog_name, **extra), debug="--debug" in words))
+
+        def checked() -> object:
+            _check_characters(words)
+            return invoke(words, prog_name, **extra)
+
+        sys.exit(run(checked, debug="--debug" in words))
 
 
 @click.command(
@@ -112,6 +118,17 @@ def main() -> NoReturn:
     with suppress(ValueError):  # not the main thread: the caller minds its signals
         signal.signal(signal.SIGTERM, _terminate)
     group.main(prog_name="featlearn")
+
+
+def _check_characters(words: Sequence[str]) -> None:
+    """Refuse names that no file of text can hold, before anything is done about them.
+
+    Raises:
+        UsageError: If one has bytes that are no UTF-8.
+    """
+    for word in words:
+        if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"{word!r} is not in UTF-8; give the file or folder another name")
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:

@@ -23,10 +23,18 @@ _AFTER_EPOCH_SECONDS = 2.0
 def make_progress(verbosity: int) -> Progress:
     """Choose how progress is shown: not at all, as a bar, or as lines."""
     if verbosity < 0:
-        return Silent()
+        return Quiet()
     if on_terminal():
         return Bar()
     return Lines(every=_VERBOSE_SECONDS if verbosity else _SECONDS)
+
+
+class Quiet(Silent):
+    """Nothing but warnings."""
+
+    def warn(self, text: str) -> None:
+        """Say one line all the same."""
+        click.echo(text, err=True)
 
 
 class Lines:
@@ -97,6 +105,10 @@ class Lines:
         """Say one line."""
         click.echo(text, err=True)
 
+    def warn(self, text: str) -> None:
+        """Say one line."""
+        self.note(text)
+
     def stop(self) -> None:
         """Say how long it took."""
         if self.phase:
@@ -145,6 +157,10 @@ class Bar:
             click.echo(text, err=True)
         else:
             self.bar.console.print(text)
+
+    def warn(self, text: str) -> None:
+        """Say one line above the bar."""
+        self.note(text)
 
     def stop(self) -> None:
         """Leave the bar as it stands."""

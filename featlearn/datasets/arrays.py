@@ -262,5 +262,5 @@ def _refusing(name: str) -> Generator[None]:
     try:
         yield
     except (*_BAD_HEADER, RecursionError, MemoryError) as error:
-        reason = str(error) or "its header is nested too deeply"
+        reason = error.args[0] if error.args else "its header is nested too deeply"
         raise DataError(f"{name} is not an NPY file that can be read ({reason})") from error

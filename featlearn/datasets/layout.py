@@ -48,6 +48,9 @@ def arrange(paths: Iterable[str], *, source: str) -> tuple[Group, Group | None]:
         DataError: If there are no images, or their places contradict each other.
     """
     kept = sorted(filter(_is_image, paths), key=natural_key)
+    for path in kept:
+        if not path.isascii() and any("\ud800" <= character <= "\udfff" for character in path):
+            raise DataError(f"{source} holds {path!r}, a name that is not in UTF-8; rename it")
     if not kept:
         raise DataError(
             f"{source} holds no images; files ending in "

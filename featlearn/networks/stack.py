@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from featlearn.config.recipe import Recipe
-from featlearn.errors import RecipeError, ShapeError
+from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator
 from featlearn.stages.preparation import Preprocess
@@ -46,7 +46,7 @@ class Stack(nn.Module):
         """Give one stage, by its place or its name.
 
         Raises:
-            RecipeError: If no stage has that name.
+            UsageError: If no stage has that name.
         """
         stage = self.stages[which if isinstance(which, int) else self.index(which)]
         assert isinstance(stage, Stage)
@@ -56,11 +56,11 @@ class Stack(nn.Module):
         """Find the place of a stage by its name.
 
         Raises:
-            RecipeError: If no stage has that name.
+            UsageError: If no stage has that name.
         """
         names = self.names
         if name not in names:
-            raise RecipeError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
+            raise UsageError(f"there is no stage {name!r}; the stages are {', '.join(names)}")
         return names.index(name)
 
     @property

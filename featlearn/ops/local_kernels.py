@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import peek_interpreter_stack  # torch has no public word for it
 from torch.library import custom_op
 
 if TYPE_CHECKING:
@@ -47,7 +48,15 @@ def usable(x: Tensor, weight: Tensor) -> bool:
         and weight.shape[3] * weight.shape[5] <= _LONGEST_RUN
         and (x.dtype == weight.dtype or torch.is_autocast_enabled("cpu"))
         and not torch.compiler.is_exporting()
+        and not transformed()
     )
+
+
+def transformed() -> bool:
+    """Tell whether a transform of `torch.func` goes on, which knows plain operations only."""
+    if torch.compiler.is_compiling():
+        return False
+    return peek_interpreter_stack() is not None  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def described() -> str:
@@ -74,6 +83,7 @@ def precisions(x: Tensor) -> tuple[torch.dtype, torch.dtype]:
 @custom_op("featlearn::local", mutates_args=(), device_types="cpu")
 def local(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
     """Compute codes: every position's filters applied to its window."""
+    _check_planes(x, weight, stride)
     rows, columns, maps, *_ = weight.shape
     codes = x.new_empty(rows, columns, maps, x.shape[3])
     if codes.numel():
@@ -89,7 +99,9 @@ def local(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor
 @custom_op("featlearn::local_transpose", mutates_args=(), device_types="cpu")
 def transpose(codes: Tensor, weight: Tensor, height: int, width: int, stride: int) -> Tensor:
     """Compute planes: every code lays its filter down, overlaps are added."""
+    assert codes.shape[:3] == weight.shape[:3]
     x = codes.new_empty(height, width, weight.shape[5], codes.shape[3])
+    _check_planes(x, weight, stride)
     if x.numel():
         sizes = _sizes((height, width), weight, codes.shape[3], stride)
         _transpose(sizes, x.itemsize)(codes, weight, x)
@@ -102,6 +114,8 @@ def gradient(
 ) -> Tensor:
     """Compute weights: every code times the window that its unit sees, summed over the batch."""
     weight = x.new_empty((*codes.shape[:3], kernel_height, kernel_width, x.shape[2]))
+    _check_planes(x, weight, stride)
+    assert x.shape[3] == codes.shape[3]
     if not x.shape[3]:
         return weight.zero_()
     parts = [part.contiguous() for part in x.split(_MOST_SAMPLES, dim=3)]
@@ -115,6 +129,14 @@ def gradient(
         if i:
             weight += found
     return weight
+
+
+def _check_planes(x: Tensor, weight: Tensor, stride: int) -> None:
+    """Be sure that no kernel leaves the memory of its operands: callers have checked shapes."""
+    reach = [(count - 1) * stride for count in weight.shape[:2]]
+    assert x.shape[2] == weight.shape[5]
+    assert x.shape[0] >= reach[0] + weight.shape[3]
+    assert x.shape[1] >= reach[1] + weight.shape[4]
 
 
 def _sizes(plane: tuple[int, int], weight: Tensor, batch: int, stride: int) -> "Local":

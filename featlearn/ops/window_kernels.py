@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from featlearn.ops.local_kernels import INSTALLED
+from featlearn.ops.local_kernels import INSTALLED, transformed
 
 if TYPE_CHECKING:
     from featlearn.ops.kernels.compiler import Kernel
@@ -29,6 +29,7 @@ def usable(x: Tensor) -> bool:
         and x.dtype in (torch.float32, torch.float64)
         and x.shape[3] <= _WIDEST
         and not torch.compiler.is_exporting()
+        and not transformed()
     )
 
 

@@ -123,16 +123,16 @@ class Driver:
         Raises:
             CheckpointError: If the settings are others than the run's.
         """
-        found = self.store.newest(self.progress.note)
+        found = self.store.newest(self.progress.warn)
         if found is None:
-            self.progress.note("there is no checkpoint to go on from; starting from the beginning")
+            self.progress.warn("there is no checkpoint to go on from; starting from the beginning")
             self.metrics.cut(0)
             # Numbers begin anew too, and must not meet those of what is broken.
             self.store.clear()
             return None
         begun = Identity.read(found.state["identity"], self.folder.checkpoints)
         for warning in begun.check(self.identity, self.folder.path):
-            self.progress.note(warning)
+            self.progress.warn(warning)
         self.standing = msgspec.convert(found.state["standing"], Standing)
         self.metrics.cut(self.standing.metrics_bytes)
         return found

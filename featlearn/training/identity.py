@@ -161,6 +161,7 @@ class Identity(msgspec.Struct, frozen=True):
                 ("torch", then.torch, here.torch),
                 ("numpy", then.numpy, here.numpy),
                 ("python", then.python, here.python),
+                ("kernels", then.kernels, here.kernels),
             )
             if before != after
         ]

@@ -56,6 +56,10 @@ class Progress(Protocol):
         """Say one line."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Say one line that is meant to be seen even by those who asked for quiet."""
+        ...
+
     def stop(self) -> None:
         """End the phase or the count, whether it finished or not."""
         ...
@@ -75,6 +79,10 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Ignore the line."""
+
+    def warn(self, text: str) -> None:
+        """Treat the line as any other."""
+        self.note(text)
 
     def stop(self) -> None:
         """Ignore the end."""

@@ -263,7 +263,7 @@ class RunDirectory(Folder):
         return shlex.join([*words, "--resume", *options])
 
     def open_head(self, name: str | None) -> tuple[str, HeadFolder]:
-        """Open a trained head; without a name, the only one.
+        """Open a trained head; without a name, the only one, or the one called `default`.
 
         Raises:
             UsageError: If there is none of that name, or a name is needed.
@@ -273,6 +273,8 @@ class RunDirectory(Folder):
             raise UsageError(
                 f"{self.path} has no trained head; make one with `featlearn finetune {self.path}`"
             )
+        if name is None and len(names) > 1 and filenames.DEFAULT_HEAD in names:
+            name = filenames.DEFAULT_HEAD
         if name is None and len(names) > 1:
             raise UsageError(
                 f"{self.path} has several heads; name one with --head: {', '.join(names)}"

@@ -8,6 +8,7 @@ import torch
 
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
+from featlearn.filenames import DEFAULT_HEAD
 from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
@@ -97,7 +98,7 @@ def finetune(
             from_scratch=from_scratch,
             seed=recipe.seed if seed is None else seed,
         )
-        usual = "scratch" if from_scratch else "default"
+        usual = "scratch" if from_scratch else DEFAULT_HEAD
         folder = run.head(usual if name is None else name)
         command = resume_command(run.path, folder.path.name, options, overrides)
         with writing_in(folder.path):

@@ -136,7 +136,7 @@ def _sweep(
     identity = running.with_data(folder, identity, bench.splits)
     if running.resume:
         for warning in Identity.load(folder.identity_file).check(identity, folder.path):
-            running.progress.note(warning)
+            running.progress.warn(warning)
     folder.begin(dump_recipe(recipe), identity, resume=running.resume)
     log = _open_log(bench, folder, plan, running.progress)
     try:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featlearn.ops import local_kernels, local_plain
+from featlearn.ops.local import local2d
 
 pytest.importorskip("llvmlite", reason="needs the extra `fast`")
 
@@ -154,3 +155,33 @@ def test_what_would_not_fit_on_a_stack_is_left_to_the_plain_products() -> None:
     assert local_kernels.usable(x, torch.zeros(1, 1, 1, 4, 1, 5))
     wide = torch.zeros(1, 1, 1, 2, 1, 5000)
     assert not local_kernels.usable(x, wide)
+
+
+def test_a_stride_beyond_the_kernel_leaves_columns_out() -> None:
+    sizes = Local(3, 9, 9, 2, 3, 2, 2, 4)
+    x, weight, bias, codes = operands(sizes, torch.float32)
+    torch.testing.assert_close(
+        local_kernels.local(x, weight, bias, 4), local_plain.local(x, weight, bias, 4)
+    )
+    back = local_kernels.transpose(codes, weight, 9, 9, 4)
+    torch.testing.assert_close(back, local_plain.transpose(codes, weight, 9, 9, 4))
+    plain = weight.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(local_plain.local(x, plain, None, 4), plain, codes)
+    torch.testing.assert_close(local_kernels.gradient(x, codes, 2, 2, 4), expected)
+
+
+def test_transforms_of_torch_go_through_the_plain_products() -> None:
+    x, weight = torch.randn(5, 2, 4, 4), torch.randn(3, 3, 2, 2, 2, 2)
+
+    def energy(weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return local2d(x.unsqueeze(0), weight).square().sum()
+
+    each = torch.func.vmap(torch.func.grad(energy), in_dims=(None, 0))(weight, x)
+    own = weight.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(energy(own, x[3]), own)
+    torch.testing.assert_close(each[3], expected)
+
+
+def test_operands_that_do_not_go_together_are_never_read() -> None:
+    with pytest.raises(AssertionError):
+        local_kernels.local(torch.zeros(3, 3, 1, 2), torch.zeros(3, 3, 1, 3, 3, 1), None, 1)

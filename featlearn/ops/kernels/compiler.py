@@ -44,6 +44,7 @@ class Kernel:
 
     def __call__(self, *tensors: Tensor) -> None:
         """Do the work on contiguous tensors, as many as `work` has pointers."""
+        assert all(tensor.is_contiguous() for tensor in tensors)
         addresses = (ctypes.c_int64 * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
         place, threads = ctypes.addressof(addresses), torch.get_num_threads()
         if threads == 1:

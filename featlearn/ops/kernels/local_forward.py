@@ -1,5 +1,7 @@
 """Every position's filters applied to its window."""
 
+import itertools
+
 from llvmlite import ir
 
 from featlearn.ops.kernels.compiler import Kernel, pointer_to
@@ -58,21 +60,37 @@ class _Forward:
         self, emit: Emitter, x: Value, weight: Value, bias: Value, codes: Value
     ) -> None:
         """Call the tiles that cover all maps and the whole batch."""
-        sizes, lanes = self.sizes, self.number.lanes
+        lanes = self.number.lanes
         first = 0
-        for vectors in self.chunks:
-            last = min(sizes.batch - (first + vectors - 1) * lanes, lanes)
-            unit = 0
-            for maps in self.maps:
-                pointers = [
-                    emit.at(x, first * lanes),
-                    emit.at(weight, unit * sizes.filter),
-                    emit.at(bias, unit) if self.biased else bias,
-                    emit.at(codes, unit * sizes.batch + first * lanes),
-                ]
-                emit.call(self.tiles(maps, vectors, last), pointers)
-                unit += maps
-            first += vectors
+        for vectors, alike in itertools.groupby(self.chunks):
+            count, wide = len(list(alike)), vectors * lanes
+            full = min(count, (self.sizes.batch - first) // wide)
+            with emit.loop(first, first + full * wide, step=wide) as some:
+                self._cover_maps(
+                    emit,
+                    [emit.at(x, some.index), weight, bias, emit.at(codes, some.index)],
+                    (vectors, lanes),
+                )
+            if full < count:
+                begin = first + full * wide
+                last = self.sizes.batch - begin - (vectors - 1) * lanes
+                pointers = [emit.at(x, begin), weight, bias, emit.at(codes, begin)]
+                self._cover_maps(emit, pointers, (vectors, last))
+            first += count * wide
+
+    def _cover_maps(self, emit: Emitter, pointers: list[Value], size: tuple[int, int]) -> None:
+        """Call the tiles that cover all maps, for some vectors, of which the last is cut."""
+        x, weight, bias, codes = pointers
+        unit = 0
+        for maps in self.maps:
+            own = [
+                x,
+                emit.at(weight, unit * self.sizes.filter),
+                emit.at(bias, unit) if self.biased else bias,
+                emit.at(codes, unit * self.sizes.batch),
+            ]
+            emit.call(self.tiles(maps, *size), own)
+            unit += maps
 
     def _tile(self, maps: int, vectors: int, last: int) -> ir.Function:
         """Write the sums of `maps` over `vectors`, of which the last has `last` lanes."""

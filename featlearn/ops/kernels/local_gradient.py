@@ -25,8 +25,8 @@ class _Gradient:
         self.module = ir.Module()
         self.pointer = pointer_to(number)
         self.maps = evenly(sizes.maps, number.lanes)
-        fitting = 2 if 2 * max(self.maps) <= number.lanes else 1
-        self.abreast = min(fitting, sizes.columns)
+        overlapping = sizes.shift < sizes.run and sizes.columns > 1
+        self.abreast = 2 if overlapping and 2 * max(self.maps) <= number.lanes else 1
         self.tiles = Parts(self._tile)
         self.rows = Parts(self._row)
         self.groups = Parts(self._group)

@@ -30,7 +30,8 @@ class _Transpose:
         self.pointer = pointer_to(number)
         kept = target.registers // 2
         self.maps = evenly(sizes.maps, kept)
-        self.abreast = min(2 if 2 * max(self.maps) <= kept else 1, sizes.columns)
+        overlapping = sizes.shift < sizes.run and sizes.columns > 1
+        self.abreast = 2 if overlapping and 2 * max(self.maps) <= kept else 1
         self.strips = Parts(self._strip)
 
     def kernel(self) -> Kernel:
