@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from featlearn.config.data import DataSpec
 from featlearn.geometry import MapShape
 from featlearn.wording import suggestion
 
@@ -245,6 +246,18 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     }
 )
 """Every known set, by its name."""
+
+
+def told_shape(spec: DataSpec) -> MapShape | None:
+    """Give the shape of an image as the recipe and the catalogue tell it.
+
+    Returns:
+        `None` where the images must be read to know it.
+    """
+    known = KNOWN.get(spec.source.partition(":")[0])
+    maps = {"grey": 1, "rgb": 3, "keep": known.shape.maps if known else None}[spec.colour]
+    size = spec.size or ((known.shape.height, known.shape.width) if known else None)
+    return None if maps is None or size is None else MapShape(maps, *size)
 
 
 def suggest(name: str) -> str:

@@ -5,8 +5,9 @@ import os
 import pytest
 import torch
 
+from featlearn.datasets.limits import whole_memory
 from featlearn.errors import DeviceError
-from featlearn.training.device import pick_device, use_threads
+from featlearn.training.device import device_memory, pick_device, use_threads
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,3 +55,12 @@ def test_threads_are_set_and_told() -> None:
         assert use_threads(None) == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_memory_is_the_machine_s_or_the_card_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Properties:
+        total_memory = 80 * 10**9
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: Properties())
+    assert device_memory(torch.device("cuda")) == 80 * 10**9
+    assert device_memory(torch.device("cpu")) == whole_memory()
