@@ -42,9 +42,11 @@ def check_memory(
         joint = recipe.pretrain.schedule != "greedy"
         apart = ', or `pretrain.schedule = "greedy"`, one stage after the other' if joint else ""
         raise DeviceError(
-            f"pre-training needs {human_bytes(needed)} of memory at least ({parts}), and {where} "
-            f"has {human_bytes(there)}: take a smaller `pretrain.batch`, a `pretrain.optimizer` "
-            f"that keeps less, smaller stages or images{apart}"
+            f"pre-training needs {human_bytes(needed)} of memory at least, beside the images "
+            f"({parts}), and {where} has {human_bytes(there)}: take a smaller `pretrain.batch`, "
+            f"a `pretrain.optimizer` that keeps less, smaller stages or images{apart}"
         )
     has = "" if there is None else f"; {where} has {human_bytes(there)}"
-    running.progress.note(f"memory: {human_bytes(needed)} at least ({parts}){has}")
+    running.progress.note(
+        f"memory: {human_bytes(needed)} at least, beside the images ({parts}){has}"
+    )

@@ -38,7 +38,7 @@ def test_a_run_that_cannot_fit_is_refused_with_the_figures(
         pretrain(tiny(pretrain={"schedule": schedule}), out=tmp_path / "run", device="cpu")
     said = str(caught.value)
     assert "needs" in said
-    assert "kB of memory at least (weights 1.2 kB" in said
+    assert "kB of memory at least, beside the images (weights 1.2 kB" in said
     assert "activations of 32 images" in said
     assert "the machine has 10.0 kB" in said
     assert ("greedy" in said) == (schedule == "joint")
