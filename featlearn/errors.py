@@ -52,7 +52,7 @@ class TrainingError(FeatlearnError):
 
 
 class DeviceError(FeatlearnError):
-    """A device that was asked for and is not there."""
+    """A device that was asked for and is not there, or has too little memory."""
 
 
 class MissingExtraError(FeatlearnError):

@@ -36,7 +36,8 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
     """
     try:
         early = invoke()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+            sys.stdout.flush()
     except BrokenPipeError:
         _leave_the_pipe()
         return FAILED

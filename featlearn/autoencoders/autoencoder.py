@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms, Objective
+from featlearn.autoencoders.reconstruction import reconstruction_error
+from featlearn.autoencoders.tica import ReconstructionTica
 from featlearn.config.objectives import (
     AutoEncoderSpec,
     CorruptionSpec,
@@ -21,10 +23,11 @@ from featlearn.config.objectives import (
     PlainSpec,
     SaltPepperSpec,
     SparseSpec,
+    TicaSpec,
 )
 from featlearn.config.stages import StageSpec
 from featlearn.ops.corruption import gaussian_noise, mask_noise, salt_pepper
-from featlearn.ops.losses import cross_entropy, kl_sparsity, l1, squared_error
+from featlearn.ops.losses import kl_sparsity, l1
 from featlearn.stages.stage import Stage
 
 
@@ -49,7 +52,7 @@ class AutoEncoder:
         """Compute `reconstruction` and, with a penalty, `l1` or `kl`."""
         code = stage.code(x)
         return {
-            "reconstruction": self._error(stage, code, target, weight=None),
+            "reconstruction": reconstruction_error(self.spec, stage, code, target=target),
             **self._penalty(stage, code),
         }
 
@@ -61,17 +64,6 @@ class AutoEncoder:
         """
         if isinstance(self.penalty, L1Spec):
             stage.filter.normalize_columns_(_decoder_weight(stage))
-
-    def _error(
-        self, stage: Stage, code: Tensor, target: Tensor, *, weight: Tensor | None
-    ) -> Tensor:
-        """Average the error of the reconstruction over the batch."""
-        rebuilt = stage.decode(code, size=(target.shape[-2], target.shape[-1]))
-        error = squared_error if self.spec.reconstruction == "squared" else cross_entropy
-        loss = error(rebuilt, target, weight=weight).mean()
-        if self.spec.average_positions:
-            loss = loss / (target.shape[-2] * target.shape[-1])
-        return loss
 
     def _penalty(self, stage: Stage, code: Tensor) -> LossTerms:
         """Weigh the penalty on the code."""
@@ -119,10 +111,8 @@ class DenoisingAutoEncoder(AutoEncoder):
         if self.emphasis is not None:
             weight = torch.where(mask, self.emphasis.corrupted, self.emphasis.untouched)
         code = stage.code(corrupted)
-        return {
-            "reconstruction": self._error(stage, code, target, weight=weight),
-            **self._penalty(stage, code),
-        }
+        error = reconstruction_error(self.spec, stage, code, target=target, weight=weight)
+        return {"reconstruction": error, **self._penalty(stage, code)}
 
 
 def corrupt(
@@ -157,6 +147,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return DenoisingAutoEncoder(
                 spec, corruption=corruption, emphasis=emphasis, penalty=penalty
             )
+        case TicaSpec():
+            return ReconstructionTica(spec)
         case _:
             assert_never(spec)
 

@@ -23,6 +23,7 @@ KNOWN_SETS = (
     "mnist",
     "fashion-mnist",
     "natural-olshausen-field",
+    "natural-bsds500",
     "cifar10-jpg",
 )
 """Data sources that are names and never a path beside the recipe."""

@@ -71,11 +71,14 @@ class AutoEncoderSpec(KindSpec, frozen=True, kw_only=True):
     reconstruction: Literal["squared", "cross-entropy"] = "squared"
     average_positions: bool = False
 
-    def check_against(self, *, activation: str, input_scaling: str, windowed: bool) -> None:
+    def check_against(
+        self, *, activation: str, pool: str | None, input_scaling: str, windowed: bool
+    ) -> None:
         """Refuse an objective that does not fit the rest of its stage.
 
         Args:
             activation: Its name.
+            pool: The kind of the stage's pooling, if it pools.
             input_scaling: How the stage's input is scaled.
             windowed: Whether the filter has a size.
 
@@ -130,4 +133,33 @@ class DenoisingSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="denoising")
             )
 
 
-ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec
+class TicaSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="tica"):
+    """Reconstruction TICA: ‖W₂W₁ᵀx − x‖² + λ Σ_j √(ε + H_j (W₁ᵀx)²) (Le et al., ICML 2012).
+
+    The windows H_j are those of the stage's pooling, which must be `l2`, and its activation
+    `identity`; `weight` is λ. An untied decoder's columns are kept at unit norm.
+    """
+
+    reconstruction: Literal["squared"] = "squared"
+    weight: NonNegative = 0.1
+
+    def check_against(
+        self, *, activation: str, pool: str | None, input_scaling: str, windowed: bool
+    ) -> None:
+        """Refuse a stage that does not pool squares of the filter's plain responses."""
+        super().check_against(
+            activation=activation, pool=pool, input_scaling=input_scaling, windowed=windowed
+        )
+        if activation != "identity":
+            raise ValueError(
+                "a `tica` objective is about the filter's plain responses: set "
+                f'`activation = "identity"`; got "{activation}"'
+            )
+        if pool != "l2":
+            raise ValueError(
+                "a `tica` objective sums the roots of the squares that its stage pools: give it "
+                f"a `pool` of kind `l2`; got {'none' if pool is None else f'`{pool}`'}"
+            )
+
+
+ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | TicaSpec

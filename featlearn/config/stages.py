@@ -5,9 +5,9 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from featlearn.config.base import Count, Fraction, KindSpec, Name, Positive, Spec
-from featlearn.config.objectives import ObjectiveSpec
+from featlearn.config.objectives import ObjectiveSpec, TicaSpec
 from featlearn.errors import RecipeError
-from featlearn.geometry import Padding
+from featlearn.geometry import Padding, output_size
 
 StageInput = Literal["standardize", "unit", "none"]
 
@@ -246,9 +246,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse parts that contradict each other."""
         self._check_patches()
+        self._check_pooled_patches()
         if self.objective is not None:
             self.objective.check_against(
                 activation=activation_name(self.activation),
+                pool=None if self.pool is None else str(self.pool.__struct_config__.tag),
                 input_scaling=self.input,
                 windowed=self.filter.size is not None,
             )
@@ -278,4 +280,22 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         if self.patches.size < kernel:
             raise ValueError(
                 f"`patches.size` must be at least `filter.size` ({kernel}); got {self.patches.size}"
+            )
+
+    def _check_pooled_patches(self) -> None:
+        """An objective of what is pooled needs patches that a window of the pooling fits into."""
+        kernel, pool = self.filter.size, self.pool
+        if self.patches is None or not isinstance(self.objective, TicaSpec) or pool is None:
+            return
+        assert kernel is not None, "patches were checked"
+        code = output_size(
+            self.patches.size,
+            window=kernel,
+            stride=self.filter.stride,
+            padding=self.filter.padding,
+        )
+        if pool.padding == "valid" and pool.size > code:
+            raise ValueError(
+                f"a `tica` objective pools the codes of patches, which have {code} rows, fewer "
+                f"than `pool.size` ({pool.size}): make `patches.size` larger, or leave it out"
             )

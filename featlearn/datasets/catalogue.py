@@ -50,11 +50,17 @@ def fetch(
     Raises:
         UsageError: If there is no such set, it needs no download, or `mirror` is
             no such address.
-        DataError: If no mirror could serve a file, or it cannot be stored.
+        DataError: If no mirror could serve a file, it cannot be stored, or the set is no
+            list of files.
     """
     known = _known(name)
-    mirrors = known.mirrors if mirror is None else (_checked_mirror(mirror),)
     folder = root / name
+    if known.folders:
+        raise DataError(
+            f"{name} is no list of files that could be fetched, and no address is published for "
+            f"it: put its folders of images, {' and '.join(known.folders)}, into {folder}"
+        )
+    mirrors = known.mirrors if mirror is None else (_checked_mirror(mirror),)
     if not mirrors:
         raise DataError(
             f"no address is published for {name}: give one with `--mirror`, or put "

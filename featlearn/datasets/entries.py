@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from featlearn.config.data import DataSpec
 from featlearn.geometry import MapShape
 from featlearn.wording import suggestion
 
@@ -24,9 +25,10 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     """A data set of the catalogue.
 
     `shape` is that of one image; `train` and `test` count images (`test` 0: no
-    such split); sets without `files` come with scikit-learn. Each of `mirrors`
+    such split); sets without `files` and `folders` come with scikit-learn. Each of `mirrors`
     is the address of a folder that holds all `files`; without any, the files are to be
     put under the data root by hand, or fetched from an address that the user gives.
+    `folders` hold pictures that are not listed one by one: they are put there by hand.
     """
 
     name: str
@@ -38,6 +40,7 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     citation: str
     class_names: tuple[str, ...] = ()
     files: tuple[RemoteFile, ...] = ()
+    folders: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
 
     @property
@@ -53,7 +56,7 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def embedded(self) -> bool:
         """Whether nothing need be downloaded."""
-        return not self.files
+        return not self.files and not self.folders
 
 
 _NUMERALS = tuple(str(digit) for digit in range(10))
@@ -217,13 +220,44 @@ _CIFAR_JPEG = KnownSet(
     ),
 )
 
+_NATURAL_COLOUR = KnownSet(
+    name="natural-bsds500",
+    title="Berkeley's 500 natural images in colour, 321 x 481 or 481 x 321 (val is left alone)",
+    shape=MapShape(3, 321, 481),
+    train=200,
+    test=200,
+    licence="for research, see the authors' page",
+    citation="Arbelaez, Maire, Fowlkes and Malik, IEEE TPAMI 33(5), 2011",
+    folders=("train", "test"),
+)
+
 KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     {
         known.name: known
-        for known in (_DIGITS, _PHOTOGRAPHS, _MNIST, _FASHION, _NATURAL, _CIFAR_JPEG)
+        for known in (
+            _DIGITS,
+            _PHOTOGRAPHS,
+            _MNIST,
+            _FASHION,
+            _NATURAL,
+            _NATURAL_COLOUR,
+            _CIFAR_JPEG,
+        )
     }
 )
 """Every known set, by its name."""
+
+
+def told_shape(spec: DataSpec) -> MapShape | None:
+    """Give the shape of an image as the recipe and the catalogue tell it.
+
+    Returns:
+        `None` where the images must be read to know it.
+    """
+    known = KNOWN.get(spec.source.partition(":")[0])
+    maps = {"grey": 1, "rgb": 3, "keep": known.shape.maps if known else None}[spec.colour]
+    size = spec.size or ((known.shape.height, known.shape.width) if known else None)
+    return None if maps is None or size is None else MapShape(maps, *size)
 
 
 def suggest(name: str) -> str:

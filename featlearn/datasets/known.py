@@ -7,7 +7,7 @@ import numpy as np
 from featlearn.datasets.embedded import open_digits, open_photographs
 from featlearn.datasets.entries import KNOWN, KnownSet
 from featlearn.datasets.idx import read_idx
-from featlearn.datasets.pictures import open_zip
+from featlearn.datasets.pictures import open_folder, open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError
 
@@ -30,11 +30,11 @@ def open_known(name: str, *, root: Path) -> RawSplits:
 
 
 def is_present(name: str, root: Path) -> bool:
-    """Say whether a known set's files are under the data root, gzipped or not.
+    """Say whether a known set's files, gzipped or not, and folders are under the data root.
 
-    Their sizes and checksums are not looked at.
+    Sizes, checksums and what is in folders are not looked at.
     """
-    return all(_find(root / name, file.name) is not None for file in KNOWN[name].files)
+    return not _missing(KNOWN[name], root / name)
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -68,21 +68,30 @@ def open_idx(path: Path) -> RawSplits:
 
 def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
     """Open a downloaded set, or say how to download it."""
-    missing = [file.name for file in known.files if _find(folder, file.name) is None]
+    missing = _missing(known, folder)
     if missing:
         advice = f"fetch it with `featlearn data fetch {known.name}`"
         if not known.mirrors:
-            advice = "no address is published for it: put its files there"
+            what = "files" if known.files else "folders of images"
+            advice = f"no address is published for it: put its {what} there"
         raise DataError(
             f"{known.name} is not under the data root: {folder / missing[0]} is missing; {advice}"
         )
     match known.name:
         case "natural-olshausen-field":
             return _open_planes(known, folder)
+        case "natural-bsds500":
+            return open_folder(folder)
         case "cifar10-jpg":
             return open_zip(folder / known.files[0].name)
         case _:
             return open_idx_folder(folder, name=known.name, classes=known.class_names)
+
+
+def _missing(known: KnownSet, folder: Path) -> list[str]:
+    """List the files and folders of a known set that are not there."""
+    files = [file.name for file in known.files if _find(folder, file.name) is None]
+    return files + [name for name in known.folders if not (folder / name).is_dir()]
 
 
 def _open_planes(known: KnownSet, folder: Path) -> RawSplits:

@@ -12,6 +12,7 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 
+from featlearn.datasets.images import SUFFIXES
 from featlearn.datasets.imageset import Indices
 from featlearn.datasets.layout import Group, arrange
 from featlearn.datasets.limits import check_expansion
@@ -168,8 +169,16 @@ def _walk(folder: Path) -> list[str]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            _check_regular(here / name)
         found += [(here / name).relative_to(folder).as_posix() for name in files]
     return found
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what would be waited for in vain: a pipe or a device with the name of an image."""
+    if path.suffix.lower() in SUFFIXES and path.exists() and not path.is_file():
+        raise DataError(f"{path} is no regular file; move it out of the folder")
 
 
 def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:

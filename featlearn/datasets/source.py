@@ -182,6 +182,8 @@ def _open_path(path: Path) -> RawSplits:
             return open_idx_folder(path, name=str(path))
         return open_folder(path)
     suffix = path.suffix.lower()
+    if not path.is_file():
+        raise DataError(f"{path} is no regular file; {_FORMATS} was expected")
     if not path.stat().st_size:
         raise DataError(f"{path} is empty; {_FORMATS} was expected")
     if suffix in SUFFIXES:

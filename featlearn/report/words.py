@@ -23,6 +23,7 @@ from featlearn.config.objectives import (
     PlainSpec,
     SaltPepperSpec,
     SparseSpec,
+    TicaSpec,
 )
 from featlearn.config.stages import (
     AnyPoolSpec,
@@ -163,6 +164,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         case DenoisingSpec(corruption=corruption, penalty=penalty):
             more = f", {_penalty(penalty)}" if penalty else ""
             return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
+        case TicaSpec(weight=weight):
+            return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
         case _:
             assert_never(spec)
 
@@ -207,6 +210,8 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append('activation = "leaky-relu", under which no unit falls silent')
     if isinstance(spec.objective, SparseSpec):
         tries.append("a smaller objective.penalty.weight")
+    if isinstance(spec.objective, TicaSpec):
+        tries.append("a smaller objective.weight")
     if not tries:
         tries.append("a smaller pretrain.optimizer.lr")
     meaning = (

@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from featlearn.datasets.limits import whole_memory
 from featlearn.errors import DeviceError, UsageError
 
 MOST_THREADS = 1024
@@ -44,6 +45,17 @@ def _prefer_repeatable() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def device_memory(device: torch.device) -> int | None:
+    """Give the memory of a device, or of the machine for its processor, in bytes.
+
+    Returns:
+        All of it, whatever else is using some; `None` where the system does not say.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return whole_memory()
 
 
 def use_threads(count: int | None) -> int:

@@ -23,10 +23,10 @@ _FEW_PER_CLASS = 10
 
 
 class KnownRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A known set in one line; `size` is its download in bytes, 0 if it is bundled.
+    """A known set in one line; `size` is its download in bytes, 0 if there is none.
 
-    `shape` is (maps, height, width) of one image; `present` says that nothing
-    need be downloaded.
+    `shape` is (maps, height, width) of one image; `bundled` says that it comes with
+    scikit-learn, `present` that it can be used here.
     """
 
     name: str
@@ -38,6 +38,7 @@ class KnownRow(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     licence: str
     citation: str
+    bundled: bool
     present: bool
 
 
@@ -197,6 +198,7 @@ def _row(known: KnownSet, root: Path) -> KnownRow:
         size=known.size,
         licence=known.licence,
         citation=known.citation,
+        bundled=known.embedded,
         present=is_present(known.name, root),
     )
 

@@ -10,7 +10,7 @@ from featlearn.config.layers import Plan
 from featlearn.config.load import load_recipe, recipe_names
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.datasets.catalogue import KNOWN, KnownSet
+from featlearn.datasets.entries import KNOWN, told_shape
 from featlearn.filenames import MODEL
 from featlearn.geometry import MapShape
 from featlearn.workflows.outputs import check_figure, check_new
@@ -114,23 +114,16 @@ def _as_trained(model: Path) -> tuple[Recipe, MapShape]:
 def _image_of(recipe: Recipe, root: Path) -> tuple[MapShape, int | None]:
     """Find the shape of an image and the number of classes, if need be by reading the data."""
     spec = recipe.data
-    known = _catalogued(spec)
-    maps = {"grey": 1, "rgb": 3, "keep": known.shape.maps if known else None}[spec.colour]
-    size = spec.size or ((known.shape.height, known.shape.width) if known else None)
-    if maps is not None and size is not None:
-        return MapShape(maps, *size), _catalogued_classes(spec)
+    shape = told_shape(spec)
+    if shape is not None:
+        return shape, _catalogued_classes(spec)
     from featlearn.datasets.source import open_splits
 
     train = open_splits(spec, root=root, seed=recipe.seed).train
     return train.shape, len(train.classes) or None
 
 
-def _catalogued(spec: DataSpec) -> KnownSet | None:
-    """Find the known set that a recipe learns from, if it is one."""
-    return KNOWN.get(spec.source.partition(":")[0])
-
-
 def _catalogued_classes(spec: DataSpec) -> int | None:
     """Count the classes of a known set, if it is one and has labels."""
-    known = _catalogued(spec)
+    known = KNOWN.get(spec.source.partition(":")[0])
     return None if known is None else known.classes or None

@@ -12,6 +12,7 @@ from featlearn.autoencoders.objective import Objective
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
+from featlearn.datasets.entries import told_shape
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import open_splits
@@ -29,6 +30,7 @@ from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.cards import write_run_card
+from featlearn.workflows.memory import check_memory
 from featlearn.workflows.running import SAVE_SECONDS, Running
 
 _FEW_STEPS = 50
@@ -138,7 +140,12 @@ def _pretrain(
     identity = running.identity(_settings_with(recipe, named))
     if not running.ready(run, identity):
         return read_result(run)
+    shape = told_shape(recipe.data)
+    if shape is not None:  # before images are read, which may take a while
+        check_memory(recipe, shape, running, own=own)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
+    if shape is None:
+        check_memory(recipe, splits.train.shape, running, own=own)
     identity = running.with_data(run, identity, splits)
     learned, kept = split_training(recipe, splits.train)
     _check_contrast(learned)

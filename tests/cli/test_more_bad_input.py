@@ -98,7 +98,8 @@ def write_runs() -> None:
     Path("metrics/metrics.jsonl").write_text("{}\n{}\n")
     Path("figures/heads/default/evaluation.json").write_text('{"source": 1}')
     shutil.copytree("local/heads/default", "twoheads/heads/second")
-    Path("twoheads/heads/default/labels.json").unlink()
+    Path("twoheads/heads/default").rename("twoheads/heads/first")
+    Path("twoheads/heads/first/labels.json").unlink()
     shutil.copytree("unfinished", "unnamed")
     Path("unnamed/identity.json").write_text("{")
     Path("quick").mkdir()
@@ -210,8 +211,16 @@ CASES = [
     ("pretrain tiny.toml --out x --set title", 2, "expected KEY=VALUE"),
     ("pretrain tiny.toml --out x --set =", 2, "expected KEY=VALUE"),
     ("pretrain tiny.toml --out x --set 'stages.\x1b.lr=3'", 2, r"unknown stage \x1b (known: s)"),
-    ("pretrain tiny.toml --out x --set stages.s.filter.maps=1000000000000", 1, "memory is too sm"),
-    ("pretrain tiny.toml --out x --set stages.s.filter.maps=4000000000000000000", 1, "memory is t"),
+    (
+        "pretrain tiny.toml --out x --set stages.s.filter.maps=1000000000000",
+        1,
+        "of memory at least",
+    ),
+    (
+        "pretrain tiny.toml --out x --set stages.s.filter.maps=4000000000000000000",
+        1,
+        "of memory at lea",
+    ),
     ("pretrain tiny.toml --out x --set stages=[]", 2, "at least one [[stages]]"),
     ("pretrain tiny.toml --out x --set data.hold_out=1", 2, "must be >= 0 and < 1; got 1"),
     ("pretrain tiny.toml --out x --save-seconds -1", 2, "'--save-seconds'"),
@@ -245,7 +254,7 @@ CASES = [
     ("finetune nomodel --name x", 1, "nomodel/model.safetensors does not exist"),
     ("finetune changed --name x", 1, "changed/model.safetensors is not the file that training"),
     ("encode local images.npz --out x.txt", 2, "--out must end in .npy or .parquet"),
-    ("encode local images.npz --out x.npy --stage stroke", 1, "the stages are strokes, parts"),
+    ("encode local images.npz --out x.npy --stage stroke", 2, "the stages are strokes, parts"),
     ("encode local images.npz --out x.npy --head nobody", 2, "local has no head 'nobody'"),
     ("encode local images.npz --out folder.npy", 2, "'folder.npy' is a directory"),
     ("encode local images.npz --out bare.npy", 2, "bare.npy exists already"),
@@ -258,9 +267,9 @@ CASES = [
     ("evaluate components", 2, "components has no trained head"),
     ("evaluate local bare.npy", 1, "bare.npy has no labels"),
     ("evaluate local mixed", 1, "mixed has no labels"),
-    ("evaluate twoheads", 2, "several heads; name one with --head: default, second"),
-    ("evaluate twoheads --head third", 2, "twoheads has no head 'third'; it has default, second"),
-    ("evaluate twoheads --head default", 1, "labels.json is not the file that training wrote"),
+    ("evaluate twoheads", 2, "several heads; name one with --head: first, second"),
+    ("evaluate twoheads --head third", 2, "twoheads has no head 'third'; it has first, second"),
+    ("evaluate twoheads --head first", 1, "labels.json is not the file that training wrote"),
     ("evaluate unlisted", 1, "unlisted/results.json is damaged"),
     ("evaluate local --probe --labels 5", 1, "5 labels cannot be shared among 10 classes"),
     ("evaluate local --probe --labels 61", 1, "61 labels were asked for"),
@@ -338,3 +347,21 @@ def test_help_is_still_shown_whole(words: list[str]) -> None:
     result = CliRunner().invoke(group, words, prog_name="featlearn")
     assert len(result.output.splitlines()) > 8
     assert "Error" not in result.output
+
+
+def test_a_pipe_is_refused_and_not_waited_for(empty_folder: Path) -> None:
+    (empty_folder / "images").mkdir()
+    os.mkfifo(empty_folder / "images" / "a.png")
+    os.mkfifo(empty_folder / "pipe")
+    for source in ("images", "pipe"):
+        result = CliRunner().invoke(group, ["data", "inspect", source], prog_name="featlearn")
+        assert result.exit_code == 1
+        assert "is no regular file" in result.stderr
+
+
+def test_names_that_are_not_utf_8_are_refused_before_anything_is_done(empty_folder: Path) -> None:
+    words = ["pretrain", "digits", "--out", "run\udcff"]
+    result = CliRunner().invoke(group, words, prog_name="featlearn")
+    assert result.exit_code == 2
+    assert r"'run\udcff' is not in UTF-8" in result.stderr
+    assert not list(empty_folder.iterdir())

@@ -40,7 +40,7 @@ def test_every_shipped_recipe_loads_and_survives_writing(name: str) -> None:
     assert parse_recipe(dump_recipe(recipe)) == recipe
     assert recipe.title
     assert recipe.shows
-    assert recipe.minutes is not None
+    assert recipe.minutes is not None or "never trained" in recipe.expect
 
 
 def test_the_recipes_that_are_promised_are_shipped() -> None:

@@ -285,10 +285,18 @@ def test_what_is_bundled_needs_no_download(tmp_path: Path) -> None:
         fetch("digits", root=tmp_path)
 
 
+@pytest.mark.parametrize("mirror", [None, "http://localhost/bsds/"])
+def test_a_set_of_folders_is_put_there_by_hand(tmp_path: Path, mirror: str | None) -> None:
+    with pytest.raises(DataError, match=r"is no list of files.*train and test, into .*bsds500"):
+        fetch("natural-bsds500", root=tmp_path, mirror=mirror)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_catalogue_is_consistent() -> None:
     for name, known in KNOWN.items():
         assert known.name == name
-        assert known.embedded == (known.size == 0)
+        assert known.embedded == (known.size == 0 and not known.folders)
+        assert not (known.folders and (known.files or known.mirrors))
         assert not (known.embedded and known.mirrors)  # others may have no published address
         assert all(len(file.sha256) == 64 for file in known.files)
         assert len(set(known.class_names)) == known.classes

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from featlearn.datasets.entries import KNOWN
-from featlearn.datasets.known import is_idx_folder, open_idx, open_idx_folder, open_known
+from featlearn.datasets.known import (
+    is_idx_folder,
+    is_present,
+    open_idx,
+    open_idx_folder,
+    open_known,
+)
 from featlearn.datasets.raw import RawSplits
 from featlearn.errors import DataError
 
@@ -102,6 +108,31 @@ def test_files_that_do_not_belong_together_are_refused(
     (write_mnist(tmp_path / "mnist") / name).write_bytes(idx_bytes(array))
     with pytest.raises(DataError, match=message):
         open_known("mnist", root=tmp_path)
+
+
+def test_a_set_may_be_folders_of_pictures(tmp_path: Path, encode: Callable[..., bytes]) -> None:
+    name = "natural-bsds500"
+    for split in ("train", "val", "test"):
+        assert not is_present(name, tmp_path)
+        with pytest.raises(DataError, match=r"(train|test) is missing; no address is published"):
+            open_known(name, root=tmp_path)
+        folder = tmp_path / name / split
+        folder.mkdir(parents=True)
+        for file in ("1.jpg", "2.jpg"):
+            (folder / file).write_bytes(encode(np.zeros((7, 9, 3), np.uint8), "JPEG"))
+    assert is_present(name, tmp_path)
+    splits = open_known(name, root=tmp_path)
+    assert splits.test is not None
+    assert (splits.train.ids, splits.train.labels) == (("train/1.jpg", "train/2.jpg"), None)
+    assert splits.test.ids == ("test/1.jpg", "test/2.jpg")
+
+
+@pytest.mark.data("natural-bsds500")
+def test_the_natural_images_are_as_many_as_the_catalogue_says() -> None:
+    splits = open_known("natural-bsds500", root=Path(os.environ["FEATLEARN_DATA"]))
+    known = KNOWN["natural-bsds500"]
+    assert splits.test is not None
+    assert (splits.train.count, splits.test.count) == (known.train, known.test)
 
 
 @pytest.mark.data("mnist", "fashion-mnist")

@@ -158,6 +158,7 @@ def about_machines() -> list[str]:
     return [
         said(*DENSE, "--out", "x", "--device", "cuda"),
         str(much.value),
+        changed("dense", "pretrain.batch=1000000000000"),
         explain(MemoryError()).text,
         str(MissingExtraError("tensorboard", extra="track")),
     ]

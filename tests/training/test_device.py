@@ -5,8 +5,9 @@ import os
 import pytest
 import torch
 
+from featlearn.datasets.limits import whole_memory
 from featlearn.errors import DeviceError, UsageError
-from featlearn.training.device import pick_device, use_threads
+from featlearn.training.device import device_memory, pick_device, use_threads
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,3 +63,12 @@ def test_threads_beyond_reason_are_refused(count: int) -> None:
     with pytest.raises(UsageError, match=r"^--threads must be between 1 and 1024; got "):
         use_threads(count)
     assert torch.get_num_threads() == before
+
+
+def test_memory_is_the_machine_s_or_the_card_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Properties:
+        total_memory = 80 * 10**9
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: Properties())
+    assert device_memory(torch.device("cuda")) == 80 * 10**9
+    assert device_memory(torch.device("cpu")) == whole_memory()

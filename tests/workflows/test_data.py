@@ -40,6 +40,8 @@ def test_the_list_is_the_catalogue(tmp_path: Path) -> None:
     mnist = next(row for row in found.sets if row.name == "mnist")
     assert (mnist.shape, mnist.classes, mnist.present) == ((1, 28, 28), 10, False)
     assert mnist.size == sum(file.size for file in KNOWN["mnist"].files)
+    assert [row.name for row in found.sets if row.bundled] == ["digits", "photographs"]
+    assert [row.name for row in found.sets if row.present] == ["digits", "photographs"]
 
 
 @pytest.fixture

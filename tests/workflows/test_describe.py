@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 from typing import Self
 
@@ -173,3 +174,19 @@ class TestFigure:
         with pytest.raises(UsageError, match=r"n\.jpg should end in \.svg, \.png, \.pdf"):
             describe_source("nowhere", root=tmp_path, figure=tmp_path / "n.jpg")
         assert not list(tmp_path.iterdir())
+
+
+def test_the_network_of_2012_has_the_weights_of_its_paper_s_sizes(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        found = describe_source("catnet-2012", root=tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    filters = [row for row in found.layers if row.kind == "local filter"]
+    assert [row.weights for row in filters] == [260_410_464, 517_653_504, 366_799_104]
+    assert found.totals.weights == 1_144_863_072
+    sides = [row.output[1] for row in found.layers]
+    assert sides == [183, 179, 175, 158, 154, 150, 133, 129, 125]
+    assert all(row.output[0] == 8 for row in found.layers)
+    assert peak < 2**26  # counted, and never built

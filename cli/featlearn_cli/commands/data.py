@@ -160,7 +160,7 @@ def _listing(result: "DataList") -> "Iterable[RenderableType]":
             row.train,
             row.test,
             row.classes or None,
-            human_bytes(row.size) if row.size else "bundled",
+            human_bytes(row.size) if row.size else "bundled" if row.bundled else "by hand",
             row.present,
             row.licence,
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.argument("run", type=RunParam())
 @click.argument("source", type=SourceParam(), required=False)
-@click.option("--head", help="Name of the head. [default: the only one]")
+@click.option("--head", help="Name of the head. [default: `default`, or the only one]")
 @click.option(
     "--probe", is_flag=True, help="Fit linear classifiers on pixels and on every stage instead."
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV file to write. [default: to standard output]",
 )
-@click.option("--head", help="Name of the head. [default: the only one]")
+@click.option("--head", help="Name of the head. [default: `default`, or the only one]")
 @click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @computing_options
 def command(
