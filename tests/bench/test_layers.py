@@ -62,7 +62,17 @@ def test_the_first_round_sets_things_up_and_slow_ways_run_once(
         return run
 
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
-    found = in_turns({"quick": way("quick", 9, 1, 2, 3), "slow": way("slow", 30)}, rounds=3)
-    assert found["quick"] == (2, 3)
+    found = in_turns({"steady": way("steady", 9, 1, 2, 3), "slow": way("slow", 30)}, rounds=3)
+    assert found["steady"] == (2, 3)
     assert found["slow"] == (30, 1)
-    assert runs == ["quick", "slow", "quick", "quick", "quick"]
+    assert runs == ["steady", "slow", "steady", "steady", "steady"]
+
+
+def test_quick_ways_are_run_before_they_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, cold = [0.0], [0.4, 0.4, 0.1, 0.4, 0.1]
+
+    def quick() -> None:
+        clock[0] += cold.pop(0)
+
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    assert in_turns({"quick": quick}, rounds=2)["quick"].seconds == pytest.approx(0.1)
