@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 
-
 _QUICK = 0.5  # seconds
 
 
