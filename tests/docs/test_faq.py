@@ -132,7 +132,7 @@ def about_resuming() -> list[str]:
 
 def about_heads() -> list[str]:
     said(*DENSE, "--out", "heads")
-    for name in ("default", "b"):
+    for name in ("a", "b"):
         quick = ("--set", "finetune.steps=0", "--set", "finetune.epochs=1")
         said("finetune", "heads", "--labels", "50", "--name", name, "-q", *quick)
     rare = np.concatenate([np.repeat(np.arange(9), 30), [9] * 5])
@@ -222,6 +222,6 @@ def test_every_command_can_be_given(empty_folder: Path, line: str) -> None:
 def test_every_quote_is_told_from_another() -> None:
     assert not quoted("… has several heads; name one", "x has no head")
     assert quoted(
-        "… has several heads; name one with --head: b, default",
-        "Error: x/y has several heads; name one with --head: b, default",
+        "… has several heads; name one with --head: a, b",
+        "Error: x/y has several heads; name one with --head: a, b",
     )
