@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from featlearn.config.recipe import Recipe
-from featlearn.errors import RecipeError, ShapeError
+from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack, parameter_count
 
@@ -76,7 +76,7 @@ def test_encode_flattens_the_named_maps(
 
 
 def test_encode_of_what_is_not_there_is_refused(stack: Stack) -> None:
-    with pytest.raises(RecipeError, match=r"no stage 'edgs'; the stages are edges, parts"):
+    with pytest.raises(UsageError, match=r"no stage 'edgs'; the stages are edges, parts"):
         stack.encode(images(), stage="edgs")
     with pytest.raises(RecipeError, match=r"stage 'parts' has no pooling"):
         stack.encode(images(), what="pooled")

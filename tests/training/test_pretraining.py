@@ -11,7 +11,7 @@ from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.recipe import Recipe
-from featlearn.errors import RecipeError
+from featlearn.errors import RecipeError, UsageError
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.stage import Stage
 from featlearn.training.driver import Driver
@@ -217,7 +217,7 @@ def test_any_object_with_the_two_methods_trains_a_stage(
 
 
 def test_an_objective_for_no_stage_is_refused(tiny: Tiny, train: Train) -> None:
-    with pytest.raises(RecipeError, match="there is no stage 'prats'; the stages are edges, parts"):
+    with pytest.raises(UsageError, match="there is no stage 'prats'; the stages are edges, parts"):
         train(tiny(), objectives={"prats": Spread()})
 
 

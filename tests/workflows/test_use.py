@@ -270,7 +270,7 @@ def test_images_without_labels_are_listed_without(trained: Path, tmp_path: Path)
 def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--out must end in .npy or .parquet; got .*features.csv"):
         encode(trained, "digits", root=trained, out=tmp_path / "features.csv")
-    with pytest.raises(RecipeError, match="there is no stage 'egdes'; the stages are edges, parts"):
+    with pytest.raises(UsageError, match="there is no stage 'egdes'; the stages are edges, parts"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", stage="egdes")
     with pytest.raises(RecipeError, match="stage 'parts' has no pooling"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", what="pooled")
