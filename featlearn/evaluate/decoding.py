@@ -27,7 +27,7 @@ def decode(stack: Stack, features: Tensor, *, stage: str | None = None) -> Tenso
         `(batch, maps, height, width)`, in the unit of the images.
 
     Raises:
-        RecipeError: If there is no such stage.
+        UsageError: If there is no such stage.
         ShapeError: If there are more or fewer features than the stage gives.
     """
     index = len(stack) - 1 if stage is None else stack.index(stage)

@@ -128,7 +128,8 @@ class Stack(nn.Module):
             `(batch, features)`: the maps flattened, map after map.
 
         Raises:
-            RecipeError: If there is no such stage, or it does not pool.
+            UsageError: If there is no such stage.
+            RecipeError: If it does not pool.
         """
         index = len(self) - 1 if stage is None else self.index(stage)
         output: StageOutput = self.stage(index)(self.maps_below(images, index))

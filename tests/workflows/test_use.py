@@ -288,10 +288,9 @@ def evaluate_given(path: Path, source: str, *, root: Path) -> Any:
     return evaluate(path, root=root, source=source)
 
 
-def test_one_of_several_heads_must_be_named(run: Path) -> None:
+def test_the_default_of_several_heads_is_meant(run: Path) -> None:
     finetune(run, root=run, name="other", labels=20)
-    with pytest.raises(UsageError, match="several heads; name one with --head: default, other"):
-        evaluate(run, root=run)
+    assert evaluate(run, root=run).head == "default"
     assert evaluate(run, root=run, head="other").head == "other"
     with pytest.raises(UsageError, match="has no head 'third'; it has default, other"):
         predict(run, "digits", root=run, head="third")
