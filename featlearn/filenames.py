@@ -33,9 +33,6 @@ EVENTS = "events"
 HEADS = "heads"
 """Folder of the heads of a run, a folder each."""
 
-DEFAULT_HEAD = "default"
-"""The head that is meant where none is named."""
-
 SWEEPS = "sweeps"
 """Folder of a run's sweeps over labels, a folder each."""
 

@@ -30,6 +30,9 @@ OWN_FILES = (
 )
 """Everything that commands write into a run, a head or a sweep; results first, the mark last."""
 
+DEFAULT_HEAD = "default"
+"""The head that is meant where none is named."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -273,8 +276,8 @@ class RunDirectory(Folder):
             raise UsageError(
                 f"{self.path} has no trained head; make one with `featlearn finetune {self.path}`"
             )
-        if name is None and len(names) > 1 and filenames.DEFAULT_HEAD in names:
-            name = filenames.DEFAULT_HEAD
+        if name is None and len(names) > 1 and DEFAULT_HEAD in names:
+            name = DEFAULT_HEAD
         if name is None and len(names) > 1:
             raise UsageError(
                 f"{self.path} has several heads; name one with --head: {', '.join(names)}"

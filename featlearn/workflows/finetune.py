@@ -8,7 +8,6 @@ import torch
 
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.filenames import DEFAULT_HEAD
 from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
@@ -21,7 +20,7 @@ from featlearn.training.driver import Driver
 from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
-from featlearn.training.rundir import HeadFolder, RunDirectory
+from featlearn.training.rundir import DEFAULT_HEAD, HeadFolder, RunDirectory
 from featlearn.training.settling import fitting_sample
 from featlearn.workflows.head_plan import (
     Options,

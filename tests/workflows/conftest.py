@@ -22,10 +22,13 @@ class Stopper(Silent):
         self.left = at
         self.politely = politely
         self.notes: list[str] = []
+        self.warnings: list[str] = []
 
     def note(self, text: str) -> None:
-        if "hardly more than its random start" not in text:  # as all trainings here are
-            self.notes.append(text)
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
     def step(self, report: StepReport) -> None:
         self.left -= 1

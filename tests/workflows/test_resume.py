@@ -152,7 +152,7 @@ def test_a_crash_before_the_first_checkpoint_starts_anew(
         run(tiny(), cut.path, progress=stopper(2))
     told = stopper(0)
     run(tiny(), cut.path, resume=True, progress=told)
-    assert told.notes == ["there is no checkpoint to go on from; starting from the beginning"]
+    assert told.warnings == ["there is no checkpoint to go on from; starting from the beginning"]
     assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
 
 
@@ -176,7 +176,7 @@ def test_a_broken_checkpoint_is_named_and_the_older_one_used(
             path.unlink()
     told = stopper(0)
     run(tiny(), cut.path, resume=True, progress=told)
-    (note,) = told.notes
+    (note,) = told.warnings
     assert note.startswith("skipping a broken checkpoint: ")
     assert str(path) in note
     assert older.name not in note
@@ -194,10 +194,10 @@ def test_where_every_checkpoint_is_broken_a_new_one_is_gone_on_from(
         (broken / "state.json").unlink()
     with pytest.raises(Interrupted):
         run(tiny(), cut.path, resume=True, progress=told)
-    assert told.notes[-1].endswith("starting from the beginning")
+    assert told.warnings[-1].endswith("starting from the beginning")
     told = stopper(0)
     run(tiny(), cut.path, resume=True, progress=told)
-    assert told.notes == []
+    assert told.warnings == []
     assert outcome(cut) == outcome(RunDirectory(tmp_path / "whole"))
 
 
