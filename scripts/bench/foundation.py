@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from featlearn.bench.machine import processor
 from featlearn.evaluate.paired import paired_interval
 
 PARTS = ("help", "quickstart", "mnist-local", "mnist-conv")
@@ -130,20 +131,12 @@ def _timed(command: str, *arguments: object, threads: int | None = None) -> tupl
 def _machine(threads: int) -> dict[str, Any]:
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,
         "python": platform.python_version(),
         "load_average": os.getloadavg()[0],
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from local_peers import PEERS, Pass, peer
 from local_shapes import SHAPES, Shape, operands
 
-from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
+from featlearn.bench.machine import PRECISIONS, Machine, measure_machine, processor
 from featlearn.bench.timing import in_turns
 from featlearn.ops import local_kernels
 from featlearn.ops.local import local2d, local_transpose2d
@@ -184,21 +184,13 @@ def _about() -> dict[str, Any]:
     """Say where and when."""
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "kernels": local_kernels.described(),
         "load_average": os.getloadavg()[0],
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
