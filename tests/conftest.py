@@ -75,6 +75,16 @@ def data_root(request: pytest.FixtureRequest) -> Path:
     return _find_data(*names)
 
 
+@pytest.fixture(autouse=True)
+def threads_given_back() -> Iterator[None]:
+    """Restore the threads of PyTorch, which workflows and commands set for their process."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an empty folder the current one, as it is for a user who starts."""

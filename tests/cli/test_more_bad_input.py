@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -125,14 +124,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
         yield folder
     finally:
         os.chdir(before)
-
-
-@pytest.fixture
-def own_threads() -> Generator[None]:
-    """Give back the threads of PyTorch, which commands set for the process."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def files(world: Path) -> dict[Path, int]:
@@ -318,9 +309,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("line", "code", "said"), CASES, ids=[case[0][:70] for case in CASES])
-def test_bad_input_is_one_line_and_a_code(
-    world: Path, own_threads: None, line: str, code: int, said: str
-) -> None:
+def test_bad_input_is_one_line_and_a_code(world: Path, line: str, code: int, said: str) -> None:
     before = files(world)
     result = CliRunner().invoke(group, shlex.split(line), prog_name="featlearn")
     assert (result.exit_code, result.stdout) == (code, ""), result.output

@@ -84,19 +84,15 @@ def test_narrower_vectors_give_the_same(vector_bytes: int, registers: int) -> No
 def test_bytes_do_not_depend_on_the_threads() -> None:
     x, weight, bias, codes = operands(Local(20, 11, 9, 2, 5, 4, 3, 1), torch.float32)
     found: list[list[torch.Tensor]] = []
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            found.append(
-                [
-                    local_kernels.local(x, weight, bias, 1),
-                    local_kernels.transpose(codes, weight, 11, 9, 1),
-                    local_kernels.gradient(x, codes, 4, 3, 1),
-                ]
-            )
-    finally:
-        torch.set_num_threads(before)
+    for threads in (1, 2, 5):
+        torch.set_num_threads(threads)
+        found.append(
+            [
+                local_kernels.local(x, weight, bias, 1),
+                local_kernels.transpose(codes, weight, 11, 9, 1),
+                local_kernels.gradient(x, codes, 4, 3, 1),
+            ]
+        )
     for one, other in itertools.pairwise(found):
         for a, b in zip(one, other, strict=True):
             assert torch.equal(a, b)

@@ -1,7 +1,8 @@
 """The comparison at few labels: paired, and tuned on other draws with the same care."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -109,6 +110,17 @@ def test_processes_change_nothing_but_the_time(compared: Compared) -> None:
     found = list(Workbench.scores(bench, trials, workers=2))
     assert found == [bench.seen[trial] for trial in trials]
     assert torch.get_num_threads() == before
+
+
+def test_between_scores_the_threads_are_the_caller_s(compared: Compared) -> None:
+    _, bench, _ = compared
+    torch.set_num_threads(3)
+    scores = Workbench.scores(bench, list(bench.seen)[-2:], workers=1)
+    next(scores)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(2)
+    cast("Generator[Score]", scores).close()
+    assert torch.get_num_threads() == 2
 
 
 def test_a_process_does_not_keep_an_overwritten_run(

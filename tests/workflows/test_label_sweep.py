@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from scipy import stats
 
@@ -154,12 +153,8 @@ class TestTable:
         _, run = swept
         folder = run / "sweeps" / "labels"
         before = contents(folder)
-        threads = torch.get_num_threads()
-        try:
-            options: dict[str, Any] = {"controls": ("scratch", "pixels"), "seed": 4, "threads": 2}
-            sweep(run, labels=(30, 50, "all"), overwrite=True, **options)
-        finally:
-            torch.set_num_threads(threads)
+        options: dict[str, Any] = {"controls": ("scratch", "pixels"), "seed": 4, "threads": 2}
+        sweep(run, labels=(30, 50, "all"), overwrite=True, **options)
         after = contents(folder)
         assert {name for name in after if after[name] != before[name]} == {"identity.json"}
         options_of = [json.loads(at["identity.json"]).pop("options") for at in (before, after)]

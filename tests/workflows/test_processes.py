@@ -61,11 +61,7 @@ def test_who_stops_asking_ends_the_processes() -> None:
 
 
 def test_the_number_of_threads_comes_back() -> None:
-    before = torch.get_num_threads()
     torch.set_num_threads(3)
-    try:
-        with one_thread():
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3

@@ -55,9 +55,9 @@ def test_only_what_was_said_is_repeated(tmp_path: Path, monkeypatch: pytest.Monk
     ]
 
 
-@pytest.mark.usefixtures("one_thread_more")
 def test_it_works_as_printed(tmp_path: Path, tiny: Tiny, stopper: Stopper) -> None:
     run = RunDirectory(tmp_path / "my run's")
+    torch.set_num_threads(torch.get_num_threads() + 1)
     options: dict[str, Any] = {
         "root": tmp_path / "my data",
         "threads": torch.get_num_threads(),
@@ -90,11 +90,3 @@ def test_it_works_as_printed(tmp_path: Path, tiny: Tiny, stopper: Stopper) -> No
     typed(words)
     result = json.loads(run.head("default").results_file.read_text())
     assert (result["labels"], result["freeze"]) == (50, 1)
-
-
-@pytest.fixture
-def one_thread_more() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(before + 1)
-    yield
-    torch.set_num_threads(before)
