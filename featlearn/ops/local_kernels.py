@@ -18,6 +18,9 @@ from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack  # torch has no public word for it
 from torch.library import custom_op
 
+from featlearn.ops import local_tiles
+from featlearn.ops.local_tiles import MOST_SAMPLES
+
 if TYPE_CHECKING:
     from featlearn.ops.kernels.compiler import Kernel
     from featlearn.ops.kernels.geometry import Local
@@ -26,7 +29,6 @@ INSTALLED = importlib.util.find_spec("llvmlite") is not None
 """Whether there is what generates kernels."""
 
 # What a kernel keeps on the stack of its thread stays within some megabytes.
-_MOST_SAMPLES = 4096  # whose turned codes the derivative by the weights keeps
 _LONGEST_RUN = 8192  # weights in a row of a kernel, whose sums it keeps
 
 
@@ -65,19 +67,24 @@ def described() -> str:
         return "plain"
     from featlearn.ops.kernels.target import host
 
-    return f"llvmlite {metadata.version('llvmlite')}, vectors of {host().vector_bytes} bytes"
+    version, vectors = metadata.version("llvmlite"), host().vector_bytes
+    unit = ", matrix unit for bfloat16" if local_tiles.available() else ""
+    return f"llvmlite {version}, vectors of {vectors} bytes{unit}"
 
 
 def precisions(x: Tensor) -> tuple[torch.dtype, torch.dtype]:
     """Give the precision that kernels compute in for `x`, and that of the result.
 
-    Sums are taken in single precision at least; under autocast the result, but not the
-    weights, is rounded, which costs nothing.
+    Sums are taken in single precision at least. Where a matrix unit multiplies bfloat16, what
+    is computed in it is rounded to it; elsewhere the result is, but not the weights, as
+    arithmetic in single precision is all there is.
     """
     if x.dtype == torch.float64:
         return torch.float64, torch.float64
     lowered = torch.is_autocast_enabled("cpu")
-    return torch.float32, torch.get_autocast_dtype("cpu") if lowered else x.dtype
+    result = torch.get_autocast_dtype("cpu") if lowered else x.dtype
+    half = result == torch.bfloat16 and local_tiles.available()
+    return torch.bfloat16 if half else torch.float32, result
 
 
 @custom_op("featlearn::local", mutates_args=(), device_types="cpu")
@@ -85,15 +92,17 @@ def local(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor
     """Compute codes: every position's filters applied to its window."""
     _check_planes(x, weight, stride)
     rows, columns, maps, *_ = weight.shape
+    biased = bias is not None
     codes = x.new_empty(rows, columns, maps, x.shape[3])
-    if codes.numel():
-        kernel = _forward(
-            _sizes((x.shape[0], x.shape[1]), weight, x.shape[3], stride),
-            x.itemsize,
-            bias is not None,
-        )
-        kernel(x, weight, weight if bias is None else bias, codes)
-    return codes
+    if not codes.numel():
+        return codes
+    sizes = _sizes((x.shape[0], x.shape[1]), weight, x.shape[3], stride)
+    if x.dtype == torch.bfloat16 and local_tiles.usable(sizes):
+        return local_tiles.local(x, weight, bias, sizes)
+    x, weight, single = _exact(x), _exact(weight), _exact(codes)
+    bias = weight if bias is None else _exact(bias)
+    _forward(sizes, x.itemsize, biased)(x, weight, bias, single)
+    return single.to(codes.dtype)
 
 
 @custom_op("featlearn::local_transpose", mutates_args=(), device_types="cpu")
@@ -102,10 +111,14 @@ def transpose(codes: Tensor, weight: Tensor, height: int, width: int, stride: in
     assert codes.shape[:3] == weight.shape[:3]
     x = codes.new_empty(height, width, weight.shape[5], codes.shape[3])
     _check_planes(x, weight, stride)
-    if x.numel():
-        sizes = _sizes((height, width), weight, codes.shape[3], stride)
-        _transpose(sizes, x.itemsize)(codes, weight, x)
-    return x
+    if not x.numel():
+        return x
+    sizes = _sizes((height, width), weight, codes.shape[3], stride)
+    if codes.dtype == torch.bfloat16 and local_tiles.usable(sizes):
+        return local_tiles.transpose(codes, weight, sizes)
+    single = _exact(x)
+    _transpose(sizes, single.itemsize)(_exact(codes), _exact(weight), single)
+    return single.to(x.dtype)
 
 
 @custom_op("featlearn::local_gradient", mutates_args=(), device_types="cpu")
@@ -118,17 +131,28 @@ def gradient(
     assert x.shape[3] == codes.shape[3]
     if not x.shape[3]:
         return weight.zero_()
-    parts = [part.contiguous() for part in x.split(_MOST_SAMPLES, dim=3)]
-    others = [part.contiguous() for part in codes.split(_MOST_SAMPLES, dim=3)]
-    for i, (some, given) in enumerate(zip(parts, others, strict=True)):
-        kernel = _gradient(
-            _sizes((x.shape[0], x.shape[1]), weight, some.shape[3], stride), x.itemsize
-        )
-        found = weight if i == 0 else torch.empty_like(weight)
-        kernel(some, given, found)
-        if i:
-            weight += found
-    return weight
+    parts = [part.contiguous() for part in x.split(MOST_SAMPLES, dim=3)]
+    others = [part.contiguous() for part in codes.split(MOST_SAMPLES, dim=3)]
+    found = [
+        _gradient_over(some, given, weight, stride)
+        for some, given in zip(parts, others, strict=True)
+    ]
+    return functools.reduce(torch.Tensor.add_, found)
+
+
+def _gradient_over(x: Tensor, codes: Tensor, like: Tensor, stride: int) -> Tensor:
+    """Compute weights from as many samples as one kernel takes."""
+    sizes = _sizes((x.shape[0], x.shape[1]), like, x.shape[3], stride)
+    if x.dtype == torch.bfloat16 and local_tiles.usable(sizes):
+        return local_tiles.gradient(x, codes, sizes)
+    single = _exact(torch.empty_like(like))
+    _gradient(sizes, single.itemsize)(_exact(x), _exact(codes), single)
+    return single.to(like.dtype)
+
+
+def _exact(x: Tensor) -> Tensor:
+    """Give what the vectors of a processor compute with: numbers of 4 or 8 bytes."""
+    return x.float() if x.itemsize < 4 else x
 
 
 def _check_planes(x: Tensor, weight: Tensor, stride: int) -> None:

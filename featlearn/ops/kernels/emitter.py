@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from llvmlite import ir
 
@@ -13,6 +13,9 @@ _LANE = ir.IntType(32)
 
 Value = Any
 """A value of LLVM's: llvmlite has no types of its own for them."""
+
+
+Kind = TypeVar("Kind", bound="Emitter")
 
 
 class Loop:
@@ -89,46 +92,62 @@ class Emitter(ir.IRBuilder):
         self.branch(head)
         self.position_at_end(after)
 
-    def load_vector(self, pointer: Value, *, lanes: int | None = None) -> Value:
-        """Load a vector, or its first `lanes` numbers with zeros behind them."""
-        number = self.number
-        if lanes is None or lanes == number.lanes:
-            return self.load(self.bitcast(pointer, number.vector.as_pointer()), align=number.bytes)
+    def load_vector(
+        self, pointer: Value, *, lanes: int | Value | None = None, number: Number | None = None
+    ) -> Value:
+        """Load a vector, or some of its numbers with zeros in place of the others.
+
+        Args:
+            pointer: Where its first number lies, loaded or not.
+            lanes: How many numbers to load, from the first; or which, as `within` gives them.
+            number: Kind of number, if not the emitter's own.
+        """
+        number = number or self.number
         place: Value = self.bitcast(pointer, number.vector.as_pointer())
-        load = self._function(
+        if lanes is None or lanes == number.lanes:
+            return self.load(place, align=number.bytes)
+        mask = _mask(lanes, number) if isinstance(lanes, int) else lanes
+        load = self.declared(
             f"llvm.masked.load.{number.suffix}.p0",
             number.vector,
-            [place.type, ir.IntType(32), self._mask(lanes).type, number.vector],
+            [place.type, ir.IntType(32), mask.type, number.vector],
         )
         aligned = ir.Constant(ir.IntType(32), number.bytes)
-        return self.call(load, [place, aligned, self._mask(lanes), number.zeros])
+        return self.call(load, [place, aligned, mask, number.zeros])
 
-    def store_vector(self, value: Value, pointer: Value, *, lanes: int | None = None) -> None:
+    def store_vector(
+        self,
+        value: Value,
+        pointer: Value,
+        *,
+        lanes: int | None = None,
+        number: Number | None = None,
+    ) -> None:
         """Store a vector, or its first `lanes` numbers."""
-        number = self.number
+        number = number or self.number
         place: Value = self.bitcast(pointer, number.vector.as_pointer())
         if lanes is None or lanes == number.lanes:
             self.store(value, place, align=number.bytes)
             return
-        store = self._function(
+        store = self.declared(
             f"llvm.masked.store.{number.suffix}.p0",
             ir.VoidType(),
-            [number.vector, place.type, ir.IntType(32), self._mask(lanes).type],
+            [number.vector, place.type, ir.IntType(32), _mask(lanes, number).type],
         )
         aligned = ir.Constant(ir.IntType(32), number.bytes)
-        self.call(store, [value, place, aligned, self._mask(lanes)])
+        self.call(store, [value, place, aligned, _mask(lanes, number)])
 
     def broadcast(self, pointer: Value) -> Value:
         """Load one number into every lane."""
         nothing = ir.Constant(self.number.vector, ir.Undefined)
         first = self.insert_element(nothing, self.load(pointer), ir.Constant(_LANE, 0))
-        return self.shuffle_vector(first, nothing, _lanes([0] * self.number.lanes))
+        return self.shuffle_vector(first, nothing, lanes_of([0] * self.number.lanes))
 
     def multiply_add(self, a: Value, b: Value, total: Value) -> Value:
         """Compute a * b + total, rounded once."""
         vector = self.number.vector
         return self.call(
-            self._function(f"llvm.fma.{self.number.suffix}", vector, [vector] * 3), [a, b, total]
+            self.declared(f"llvm.fma.{self.number.suffix}", vector, [vector] * 3), [a, b, total]
         )
 
     def transpose(self, rows: list[Value]) -> list[Value]:
@@ -137,9 +156,9 @@ class Emitter(ir.IRBuilder):
         Interleaving row i with row i + half, over and over, shuffles each bit of a number's
         place once around.
         """
-        lanes, half = self.number.lanes, self.number.lanes // 2
-        low = _lanes([lane for i in range(half) for lane in (i, lanes + i)])
-        high = _lanes([lane for i in range(half, lanes) for lane in (i, lanes + i)])
+        lanes, half = len(rows), len(rows) // 2
+        low = lanes_of([lane for i in range(half) for lane in (i, lanes + i)])
+        high = lanes_of([lane for i in range(half, lanes) for lane in (i, lanes + i)])
         for _ in range(half.bit_length()):
             rows = [
                 self.shuffle_vector(rows[i], rows[i + half], which)
@@ -148,30 +167,34 @@ class Emitter(ir.IRBuilder):
             ]
         return rows
 
-    def fill_with_zeros(self, pointer: Value, count: int) -> None:
+    def scratch(self, count: int, *, number: Number | None = None) -> Value:
+        """Take memory for so many numbers, which begins as vectors do, until the function ends."""
+        number = number or self.number
+        taken: Any = self.alloca(number.scalar, size=self.whole(count))
+        taken.align = number.bytes * number.lanes
+        return taken
+
+    def fill_with_zeros(self, pointer: Value, count: int, *, number: Number | None = None) -> None:
         """Set so many numbers to zero."""
-        lanes = self.number.lanes
-        with self.loop(0, count // lanes * lanes, step=lanes) as loop:
-            self.store_vector(self.number.zeros, self.at(pointer, loop.index))
-        if count % lanes:
-            rest = self.at(pointer, count // lanes * lanes)
-            self.store_vector(self.number.zeros, rest, lanes=count % lanes)
+        number = number or self.number
+        whole, rest = divmod(count, number.lanes)
+        with self.loop(0, whole * number.lanes, step=number.lanes) as loop:
+            self.store_vector(number.zeros, self.at(pointer, loop.index), number=number)
+        if rest:
+            place = self.at(pointer, whole * number.lanes)
+            self.store_vector(number.zeros, place, lanes=rest, number=number)
 
-    def copy(self, source: Value, target: Value, count: int) -> None:
+    def copy(
+        self, source: Value, target: Value, count: int, *, number: Number | None = None
+    ) -> None:
         """Copy so many numbers, known now, without a loop."""
-        lanes = self.number.lanes
-        for place in range(0, count, lanes):
-            some = min(lanes, count - place)
-            part = self.load_vector(self.at(source, place), lanes=some)
-            self.store_vector(part, self.at(target, place), lanes=some)
+        number = number or self.number
+        for place in range(0, count, number.lanes):
+            some = min(number.lanes, count - place)
+            part = self.load_vector(self.at(source, place), lanes=some, number=number)
+            self.store_vector(part, self.at(target, place), lanes=some, number=number)
 
-    def _mask(self, lanes: int) -> Value:
-        """Tell the first `lanes` of a vector from the others."""
-        width = self.number.lanes
-        kind = ir.VectorType(ir.IntType(1), width)
-        return ir.Constant(kind, [int(lane < lanes) for lane in range(width)])
-
-    def _function(self, name: str, result: Any, arguments: Sequence[Any]) -> ir.Function:
+    def declared(self, name: str, result: Any, arguments: Sequence[Any]) -> ir.Function:
         """Declare one of LLVM's own functions, once."""
         known = self.module.globals.get(name)
         return known or ir.Function(self.module, ir.FunctionType(result, arguments), name)
@@ -181,10 +204,17 @@ def begin_function(
     module: ir.Module, name: str, arguments: Sequence[Any], number: Number
 ) -> tuple[ir.Function, Emitter]:
     """Begin a function that gives nothing back and that only its module calls."""
+    return begin_with(Emitter, module, name, arguments, number)
+
+
+def begin_with(
+    kind: type[Kind], module: ir.Module, name: str, arguments: Sequence[Any], number: Number
+) -> tuple[ir.Function, Kind]:
+    """Begin a function, as `begin_function` does, with an emitter of this kind."""
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    emitter = Emitter(function.append_basic_block("entry"))
+    emitter = kind(function.append_basic_block("entry"))
     emitter.number = number
     return function, emitter
 
@@ -204,5 +234,12 @@ class Parts:
         return self._written[sizes]
 
 
-def _lanes(numbers: list[int]) -> Value:
+def _mask(lanes: int, number: Number) -> Value:
+    """Tell the first `lanes` of a vector from the others."""
+    kind = ir.VectorType(ir.IntType(1), number.lanes)
+    return ir.Constant(kind, [int(lane < lanes) for lane in range(number.lanes)])
+
+
+def lanes_of(numbers: list[int]) -> Value:
+    """Name lanes of vectors, for a shuffle."""
     return ir.Constant(ir.VectorType(_LANE, len(numbers)), numbers)

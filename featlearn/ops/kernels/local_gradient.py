@@ -5,6 +5,7 @@ from llvmlite import ir
 from featlearn.ops.kernels.compiler import Kernel, pointer_to
 from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
 from featlearn.ops.kernels.geometry import Local, evenly
+from featlearn.ops.kernels.groups import call_groups, groups_of
 from featlearn.ops.kernels.target import Number, Target
 
 
@@ -41,30 +42,17 @@ class _Gradient:
         )
         x, codes, weight, begin, end = work.args
         pointers = [x, codes, weight, *self._scratch(emit)]
-        groups, rest = -(-sizes.columns // self.abreast), sizes.columns % self.abreast
-        with emit.loop(begin, end) as group:
-            row = emit.sdiv(group.index, emit.whole(groups))
-            column = emit.times(emit.srem(group.index, emit.whole(groups)), self.abreast)
-            last = emit.icmp_signed("==", column, emit.whole(sizes.columns - rest))
-            with emit.if_else(last) as (then, otherwise):
-                with then:
-                    emit.call(self.groups(rest or self.abreast), [*pointers, row, column])
-                with otherwise:
-                    emit.call(self.groups(self.abreast), [*pointers, row, column])
+        call_groups(
+            emit, sizes, self.abreast, units=(begin, end), groups=self.groups, operands=pointers
+        )
         emit.ret_void()
-        return Kernel(self.module, work, units=sizes.rows * groups, target=self.target)
+        return Kernel(self.module, work, units=groups_of(sizes, self.abreast), target=self.target)
 
     def _scratch(self, emit: Emitter) -> tuple[Value, Value]:
         """Take memory for the turned codes, and for the sums of one row of the kernels."""
         lanes = self.number.lanes
         samples = -(-self.sizes.batch // lanes) * lanes
-        taken: list[Value] = [
-            emit.alloca(self.number.scalar, size=emit.whole(count))
-            for count in (samples * lanes, lanes * self.padded)
-        ]
-        for place in taken:
-            place.align = self.target.vector_bytes
-        return taken[0], taken[1]
+        return emit.scratch(samples * lanes), emit.scratch(lanes * self.padded)
 
     def _group(self, abreast: int) -> ir.Function:
         """Write the derivative by all weights of the positions abreast."""

@@ -7,6 +7,7 @@ from llvmlite import ir
 from featlearn.ops.kernels.compiler import Kernel, pointer_to
 from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
 from featlearn.ops.kernels.geometry import Local, evenly
+from featlearn.ops.kernels.reaching import reaching_rows
 from featlearn.ops.kernels.target import Number, Target
 
 _AT_ONCE = 4  # inputs whose sums are in flight together: one sum is a chain of additions
@@ -45,7 +46,7 @@ class _Transpose:
         with emit.loop(begin, end) as row:
             planes = emit.at(x, emit.times(row.index, line))
             emit.fill_with_zeros(planes, line)
-            first, last = self._reaching(emit, row.index)
+            first, last = reaching_rows(emit, sizes, row.index)
             with emit.loop(first, last) as position:
                 inside = emit.sub(row.index, emit.times(position.index, sizes.stride))
                 unit = emit.times(position.index, sizes.columns * sizes.maps)
@@ -58,16 +59,6 @@ class _Transpose:
                 )
         emit.ret_void()
         return Kernel(self.module, work, units=sizes.height, target=self.target)
-
-    def _reaching(self, emit: Emitter, row: Value) -> tuple[Value, Value]:
-        """Find the first row of positions whose windows hold a row, and the one after the last."""
-        sizes = self.sizes
-        above = emit.larger(
-            emit.add(row, emit.whole(1 - sizes.kernel_height)), emit.whole(1 - sizes.stride)
-        )
-        first = emit.sdiv(emit.add(above, emit.whole(sizes.stride - 1)), emit.whole(sizes.stride))
-        last = emit.sdiv(row, emit.whole(sizes.stride))
-        return first, emit.smaller(emit.add(last, emit.whole(1)), emit.whole(sizes.rows))
 
     def _add_row(self, emit: Emitter, codes: Value, weight: Value, planes: Value) -> None:
         """Add what one row of positions lays into one row of the planes."""

@@ -46,12 +46,13 @@ class Number(NamedTuple):
     @property
     def zeros(self) -> Any:
         """A vector of zeros."""
-        return ir.Constant(self.vector, [0.0] * self.lanes)
+        return ir.Constant(self.vector, None)
 
     @property
     def suffix(self) -> str:
         """How LLVM calls the vector in the names of its functions."""
-        return f"v{self.lanes}f{8 * self.bytes}"
+        letter = "i" if isinstance(self.scalar, ir.IntType) else "f"
+        return f"v{self.lanes}{letter}{8 * self.bytes}"
 
 
 @functools.cache
