@@ -50,8 +50,16 @@ def pretraining_footprint(
     ]
     if recipe.pretrain.schedule == "greedy" and learning:
         learning = [max(learning, key=total_bytes)]
+    found = sum_of(learning)
     weights = sum(layer.training.weights for layer in layers)
-    return msgspec.structs.replace(sum_of(learning), weights=weights)
+    gradients, activations = found.gradients, found.activations
+    if recipe.pretrain.update == "backward":  # then the largest is the most there is at a time
+        gradients = max((stage.gradients for stage in learning), default=0)
+    if recipe.pretrain.recompute:
+        activations = max((stage.activations for stage in learning), default=0)
+    return msgspec.structs.replace(
+        found, weights=weights, gradients=gradients, activations=activations
+    )
 
 
 def total_bytes(footprint: Footprint) -> int:

@@ -59,7 +59,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
             )
 
     def _check_joint(self) -> None:
-        """Stages that are only trained together have neither epochs nor a rate of their own."""
+        """Refuse keys of a stage that do not go with joint training."""
         for stage in self.stages if self.pretrain.schedule == "joint" else ():
             own = "epochs" if stage.epochs is not None else "lr" if stage.lr is not None else None
             if own is not None:
@@ -67,6 +67,13 @@ class Recipe(Spec, frozen=True, kw_only=True):
                 raise ValueError(
                     f"stage {stage.name!r} has its own `{own}`, but `pretrain.schedule` is "
                     f'"joint", which trains all stages alike: set `pretrain.{key}` instead'
+                )
+
+        for stage in self.stages if self.pretrain.recompute else ():
+            if isinstance(stage.norm, BatchNormSpec):
+                raise ValueError(
+                    f"stage {stage.name!r} has batch normalisation, whose running statistics "
+                    "`pretrain.recompute` would count twice: leave out one of the two"
                 )
 
     def _check_batches(self) -> None:

@@ -140,7 +140,9 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
     in every step. `rate` is the schedule of the learning rate, `clip` bounds the norm of the
     gradient, `patience` stops after that many epochs without a better held-out
     loss and keeps the best weights. `precision = "bfloat16"` computes products
-    under autocast; weights stay in float32.
+    under autocast; weights stay in float32. `update = "backward"` changes every weight as soon
+    as its gradient is known, and frees that: the same numbers in less memory, but without
+    `clip`, which needs all gradients at once.
     """
 
     epochs: Count = 5
@@ -150,6 +152,7 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
     clip: Positive | None = None
     patience: Count | None = None
     precision: Precision = "float32"
+    update: Literal["step", "backward"] = "step"
     augment: tuple[AugmentSpec, ...] = ()
 
     def __post_init__(self) -> None:
@@ -158,6 +161,8 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
         twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
         if twice is not None:
             raise ValueError(f"`augment` names the kind {twice!r} twice; once is enough")
+        if self.update == "backward" and self.clip is not None:
+            raise ValueError('`clip` needs all gradients at once: leave out `update = "backward"`')
 
 
 class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
@@ -166,12 +171,15 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
     `schedule` says whether they learn one after the other, together, or both. `fit_samples`
     is how many training images the standardisation of a stage's input, whitening and batch
     statistics are fitted on. `joint_epochs` are those of the joint part of
-    greedy-then-joint; `through` lets the joint gradient flow into lower stages.
+    greedy-then-joint; `through` lets the joint gradient flow into lower stages. `recompute`
+    keeps of each stage in joint training only its input, and computes the rest again on the
+    way back: the same numbers in more time and less memory.
     """
 
     schedule: Literal["greedy", "joint", "greedy-then-joint"] = "greedy"
     joint_epochs: Count | None = None
     through: bool = False
+    recompute: bool = False
     fit_samples: Count = 10_000
 
     def __post_init__(self) -> None:
@@ -181,6 +189,8 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
             raise ValueError('`joint_epochs` belongs to `schedule = "greedy-then-joint"`')
         if self.through and self.schedule == "greedy":
             raise ValueError("`through` belongs to a joint schedule")
+        if self.recompute and self.schedule == "greedy":
+            raise ValueError("`recompute` belongs to a joint schedule")
         if any(isinstance(spec, MixupSpec) for spec in self.augment):
             raise ValueError(
                 "`augment` has the kind 'mixup', which mixes labels too, and pre-training has "

@@ -124,8 +124,9 @@ def _keep_sum(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _sum_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     found = window_spread(grad.contiguous(), ctx.weights, ctx.stride, ctx.size, ctx.border)
-    if ctx.saved_tensors:
-        found = found * (2 * ctx.saved_tensors[0])
+    saved = ctx.saved_tensors  # asked for once: what is computed again is given once
+    if saved:
+        found = found * (2 * saved[0])
     return found, None, None, None, None, None
 
 

@@ -82,8 +82,14 @@ def learn_part(
     steps = 0 if so_far is None else so_far.steps
     augment = recipe.pretrain.augment
     material = Material(images, None, build_augment(augment) if augment else None, recipe.seed)
-    objectives, through = build_objectives(recipe.stages), recipe.pretrain.through
-    problem = build_problem(phase, stack, objectives, material, through=through)
+    problem = build_problem(
+        phase,
+        stack,
+        build_objectives(recipe.stages),
+        material,
+        through=recipe.pretrain.through,
+        recompute=recipe.pretrain.recompute,
+    )
     loop = Loop(problem, spec, epochs=parts + 1, seed=recipe.seed)
     if so_far is not None:
         state = LoopState(epoch=parts, step=steps)

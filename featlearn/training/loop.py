@@ -15,12 +15,7 @@ from featlearn.datasets.batches import batches_of
 from featlearn.errors import TrainingError
 from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
-from featlearn.training.optimizers import (
-    Group,
-    build_optimizer,
-    optimizer_tensors,
-    restore_optimizer,
-)
+from featlearn.training.optimizers import Group, Updates
 from featlearn.training.progress import StepReport
 from featlearn.training.rates import Plateau, rate_factor
 
@@ -114,7 +109,8 @@ class Loop:
         self.epochs = epochs
         self.seed = seed
         self.state = LoopState()
-        self.optimizer = build_optimizer(spec.optimizer, problem.groups())
+        in_backward = spec.update == "backward"
+        self.updates = Updates(spec.optimizer, problem.groups(), in_backward=in_backward)
         self.plateau = Plateau(spec.rate) if isinstance(spec.rate, PlateauSpec) else None
         self.best: dict[str, Tensor] = {}
         self._order_of, self._batches = 0, self._order(0)
@@ -177,13 +173,12 @@ class Loop:
             steps_per_epoch=self.steps_per_epoch,
         )
         lr = self.spec.optimizer.lr * factor * (self.plateau.factor if self.plateau else 1.0)
-        for group in self.optimizer.param_groups:
+        for group in self.updates.groups:
             group["lr"] = lr * group["scale"]
         figures = self._backward(rows)
         if self.spec.clip is not None:
-            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.spec.clip)
-        self.optimizer.step()
+            nn.utils.clip_grad_norm_(self.updates.parameters, self.spec.clip)
+        self.updates.step()
         problem.after_step()
         state.last_loss = sum(figures.values())
         return StepReport(
@@ -206,8 +201,7 @@ class Loop:
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
             figures = {name: float(term.detach()) for name, term in terms.items()}
             self._check_figures(figures, "term", step=step + 1)
-            self.optimizer.zero_grad()
-            loss.backward()
+            self.updates.backward(loss)
         return figures
 
     def _precision(self) -> torch.autocast:
@@ -260,7 +254,7 @@ class Loop:
             TrainingError: If the weights are not finite, and so not worth keeping.
         """
         self._check_weights()
-        tensors = {f"optimizer.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
+        tensors = {f"optimizer.{k}": v for k, v in self.updates.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         if self.plateau is not None:
             best = self.plateau.best if math.isfinite(self.plateau.best) else None
@@ -270,7 +264,7 @@ class Loop:
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Stand where `save` was called."""
         self.state = msgspec.convert(values, LoopState)
-        restore_optimizer(self.optimizer, _under("optimizer.", tensors))
+        self.updates.restore(_under("optimizer.", tensors))
         device = self.problem.device
         self.best = {name: value.to(device) for name, value in _under("best.", tensors).items()}
         if self.plateau is not None:

@@ -1,11 +1,13 @@
 """Optimisers from their specs, and their state as plain tensors."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from torch.utils.hooks import RemovableHandle
 
 from featlearn.config.training import (
     AdaGradSpec,
@@ -66,34 +68,94 @@ def build_optimizer(spec: OptimizerSpec, groups: Iterable[Group]) -> Optimizer:
             assert_never(spec)
 
 
-def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Flatten the optimiser's state: `{place}.{entry}` for every parameter.
+class Updates:
+    """Steps of an optimiser: after the gradients are all there, or each as soon as it is.
 
-    Every entry of the optimisers above is a tensor or `None`.
+    Updating in the backward pass, a parameter's gradient is freed before the next one is
+    computed. Either way gives the same bytes, and a state that the other goes on from.
+
+    Attributes:
+        parameters: All that is changed.
+        groups: The optimiser's groups, whose `lr` may be set between steps.
     """
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{place}.{entry}": value
-        for place, entries in state.items()
-        for entry, value in entries.items()
-        if isinstance(value, Tensor)
-    }
+
+    def __init__(
+        self, spec: OptimizerSpec, groups: Iterable[Group], *, in_backward: bool = False
+    ) -> None:
+        """Build the optimiser, or one for each parameter."""
+        groups = list(groups)
+        self.in_backward = in_backward
+        self.parameters: list[Tensor] = [p for group in groups for p in group["params"]]
+        alone = [{**group, "params": [p]} for group in groups for p in group["params"]]
+        parts = [[group] for group in alone] if in_backward else [groups]
+        self._optimizers = [build_optimizer(spec, part) for part in parts]
+
+    @property
+    def groups(self) -> Iterator[Group]:
+        """Go through the optimiser's groups."""
+        return (group for optimizer in self._optimizers for group in optimizer.param_groups)
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute the gradients, and where that is wanted take the step too."""
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+        hooks: list[RemovableHandle] = []
+        try:
+            if self.in_backward:
+                for parameter, optimizer in zip(self.parameters, self._optimizers, strict=True):
+                    update = functools.partial(_update, optimizer)
+                    hooks.append(parameter.register_post_accumulate_grad_hook(update))
+            loss.backward()
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def step(self) -> None:
+        """Take the step, unless the backward pass took it."""
+        if not self.in_backward:
+            self._optimizers[0].step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Flatten the optimiser's state: `{place}.{entry}` for every parameter.
+
+        Every entry of the optimisers above is a tensor or `None`.
+        """
+        return {
+            f"{place}.{entry}": value
+            for place, entries in enumerate(self._states())
+            for entry, value in entries.items()
+            if isinstance(value, Tensor)
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` took out.
+
+        A fused step goes through the memory of a parameter and of its state side by side, so
+        both are laid out alike.
+        """
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            place, entry = name.split(".", 1)
+            parameter = self.parameters[int(place)]
+            like = parameter if tensor.shape == parameter.shape else tensor
+            kept = torch.empty_like(like, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
+            state.setdefault(int(place), {})[entry] = kept
+        places = iter(range(len(self.parameters)))
+        for optimizer in self._optimizers:
+            own = [next(places) for group in optimizer.param_groups for _ in group["params"]]
+            groups = optimizer.state_dict()["param_groups"]
+            mine = {i: state[place] for i, place in enumerate(own) if place in state}
+            with torch.no_grad():
+                optimizer.load_state_dict({"state": mine, "param_groups": groups})
+
+    def _states(self) -> Iterator[dict[str, Any]]:
+        """Give the state of every parameter, in their order."""
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                yield from (optimizer.state.get(p, {}) for p in group["params"])
 
 
-def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` took out.
-
-    A fused step goes through the memory of a parameter and of its state side by side, so both
-    are laid out alike.
-    """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        place, entry = name.split(".", 1)
-        parameter = parameters[int(place)]
-        like = parameter if tensor.shape == parameter.shape else tensor
-        kept = torch.empty_like(like, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
-        state.setdefault(int(place), {})[entry] = kept
-    groups = optimizer.state_dict()["param_groups"]
-    with torch.no_grad():
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+def _update(optimizer: Optimizer, _parameter: Tensor) -> None:
+    """Change the one parameter of an optimiser, and free its gradient."""
+    optimizer.step()
+    optimizer.zero_grad()

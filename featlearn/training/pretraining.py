@@ -113,9 +113,14 @@ class Pretraining:
         if phase.epochs == 0:
             driver.skip(phase.name)
         else:
-            through = self.recipe.pretrain.through
+            spec = self.recipe.pretrain
             problem = build_problem(
-                phase, self.stack, self.objectives, self.material, through=through
+                phase,
+                self.stack,
+                self.objectives,
+                self.material,
+                through=spec.through,
+                recompute=spec.recompute,
             )
             loop = Loop(problem, phase.loop, epochs=phase.epochs, seed=self.recipe.seed)
             if checkpoint is not None and standing.loop is not None:

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from featlearn.autoencoders.objective import LossTerms, Objective
 from featlearn.config.stages import PatchSpec
@@ -17,6 +18,9 @@ from featlearn.training.phases import Phase
 from featlearn.training.pictures import Pictures
 
 _MEASURED_AT_ONCE = 256
+
+
+Result = TypeVar("Result")
 
 
 class Material(NamedTuple):
@@ -140,10 +144,11 @@ class JointProblem(PretrainProblem):
         material: Material,
         *,
         through: bool = False,
+        recompute: bool = False,
     ) -> None:
-        """Take `through` beside what every problem takes."""
+        """Take `through` and `recompute` beside what every problem takes."""
         super().__init__(stack, objectives, material)
-        self.through = through
+        self.through, self.recompute = through, recompute
         self.module = stack
         stack.train()
 
@@ -159,13 +164,40 @@ class JointProblem(PretrainProblem):
                 # Maps that are not finite change nothing: the term they spoil tells the loop.
                 stage.scaler.update(maps.detach())
             if place in self.objectives:
-                x = stage.scaler(learning_input(stage, maps, draw))
-                own = self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
+                own = self._kept(self._own_terms, place, maps, draw, draw=draw)
                 terms |= {f"{stage.name}.{name}": term for name, term in own.items()}
             if place < last:
                 with torch.set_grad_enabled(self.through and torch.is_grad_enabled()):
-                    maps = stage(maps).output
+                    maps = self._kept(self._output, place, maps, draw=draw)
         return terms
+
+    def _own_terms(self, place: int, maps: Tensor, draw: torch.Generator) -> LossTerms:
+        """Compute the terms of one stage."""
+        stage = self.stack.stage(place)
+        x = stage.scaler(learning_input(stage, maps, draw))
+        return self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
+
+    def _output(self, place: int, maps: Tensor) -> Tensor:
+        """Compute what the stage above sees."""
+        return self.stack.stage(place)(maps).output
+
+    def _kept(
+        self, compute: Callable[..., Result], *given: object, draw: torch.Generator
+    ) -> Result:
+        """Compute something, and keep what its derivative needs, or compute it twice.
+
+        The second time the generator draws what it drew the first time; nothing is drawn
+        after it, so that it need not be put back.
+        """
+        if not (self.recompute and torch.is_grad_enabled()):
+            return compute(*given)
+        begun = draw.get_state()
+
+        def repeatable() -> Result:
+            draw.set_state(begun)
+            return compute(*given)
+
+        return checkpoint(repeatable, use_reentrant=False)
 
 
 def build_problem(
@@ -175,6 +207,7 @@ def build_problem(
     material: Material,
     *,
     through: bool,
+    recompute: bool,
 ) -> PretrainProblem:
     """Build what a phase minimises.
 
@@ -184,10 +217,11 @@ def build_problem(
         objectives: Of every stage that has one, by its place.
         material: What the stages learn from.
         through: Whether the gradient of a joint phase flows into the stages below.
+        recompute: Whether a joint phase computes a stage again on the way back.
     """
     chosen = {place: objectives[place] for place in phase.places}
     if phase.joint:
-        return JointProblem(stack, chosen, material, through=through)
+        return JointProblem(stack, chosen, material, through=through, recompute=recompute)
     ((place, objective),) = chosen.items()
     return GreedyProblem(stack, place, objective, material)
 

@@ -17,7 +17,7 @@ from featlearn.config.training import (
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack, parameter_count
-from featlearn.training.optimizers import build_optimizer, optimizer_tensors, weight_groups
+from featlearn.training.optimizers import Updates, weight_groups
 
 IMAGE = MapShape(1, 28, 28)
 
@@ -38,11 +38,11 @@ IMAGE = MapShape(1, 28, 28)
 )
 def test_an_optimiser_keeps_what_is_counted(spec: OptimizerSpec) -> None:
     layer = torch.nn.Linear(7, 5)
-    optimizer = build_optimizer(spec, weight_groups(layer))
-    layer(torch.ones(3, 7)).sum().backward()
-    optimizer.step()
+    updates = Updates(spec, weight_groups(layer))
+    updates.backward(layer(torch.ones(3, 7)).sum())
+    updates.step()
     # A count of steps is one number for a whole tensor, and not counted.
-    kept = sum(tensor.numel() for tensor in optimizer_tensors(optimizer).values() if tensor.ndim)
+    kept = sum(tensor.numel() for tensor in updates.tensors().values() if tensor.ndim)
     assert kept == state_numbers(spec) * (7 * 5 + 5)
 
 

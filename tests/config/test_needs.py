@@ -54,6 +54,32 @@ def test_stages_that_learn_together_are_added_up(schedule: str) -> None:
     assert total_bytes(found) == 3 * held + 4 * BATCH * 95
 
 
+def test_updated_in_the_backward_pass_not_all_gradients_are_there() -> None:
+    whole = needed(make(pretrain={"schedule": "joint"}))
+    found = needed(make(pretrain={"schedule": "joint", "update": "backward"}))
+    assert found == msgspec.structs.replace(whole, gradients=4 * WEIGHTS["large"])
+
+
+def test_computed_again_not_all_activations_are_there() -> None:
+    whole = needed(make(pretrain={"schedule": "joint"}))
+    found = needed(make(pretrain={"schedule": "joint", "recompute": True}))
+    assert found == msgspec.structs.replace(whole, activations=4 * BATCH * 90)
+
+
+@pytest.mark.parametrize(
+    ("pretrain", "said"),
+    [
+        ({"update": "backward", "clip": 1.0}, "`clip` needs all gradients at once"),
+        ({"recompute": True}, "`recompute` belongs to a joint schedule"),
+        ({"recompute": True, "schedule": "joint"}, "stage 'a' has batch normalisation"),
+    ],
+)
+def test_what_saves_memory_does_not_go_with_everything(pretrain: dict[str, Any], said: str) -> None:
+    stage = {"filter": {"kind": "conv", "size": 3, "maps": 2}, "norm": {"kind": "batch"}}
+    with pytest.raises(msgspec.ValidationError, match=said):
+        make(pretrain=pretrain, stages=[{**stage, "name": "a"}])
+
+
 def test_of_stages_that_learn_one_after_the_other_the_largest_counts() -> None:
     largest = 4 * WEIGHTS["large"]
     assert needed(make()) == Footprint(

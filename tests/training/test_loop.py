@@ -125,7 +125,7 @@ def test_dropout_follows_the_seed_and_leaves_the_global_generator_alone() -> Non
 def test_the_rate_is_the_schedule_s_times_the_group_s() -> None:
     problem = Line()
     work = loop(problem, rate={"kind": "step", "every": 1, "factor": 0.5})
-    work.optimizer.param_groups[0]["scale"] = 0.0
+    next(work.updates.groups)["scale"] = 0.0
     reports = run(work)
     assert [report.lr for report in reports] == pytest.approx([0.1] * 3 + [0.05] * 3 + [0.025] * 3)
     assert problem.weight == 0.0
@@ -210,7 +210,7 @@ def test_weights_that_blow_up_in_the_last_step_are_not_kept() -> None:
     problem = Line()
     work = loop(problem, epochs=1, batch=10)
     nn.init.constant_(problem.module.weight, 1e18)
-    work.optimizer.param_groups[0]["scale"] = 1e38  # the loss is finite, the step is not
+    next(work.updates.groups)["scale"] = 1e38  # the loss is finite, the step is not
     with pytest.raises(TrainingError, match="line: step 1: 'weight' holds numbers that are not"):
         run(work)
     with pytest.raises(TrainingError, match="not finite"):

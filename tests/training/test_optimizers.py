@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from featlearn.config.training import FinetuneSpec, OptimizerSpec
 from featlearn.training.optimizers import (
+    Updates,
     build_optimizer,
-    optimizer_tensors,
-    restore_optimizer,
     weight_groups,
 )
 
@@ -101,34 +100,71 @@ def test_steps_are_those_of_the_paper(name: str) -> None:
         np.testing.assert_allclose(w.detach().numpy(), expected, rtol=1e-9)
 
 
+def steps(w: Tensor, updates: Updates, count: int) -> None:
+    for _ in range(count):
+        updates.backward(loss(w))
+        updates.step()
+
+
 @pytest.mark.parametrize("name", RULES)
-def test_state_that_is_put_back_goes_on_with_the_same_bits(name: str) -> None:
-    table, _ = RULES[name]
-
-    def steps(w: Tensor, optimizer: torch.optim.Optimizer, count: int) -> None:
-        for _ in range(count):
-            optimizer.zero_grad()
-            loss(w).backward()
-            optimizer.step()
-
+@pytest.mark.parametrize("in_backward", [False, True])
+def test_state_that_is_put_back_goes_on_with_the_same_bits(name: str, in_backward: bool) -> None:
+    spec = spec_of(**RULES[name][0])
     w = start()
-    optimizer = build_optimizer(spec_of(**table), [{"params": [w]}])
-    steps(w, optimizer, 3)
-    kept = {key: value.clone() for key, value in optimizer_tensors(optimizer).items()}
+    updates = Updates(spec, [{"params": [w]}])
+    steps(w, updates, 3)
+    kept = {key: value.clone() for key, value in updates.tensors().items()}
     assert kept
     twin = w.detach().clone().requires_grad_()
-    restored = build_optimizer(spec_of(**table), [{"params": [twin]}])
-    restore_optimizer(restored, kept)
-    steps(w, optimizer, 3)
+    restored = Updates(spec, [{"params": [twin]}], in_backward=in_backward)
+    restored.restore(kept)
+    steps(w, updates, 3)
     steps(twin, restored, 3)
     assert torch.equal(w, twin)
+    for key, value in updates.tensors().items():
+        assert torch.equal(restored.tensors()[key], value)
 
 
-def test_an_optimizer_that_took_no_step_can_be_put_back() -> None:
+@pytest.mark.parametrize("in_backward", [False, True])
+def test_an_optimizer_that_took_no_step_can_be_put_back(in_backward: bool) -> None:
     w = start()
-    optimizer = build_optimizer(spec_of(kind="adamw"), [{"params": [w]}])
-    restore_optimizer(optimizer, optimizer_tensors(optimizer))
-    assert not optimizer.state_dict()["state"]
+    updates = Updates(spec_of(kind="adamw"), [{"params": [w]}], in_backward=in_backward)
+    updates.restore(updates.tensors())
+    steps(w, updates, 1)
+    assert not torch.equal(w, start())
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_updating_in_the_backward_pass_gives_the_same_bits_and_frees_gradients(name: str) -> None:
+    found: list[list[Tensor]] = []
+    for in_backward in (False, True):
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4)).double()
+        groups = weight_groups(module)
+        updates = Updates(spec_of(**RULES[name][0]), groups, in_backward=in_backward)
+        for group in updates.groups:
+            group["lr"] = 0.01
+        for _ in range(3):
+            updates.backward(module(torch.arange(12.0).view(2, 6).double()).square().sum())
+            assert all((p.grad is None) is in_backward for p in module.parameters())
+            updates.step()
+        assert [p.shape for p in updates.parameters] == [
+            p.shape for group in groups for p in group["params"]
+        ]
+        found.append([p.detach() for p in module.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_no_two_gradients_are_there_at_once() -> None:
+    module = nn.Sequential(*(nn.Linear(4, 4, bias=False) for _ in range(3)))
+    updates = Updates(spec_of(kind="sgd"), weight_groups(module), in_backward=True)
+    there: list[int] = []
+    for parameter in module.parameters():
+        parameter.register_post_accumulate_grad_hook(
+            lambda _: there.append(sum(p.grad is not None for p in module.parameters()))
+        )
+    updates.backward(module(torch.ones(1, 4)).sum())
+    assert there == [1, 1, 1]
 
 
 def test_biases_and_scales_of_normalisation_do_not_decay() -> None:

@@ -116,6 +116,16 @@ def test_greedy_then_joint_goes_on_from_the_greedy_weights(tiny: Tiny, train: Tr
     assert [result.name for result in driver.standing.results] == ["edges", "parts", "joint"]
 
 
+@pytest.mark.parametrize("schedule", ["greedy", "joint"])
+def test_saving_memory_changes_no_byte(tiny: Tiny, train: Train, schedule: str) -> None:
+    noisy = {"kind": "denoising", "corruption": {"kind": "mask", "rate": 0.3}}
+    raw = [{**msgspec.to_builtins(stage), "objective": noisy} for stage in tiny().stages]
+    saving = {"update": "backward"} | ({"recompute": True} if schedule == "joint" else {})
+    stack, _ = train(tiny(stages=raw, pretrain={"schedule": schedule, "through": False}))
+    saved, _ = train(tiny(stages=raw, pretrain={"schedule": schedule, **saving}))
+    assert same(stack.state_dict(), saved.state_dict())
+
+
 JOINTLY = {"epochs": 5, "optimizer": {"kind": "adamw", "lr": 0.05}}
 
 

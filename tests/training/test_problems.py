@@ -106,11 +106,17 @@ def test_greedy_gradients_stay_within_the_stage(recipe: Recipe, pictures: Make) 
 
 
 def joint(
-    recipe: Recipe, images: Pictures, *, through: bool, **material: Any
+    recipe: Recipe,
+    images: Pictures,
+    *,
+    through: bool,
+    recompute: bool = False,
+    **material: Any,
 ) -> tuple[Stack, JointProblem]:
     stack = stack_of(recipe, images)
     chosen = build_objectives(recipe.stages)
-    return stack, JointProblem(stack, chosen, Material(images, **material), through=through)
+    learned = Material(images, **material)
+    return stack, JointProblem(stack, chosen, learned, through=through, recompute=recompute)
 
 
 def test_joint_terms_are_named_by_stage(recipe: Recipe, pictures: Make) -> None:
@@ -141,6 +147,25 @@ def test_jointly_every_stage_has_the_gradient_of_its_own_loss(
         expected |= {name: g for name, g in own.items() if name.startswith(prefix)}
     assert_same(found, expected)
     assert not bool(found["stages.0.norm.weight"].any())
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_what_is_computed_again_is_the_same(recipe: Recipe, pictures: Make, through: bool) -> None:
+    images, kept = pictures(), [0, 0]
+    found: list[dict[str, Tensor]] = []
+    for recompute in (False, True):
+        stack, problem = joint(recipe, images, through=through, recompute=recompute)
+
+        def keep(tensor: Tensor, *, which: int = int(recompute)) -> Tensor:
+            kept[which] += tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            terms = problem.terms(torch.arange(12), generator())
+        found.append(gradients(stack, torch.stack(list(terms.values())).sum()))
+    for name, gradient in found[0].items():
+        assert torch.equal(found[1][name], gradient)
+    assert kept[1] < kept[0] / 4
 
 
 def test_through_lets_the_gradient_flow_down_but_not_into_targets(
