@@ -40,6 +40,16 @@ def human_bytes(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
 
 
+def count(number: int) -> str:
+    """Write a whole number with its thousands apart."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """Write `; did you mean …?` if something known is close, else nothing."""
     close = difflib.get_close_matches(wrong, list(known), n=1)

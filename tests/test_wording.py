@@ -2,7 +2,7 @@
 
 import pytest
 
-from featlearn.wording import duration, human_bytes, percent, suggestion
+from featlearn.wording import count, duration, human_bytes, percent, plural, suggestion
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_times_have_the_two_units_that_matter(seconds: float, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("count", "text"),
+    ("size", "text"),
     [
         (0, "0 bytes"),
         (999, "999 bytes"),
@@ -32,13 +32,18 @@ def test_times_have_the_two_units_that_matter(seconds: float, text: str) -> None
         (10**400, "1000000000000000000.0 TB"),
     ],
 )
-def test_bytes_are_written_as_people_say_them(count: float, text: str) -> None:
-    assert human_bytes(count) == text
+def test_bytes_are_written_as_people_say_them(size: float, text: str) -> None:
+    assert human_bytes(size) == text
 
 
 def test_shares_are_percent() -> None:
     assert percent(0.97314) == "97.31 %"
     assert percent(1, places=0) == "100 %"
+
+
+def test_counts_and_plurals() -> None:
+    assert count(1234567) == "1\u202f234\u202f567"
+    assert [plural(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
 
 
 def test_only_what_is_close_is_suggested() -> None:

@@ -8,12 +8,12 @@ from featlearn.networks.formats import read_figures
 from featlearn.report.embed import EmbeddedImage, embed_chart, embed_png
 from featlearn.report.records import EvaluationRecord, HeadRecord
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
-from featlearn.report.words import count, names_only, percent, plural
+from featlearn.report.words import names_only, percent
 from featlearn.training.rundir import HeadFolder
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.style import png_bytes, svg_text
-from featlearn.wording import duration
+from featlearn.wording import count, duration, plural
 
 _TABLE = 20
 """Up to this many classes the confusion matrix is a table."""

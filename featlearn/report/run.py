@@ -16,12 +16,12 @@ from featlearn.report.samples import Sample, sample_images
 from featlearn.report.stages import stage_views
 from featlearn.report.sweeps import sweep_view
 from featlearn.report.views import Chart, Fact, HeadView, RunView
-from featlearn.report.words import count, names_only, plural
+from featlearn.report.words import names_only
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.projections import first_filters
 from featlearn.visualize.style import svg_text
-from featlearn.wording import duration
+from featlearn.wording import count, duration, plural
 
 _FITTED = "Preparation and scaling were fitted on those images too, on no others."
 _HELD_OUT = "The held-out curves and early stopping use them; learning does not."

@@ -3,10 +3,10 @@
 from featlearn.report.embed import embed_chart
 from featlearn.report.records import SweepRecord, SweepRowRecord
 from featlearn.report.views import Chart, SweepCell, SweepRow, SweepView
-from featlearn.report.words import count, percent, plural, points, settings_words
+from featlearn.report.words import percent, points, settings_words
 from featlearn.visualize.label_sweep import label_sweep_figure
 from featlearn.visualize.style import svg_text
-from featlearn.wording import METHODS
+from featlearn.wording import METHODS, count, plural
 
 
 def sweep_view(key: str, record: SweepRecord) -> SweepView:

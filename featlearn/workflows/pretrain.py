@@ -29,6 +29,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.running import SAVE_SECONDS, Running
@@ -191,9 +192,9 @@ def _warn_of_few_steps(results: Sequence[PhaseResult], recipe: Recipe, told: Pro
     for phase in results:
         if 0 < phase.steps < _FEW_STEPS:
             told.note(
-                f"{phase.name} learned for {phase.steps} steps only, and is hardly more than its "
-                f"random start: raise pretrain.epochs (now {recipe.pretrain.epochs}), or lower "
-                f"pretrain.batch (now {recipe.pretrain.batch})"
+                f"{phase.name} learned for {plural(phase.steps, 'step')} only, and is hardly more "
+                f"than its random start: raise pretrain.epochs (now {recipe.pretrain.epochs}), "
+                f"or lower pretrain.batch (now {recipe.pretrain.batch})"
             )
 
 

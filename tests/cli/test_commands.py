@@ -380,6 +380,12 @@ class TestTraining:
         assert "500 test images of digits" in judged.stdout
         assert "always the largest class" in judged.stdout
 
+    def test_one_image_is_counted_as_one(self, run: Run, tiny: Path) -> None:
+        out = trained(run, tiny)
+        assert run("finetune", out, "--labels", "50", "-q").exit_code == 0
+        np.savez("one.npz", images=np.eye(8, dtype=np.uint8)[None], labels=np.zeros(1, np.int64))
+        assert "1 image of one.npz" in run("evaluate", out, "one.npz").stdout
+
     def test_each_takes_the_change_that_its_help_shows(self, run: Run, tiny: Path) -> None:
         def shown(name: str) -> str:
             said = " ".join(run(name, "--help").output.split())

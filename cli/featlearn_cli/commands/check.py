@@ -59,10 +59,10 @@ def command(context: click.Context, recipe: str, out: Path | None, options: ByRe
 
 
 def _findings(result: "CheckResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration
+    from featlearn.wording import duration, plural
     from featlearn_cli.text import table
 
-    yield f"{result.title}: {result.images} images, {duration(result.seconds)}"
+    yield f"{result.title}: {plural(result.images, 'image')}, {duration(result.seconds)}"
     yield ""
     rows = [(row.name, row.of, row.status, row.said) for row in result.checks]
     yield table(["check", "of", "", ""], rows)

@@ -59,14 +59,14 @@ def command(recipe: str, out: Path, options: Training) -> None:
 
 
 def _summary(result: "PretrainResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration
+    from featlearn.wording import duration, plural
     from featlearn_cli.text import facts, table
 
     yield facts(
         [
             ("run", result.run),
             ("learned", result.title),
-            ("from", f"{result.data.train} images of {result.data.source}"),
+            ("from", f"{plural(result.data.train, 'image')} of {result.data.source}"),
             ("parameters", result.parameters),
             ("time", duration(result.seconds)),
         ]

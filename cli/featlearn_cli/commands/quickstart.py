@@ -46,7 +46,7 @@ def command(out: Path | None, seed: int, options: Computing) -> None:
 
 
 def _summary(result: "QuickstartResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration, percent
+    from featlearn.wording import duration, percent, plural
     from featlearn_cli.text import facts
 
     low, high = result.difference_interval
@@ -59,7 +59,7 @@ def _summary(result: "QuickstartResult") -> "Iterable[RenderableType]":
             ("draws of labels", result.draws),
             *pairs,
             ("difference", f"{100 * low:+.2f} to {100 * high:+.2f} points (95 % interval)"),
-            ("judged on", f"{result.test_images} test images of digits"),
+            ("judged on", f"{plural(result.test_images, 'test image')} of digits"),
             ("time", duration(result.seconds)),
             ("report", result.report),
         ]
