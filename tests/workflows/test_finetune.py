@@ -222,6 +222,23 @@ def test_images_without_labels_are_refused(tmp_path: Path, tiny: Tiny) -> None:
         tune(tmp_path / "run")
 
 
+def test_more_epochs_than_were_asked_for_are_said(run: Path, stopper: Callable[..., Any]) -> None:
+    told = stopper(10**6)
+    asked = ["finetune.steps=5", " finetune.epochs = 2"]
+    assert tune(run, name="raised", labels=50, overrides=asked, progress=told).epochs == 5
+    (said,) = told.notes
+    assert said.startswith(
+        "finetune.epochs=2 becomes 5 epochs, as finetune.steps asks for at least"
+    )
+    assert said.endswith("5 steps; to have fewer, add --set finetune.steps=0")
+    # The recipe's own number says nothing about what is wanted here.
+    told = stopper(10**6)
+    result = tune(run, name="own", labels=50, overrides=["finetune.steps=21"], progress=told)
+    assert result.epochs == 21
+    assert tune(run, name="few", labels=50, overrides=[asked[1]], progress=told).epochs == 2
+    assert told.notes == []
+
+
 def test_two_labels_leave_none_to_validate_on(tmp_path: Path, run: Path) -> None:
     result = tune(run, name="two", labels=20, overrides=["finetune.patience=1"])
     assert result.validation == 2
