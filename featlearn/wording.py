@@ -50,6 +50,19 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
+def images_or_patches(number: int, *, pictures: int | None) -> str:
+    """Write how many images there are: `96 images`, or `24 000 patches cut from 2 pictures`.
+
+    Args:
+        number: How many.
+        pictures: How many pictures they are cut from; `None` where each is a whole one.
+    """
+    if pictures is None:
+        return plural(number, "image")
+    what = "patch" if number == 1 else "patches"
+    return f"{count(number)} {what} cut from {plural(pictures, 'picture')}"
+
+
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """Write `; did you mean …?` if something known is close, else nothing."""
     close = difflib.get_close_matches(wrong, list(known), n=1)

@@ -2,7 +2,15 @@
 
 import pytest
 
-from featlearn.wording import count, duration, human_bytes, percent, plural, suggestion
+from featlearn.wording import (
+    count,
+    duration,
+    human_bytes,
+    images_or_patches,
+    percent,
+    plural,
+    suggestion,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,12 @@ def test_shares_are_percent() -> None:
 def test_counts_and_plurals() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
     assert [plural(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+
+
+def test_patches_are_told_from_images() -> None:
+    assert images_or_patches(96, pictures=None) == "96 images"
+    assert images_or_patches(24_000, pictures=2) == "24\u202f000 patches cut from 2 pictures"
+    assert images_or_patches(1, pictures=1) == "1 patch cut from 1 picture"
 
 
 def test_only_what_is_close_is_suggested() -> None:

@@ -59,14 +59,16 @@ def command(recipe: str, out: Path, options: Training) -> None:
 
 
 def _summary(result: "PretrainResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration, plural
+    from featlearn.wording import duration, images_or_patches
     from featlearn_cli.text import facts, table
 
+    data = result.data
+    material = images_or_patches(data.train, pictures=data.pictures)
     yield facts(
         [
             ("run", result.run),
             ("learned", result.title),
-            ("from", f"{plural(result.data.train, 'image')} of {result.data.source}"),
+            ("from", f"{material} of {data.source}"),
             ("parameters", result.parameters),
             ("time", duration(result.seconds)),
         ]
