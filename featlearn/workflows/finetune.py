@@ -227,7 +227,10 @@ def _result(
         classes=list(data.train.classes),
         fingerprints=data.splits.fingerprints(),
         environment=running.environment,
-        files={file.name: sha256(file) for file in (folder.model_file, folder.labels_file)},
+        files={
+            file.name: sha256(file)
+            for file in (folder.model_file, folder.labels_file, folder.recipe_file)
+        },
     )
 
 

@@ -225,7 +225,7 @@ def _result(
         input_shape=training.stack.input_shape,
         data=data,
         environment=running.environment,
-        files={run.model_file.name: sha256(run.model_file)},
+        files={file.name: sha256(file) for file in (run.model_file, run.recipe_file)},
     )
 
 

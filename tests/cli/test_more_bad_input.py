@@ -260,7 +260,7 @@ CASES = [
     ("evaluate local mixed", 1, "mixed has no labels"),
     ("evaluate twoheads", 2, "several heads; name one with --head: first, second"),
     ("evaluate twoheads --head third", 2, "twoheads has no head 'third'; it has first, second"),
-    ("evaluate twoheads --head first", 1, "labels.json is not the file that training wrote"),
+    ("evaluate twoheads --head first", 1, "labels.json is missing: training wrote it"),
     ("evaluate unlisted", 1, "unlisted/results.json is damaged"),
     ("evaluate local --probe --labels 5", 1, "5 labels cannot be shared among 10 classes"),
     ("evaluate local --probe --labels 61", 1, "61 labels were asked for"),

@@ -48,7 +48,7 @@ def test_a_head_holds_what_it_should(run: Path) -> None:
     assert (result.head, result.labels, result.labelled, result.validation) == ("mine", 40, 40, 0)
     assert result.classes == [str(digit) for digit in range(10)]
     assert result.files == {
-        name: sha256(head / name) for name in ("model.safetensors", "labels.json")
+        name: sha256(head / name) for name in ("model.safetensors", "labels.json", "recipe.toml")
     }
     written = msgspec.json.decode((head / "results.json").read_bytes(), type=FinetuneResult)
     assert written == result

@@ -50,7 +50,9 @@ def test_a_run_holds_what_it_should(tmp_path: Path, tiny: Tiny) -> None:
     assert load_recipe(out / "recipe.toml") == recipe
     assert load_stack(out).recipe == recipe
     assert msgspec.json.decode((out / "results.json").read_bytes(), type=PretrainResult) == result
-    assert result.files == {"model.safetensors": sha256(out / "model.safetensors")}
+    assert result.files == {
+        name: sha256(out / name) for name in ("model.safetensors", "recipe.toml")
+    }
     assert (result.data.source, result.data.train, result.data.held_out) == ("digits", 90, 10)
     assert result.input_shape == (1, 8, 8)
     assert [(p.name, p.epochs, p.steps) for p in result.phases] == [

@@ -14,16 +14,26 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError, MissingExtraError, RecipeError, ShapeError, UsageError
+from featlearn.errors import (
+    CheckpointError,
+    DataError,
+    MissingExtraError,
+    RecipeError,
+    ShapeError,
+    UsageError,
+)
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
 from featlearn.workflows.encode import encode
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
+from featlearn.workflows.label_sweep import sweep_labels
 from featlearn.workflows.predict import predict
 from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.report import report
 
 
 def digits() -> tuple[torch.Tensor, NDArray[np.int64]]:
@@ -282,6 +292,45 @@ def test_images_of_another_shape_are_refused(trained: Path, tmp_path: Path) -> N
     for use in (predict, evaluate_given):
         with pytest.raises(ShapeError, match=r"images of 3 maps of 9x8; the network takes 1 map"):
             use(trained, str(tmp_path / "large.npy"), root=trained)
+
+
+@pytest.mark.parametrize("edited", ["recipe.toml", "heads/default/recipe.toml"])
+def test_a_recipe_that_was_edited_since_is_refused(run: Path, tmp_path: Path, edited: str) -> None:
+    path = run / edited
+    before = path.read_text()
+    path.write_text(before.replace("batch = 50", "batch = 25"))
+    using: list[Callable[[], Any]] = [
+        lambda: evaluate(run, root=run),
+        lambda: predict(run, "digits", root=run),
+        lambda: encode(run, "digits", root=run, out=tmp_path / "x.npy", head="default"),
+    ]
+    if edited == "recipe.toml":
+        using += [
+            lambda: encode(run, "digits", root=run, out=tmp_path / "x.npy"),
+            lambda: finetune(run, root=run, name="more"),
+            lambda: sweep_labels(run, labels=[20], root=run),
+            lambda: report([run], root=run),
+            lambda: load_stack(run),
+        ]
+    for use in using:
+        with pytest.raises(CheckpointError, match=rf"{edited} is not the file that .*; restore it"):
+            use()
+    path.unlink()
+    with pytest.raises(CheckpointError, match=rf"{edited} is missing: training wrote it, .*"):
+        evaluate(run, root=run)
+    path.write_text(before)
+    assert evaluate(run, root=run).images == 500
+
+
+def test_an_edited_recipe_is_replaced_with_its_run(run: Path) -> None:
+    path = run / "recipe.toml"
+    path.write_text(path.read_text().replace("seed = 0", "") + "\n# mine\n")
+    pretrain(load_recipe(path), out=run, root=run, overwrite=True)
+    finetune(run, root=run, labels=20)
+    path = run / "heads/default/recipe.toml"
+    path.write_text("edited")
+    finetune(run, root=run, labels=20, overwrite=True)
+    assert evaluate(run, root=run).images == 500
 
 
 def evaluate_given(path: Path, source: str, *, root: Path) -> Any:
