@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from featlearn.config.load import load_recipe
@@ -292,6 +293,18 @@ def test_images_of_another_shape_are_refused(trained: Path, tmp_path: Path) -> N
     for use in (predict, evaluate_given):
         with pytest.raises(ShapeError, match=r"images of 3 maps of 9x8; the network takes 1 map"):
             use(trained, str(tmp_path / "large.npy"), root=trained)
+
+
+def test_what_a_recipe_could_set_is_no_advice_to_who_uses_a_run(
+    trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mixed").mkdir()
+    for side in (8, 9):
+        Image.new("L", (side, 8)).save(tmp_path / f"mixed/{side}.png")
+    said = r"mixed.9.png is 8 x 9; the network takes 1 map of 8x8: bring the images to that first"
+    with pytest.raises(ShapeError, match=said) as refused:
+        predict(trained, str(tmp_path / "mixed"), root=trained)
+    assert "set `data." not in str(refused.value)
 
 
 @pytest.mark.parametrize("edited", ["recipe.toml", "heads/default/recipe.toml"])
