@@ -50,11 +50,12 @@ class DataList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A set that is now there."""
+    """A set that is now there; one that is bundled has no `path`, and a `note` says so."""
 
     name: str
-    path: str
+    path: str | None
     size: int
+    note: str | None = None
 
 
 class Inspected(Inspection, frozen=True, kw_only=True):
@@ -100,9 +101,12 @@ def fetch_data(
         progress: Told of the bytes of each file.
 
     Raises:
-        UsageError: If there is no such set, or it needs no download.
+        UsageError: If there is no such set.
         DataError: If it cannot be had; the sentence says why.
     """
+    if name in KNOWN and KNOWN[name].embedded:
+        note = "it comes with scikit-learn, and is here without a download"
+        return Fetched(name=name, path=None, size=0, note=note)
     folder = fetch(name, root=root, mirror=mirror, progress=progress)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     return Fetched(name=name, path=str(folder), size=size)

@@ -222,6 +222,11 @@ class TestData:
         assert all(row["licence"] for row in rows.values())
         assert "CC BY-SA 3.0" in run("data", "list").stdout
 
+    def test_a_bundled_set_is_fetched_by_doing_nothing(self, run: Run) -> None:
+        done = run("data", "fetch", "digits")
+        assert done.exit_code == 0
+        assert "without a download" in done.stdout
+
     def test_inspect(self, run: Run) -> None:
         images = np.zeros((30, 1, 6, 7), np.uint8)
         images[:28] = np.random.default_rng(0).integers(0, 256, (28, 1, 6, 7))

@@ -89,8 +89,12 @@ def test_fetching_says_where_the_set_is(
 def test_what_cannot_be_fetched(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean mnist"):
         fetch_data("mnst", root=tmp_path)
-    with pytest.raises(UsageError, match="needs no download"):
-        fetch_data("digits", root=tmp_path)
+
+
+def test_what_is_bundled_is_there_already(tmp_path: Path) -> None:
+    found = fetch_data("digits", root=tmp_path)
+    assert (found.path, found.size, list(tmp_path.iterdir())) == (None, 0, [])
+    assert found.note == "it comes with scikit-learn, and is here without a download"
 
 
 def test_a_sound_source_has_no_warnings(tmp_path: Path) -> None:

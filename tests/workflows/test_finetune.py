@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.errors import CheckpointError, DataError, RecipeError, UsageError
+from featlearn.errors import CheckpointError, DataError, UsageError
 from featlearn.files import sha256
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
@@ -247,7 +247,9 @@ def test_two_labels_leave_none_to_validate_on(tmp_path: Path, run: Path) -> None
 
 
 def test_too_many_stages_to_freeze(run: Path) -> None:
-    with pytest.raises(RecipeError, match=r"`finetune.freeze` is 3, but there are 2 stages"):
+    with pytest.raises(
+        UsageError, match=r"--freeze 3: `finetune.freeze` is 3, but there are 2 stages"
+    ):
         tune(run, name="x", labels=50, freeze=3)
 
 

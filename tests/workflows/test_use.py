@@ -22,7 +22,6 @@ from featlearn.errors import (
     CheckpointError,
     DataError,
     MissingExtraError,
-    RecipeError,
     ShapeError,
     UsageError,
 )
@@ -283,7 +282,7 @@ def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:
         encode(trained, "digits", root=trained, out=tmp_path / "features.csv")
     with pytest.raises(UsageError, match="there is no stage 'egdes'; the stages are edges, parts"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", stage="egdes")
-    with pytest.raises(RecipeError, match="stage 'parts' has no pooling"):
+    with pytest.raises(UsageError, match="stage 'parts' has no pooling"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", what="pooled")
     assert list(tmp_path.iterdir()) == []
 
