@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from featlearn_cli.params import PathParam
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -138,7 +140,7 @@ _SHOWING = [
 _DATA = [
     click.option(
         "--data-root",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=PathParam(path_type=Path, file_okay=False),
         help="Folder of the data sets. [default: $FEATLEARN_DATA, else the user's cache]",
     ),
 ]

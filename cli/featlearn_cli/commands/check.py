@@ -8,7 +8,7 @@ import click
 
 from featlearn_cli.errors import FAILED
 from featlearn_cli.options import ByRecipe, example, recipe_options
-from featlearn_cli.params import RecipeParam
+from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.argument("recipe", type=RecipeParam())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder for a plot of the rates tried, rates.png and rates.svg.",
 )
 @recipe_options("pretrain.optimizer.lr=1e-3")

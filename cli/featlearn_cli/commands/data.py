@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from featlearn_cli.options import DataOptions, data_options, example
-from featlearn_cli.params import RecipeParam, SourceParam
+from featlearn_cli.params import PathParam, RecipeParam, SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,7 +82,7 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
 @click.argument("source", type=SourceParam())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathParam(path_type=Path, dir_okay=False),
     help="PNG file for a sheet of examples, a row for each class.",
 )
 @click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Training, example, training_options
-from featlearn_cli.params import RecipeParam
+from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder of the run; it is made, and must be new.",
 )
 @training_options("stages.strokes.pool.size=2")

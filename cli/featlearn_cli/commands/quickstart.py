@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import PathParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("quickstart", epilog=example("featlearn quickstart --out first"))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder to make. [default: a new one here each time]",
 )
 @click.option(
