@@ -10,6 +10,9 @@ METHODS = {
 }
 """What the methods of a comparison are called."""
 
+_FEW = 100
+"""On fewer images an accuracy moves by more than a point with each of them."""
+
 
 def duration(seconds: float) -> str:
     """Write a time in the two units that matter: `0.4 s`, `35 s`, `2 min 5 s`, `1 h 3 min`."""
@@ -61,6 +64,13 @@ def images_or_patches(number: int, *, pictures: int | None) -> str:
         return plural(number, "image")
     what = "patch" if number == 1 else "patches"
     return f"{count(number)} {what} cut from {plural(pictures, 'picture')}"
+
+
+def caution(images: int) -> str | None:
+    """Say how coarse an accuracy on few images is; nothing where they are enough."""
+    if not 0 < images < _FEW:
+        return None
+    return f"only {plural(images, 'image')}: each is {100 / images:.1f} points of accuracy"
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

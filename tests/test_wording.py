@@ -3,6 +3,7 @@
 import pytest
 
 from featlearn.wording import (
+    caution,
     count,
     duration,
     human_bytes,
@@ -58,6 +59,11 @@ def test_patches_are_told_from_images() -> None:
     assert images_or_patches(96, pictures=None) == "96 images"
     assert images_or_patches(24_000, pictures=2) == "24\u202f000 patches cut from 2 pictures"
     assert images_or_patches(1, pictures=1) == "1 patch cut from 1 picture"
+
+
+def test_figures_of_few_images_are_called_coarse() -> None:
+    assert caution(12) == "only 12 images: each is 8.3 points of accuracy"
+    assert [caution(images) for images in (0, 100, 10_000)] == [None, None, None]
 
 
 def test_only_what_is_close_is_suggested() -> None:

@@ -13,7 +13,7 @@ from featlearn.training.rundir import HeadFolder
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.style import png_bytes, svg_text
-from featlearn.wording import count, duration, plural
+from featlearn.wording import caution, count, duration, plural
 
 _TABLE = 20
 """Up to this many classes the confusion matrix is a table."""
@@ -91,9 +91,10 @@ def _majority(record: EvaluationRecord) -> float:
 
 
 def _where(record: EvaluationRecord) -> str:
-    """Say which images a head was judged on."""
-    source = names_only(record.source)
-    return f"test split of {source}" if record.split == "test" else source
+    """Say which images a head was judged on, and that they are few, if so."""
+    source, coarse = names_only(record.source), caution(record.images)
+    where = f"test split of {source}" if record.split == "test" else source
+    return where if coarse is None else f"{where}; {coarse}"
 
 
 def _facts(record: HeadRecord) -> list[Fact]:

@@ -389,7 +389,10 @@ class TestTraining:
         out = trained(run, tiny)
         assert run("finetune", out, "--labels", "50", "-q").exit_code == 0
         np.savez("one.npz", images=np.eye(8, dtype=np.uint8)[None], labels=np.zeros(1, np.int64))
-        assert "1 image of one.npz" in run("evaluate", out, "one.npz").stdout
+        judged = run("evaluate", out, "one.npz").stdout
+        assert "1 image of one.npz" in judged
+        assert "! only 1 image: each is 100.0 points of accuracy" in judged
+        assert "! only" not in run("evaluate", out).stdout
 
     def test_each_takes_the_change_that_its_help_shows(self, run: Run, tiny: Path) -> None:
         def shown(name: str) -> str:

@@ -93,7 +93,7 @@ def command(
 
 
 def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import percent, plural
+    from featlearn.wording import caution, percent, plural
     from featlearn_cli.text import facts, table
 
     judged = plural(result.images, "test image" if result.split == "test" else "image")
@@ -112,12 +112,11 @@ def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
         for row in result.per_class
     ]
     yield table(["class", "images", "accuracy"], rows)
-    if result.note is not None:
-        yield f"! {result.note}"
+    yield from (f"! {said}" for said in (caution(result.images), result.note) if said is not None)
 
 
 def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import count, percent, plural
+    from featlearn.wording import caution, count, percent, plural
     from featlearn_cli.text import table
 
     some = "" if result.labelled == result.available else f"{count(result.labelled)} of "
@@ -128,3 +127,6 @@ def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
     yield ""
     rows = [(row.stage, row.features, percent(row.accuracy)) for row in result.probes]
     yield table(["stage", "features", "accuracy"], rows)
+    coarse = caution(result.images)
+    if coarse is not None:
+        yield f"! {coarse}"
