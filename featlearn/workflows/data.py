@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from featlearn.config.data import DataSpec
+from featlearn.config.load import absolute_source
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import Augment, build_augment
 from featlearn.datasets.catalogue import KNOWN, KnownSet, Progress, fetch
@@ -139,11 +140,13 @@ def inspect_data(
     Raises:
         UsageError: If there is no such source, or the file is there, or there is nothing to
             show of `augment` or nowhere to show it.
-        DataError: If it cannot be read, or what `augment` changes is not of one shape.
+        DataError: If it cannot be read, or what `augment` changes is not of one shape, or
+            no run could record where it lies.
         ShapeError: If the augmentation does not fit the images.
     """
     if augment is not None and out is None:
         raise UsageError("what augmentation does is drawn on the sheet: say where with --out")
+    absolute_source(source, Path())  # a run would record it, and must be able to
     augments = {} if augment is None else _augments(augment)
     if out is not None:
         check_new(out, overwrite=overwrite)
