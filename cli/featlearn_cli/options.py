@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from featlearn.errors import visible
 from featlearn_cli.params import PathParam
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Showing:
     def note(self, text: str) -> None:
         """Say a line on standard error, unless asked to be quiet."""
         if self.verbosity >= 0:
-            click.echo(text, err=True)
+            click.echo(visible(text), err=True)
 
     def next_step(self, text: str) -> None:
         """Say what could come next, to people."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from featlearn.errors import visible
 from featlearn.training.progress import Progress, Silent, StepReport
 from featlearn.wording import duration, plural
 from featlearn_cli.options import on_terminal
@@ -103,7 +104,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Say one line."""
-        click.echo(text, err=True)
+        click.echo(visible(text), err=True)
 
     def warn(self, text: str) -> None:
         """Say one line."""
@@ -154,9 +155,9 @@ class Bar:
     def note(self, text: str) -> None:
         """Say one line above the bar."""
         if self.bar is None:
-            click.echo(text, err=True)
+            click.echo(visible(text), err=True)
         else:
-            self.bar.console.print(text)
+            self.bar.console.print(visible(text))
 
     def warn(self, text: str) -> None:
         """Say one line above the bar."""

@@ -198,6 +198,19 @@ def test_predictions_are_softmax_in_the_order_of_the_source(
     assert result.counts == {str(k): int(count) for k, count in enumerate(counts)}
 
 
+def test_names_with_control_characters_leave_the_table_readable(run: Path, tmp_path: Path) -> None:
+    names = ["a\rb", "c\nd", 'e"\r\n,f', "g\x1b[31m"]
+    (tmp_path / "odd").mkdir()
+    for name in names:
+        Image.new("L", (8, 8)).save(tmp_path / "odd" / f"{name}.png")
+    predict(run, str(tmp_path / "odd"), root=run, out=tmp_path / "x.csv")
+    encode(run, str(tmp_path / "odd"), root=run, out=tmp_path / "x.npy")
+    for table in ("x.csv", "x.index.csv"):
+        with (tmp_path / table).open(newline="") as file:
+            found = [row["image"] for row in csv.DictReader(file)]
+        assert sorted(found) == sorted(f"{name}.png" for name in names)
+
+
 def test_without_a_file_the_table_is_in_the_result(run: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "some.npy", digits()[0][:3].numpy())
     result = predict(run, str(tmp_path / "some.npy"), root=run)
