@@ -84,6 +84,7 @@ def test_fetching_says_where_the_set_is(
         progress=lambda name, done, size: told.append((name, done, size)),
     )
     assert (found.name, found.size) == ("mnist", len(data))
+    assert found.path is not None
     assert (Path(found.path) / "a.gz").read_bytes() == data
     assert told[-1] == ("a.gz", len(data), len(data))
 
