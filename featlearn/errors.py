@@ -43,6 +43,15 @@ class DataError(FeatlearnError):
     """A data set that is missing, broken, unsafe or unfit for what was asked."""
 
 
+class UnfitError(DataError):
+    """Images that a recipe's size and colours do not take; `found` says it without advice."""
+
+    def __init__(self, found: str, *, advice: str) -> None:
+        """Say what was found, and what a recipe may set."""
+        super().__init__(f"{found}; {advice}")
+        self.found = found
+
+
 class CheckpointError(FeatlearnError):
     """A model, checkpoint or run directory that cannot be used."""
 

@@ -68,6 +68,11 @@ def system_error(error: BaseException) -> int | None:
     return None if found is None else int(found[1])
 
 
+def in_utf8(name: str) -> bool:
+    """Tell whether a file's name, as the system gives it, can stand in a file of text."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all."""
     with replacing(path) as temporary:

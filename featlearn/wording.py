@@ -10,6 +10,9 @@ METHODS = {
 }
 """What the methods of a comparison are called."""
 
+_FEW = 100
+"""On fewer images an accuracy moves by more than a point with each of them."""
+
 
 def duration(seconds: float) -> str:
     """Write a time in the two units that matter: `0.4 s`, `35 s`, `2 min 5 s`, `1 h 3 min`."""
@@ -38,6 +41,36 @@ def human_bytes(count: float) -> str:
             break
         count /= 1000
     return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def count(number: int) -> str:
+    """Write a whole number with its thousands apart."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def images_or_patches(number: int, *, pictures: int | None) -> str:
+    """Write how many images there are: `96 images`, or `24 000 patches cut from 2 pictures`.
+
+    Args:
+        number: How many.
+        pictures: How many pictures they are cut from; `None` where each is a whole one.
+    """
+    if pictures is None:
+        return plural(number, "image")
+    what = "patch" if number == 1 else "patches"
+    return f"{count(number)} {what} cut from {plural(pictures, 'picture')}"
+
+
+def caution(images: int) -> str | None:
+    """Say how coarse an accuracy on few images is; nothing where they are enough."""
+    if not 0 < images < _FEW:
+        return None
+    return f"only {plural(images, 'image')}: each is {100 / images:.1f} points of accuracy"
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from featlearn.files import replacing, write_bytes
+from featlearn.files import in_utf8, replacing, write_bytes
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -28,6 +28,11 @@ def test_a_file_that_a_library_puts_in_place_has_that_mode_too(tmp_path: Path, u
         temporary.unlink()
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600))
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_name_that_no_text_can_hold_is_told() -> None:
+    names = [os.fsdecode(name) for name in (b"plain", "caf\u00e9".encode(), b"caf\xe9")]
+    assert [in_utf8(name) for name in names] == [True, True, False]
 
 
 def test_the_umask_which_every_thread_shares_is_never_touched(

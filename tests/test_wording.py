@@ -2,7 +2,16 @@
 
 import pytest
 
-from featlearn.wording import duration, human_bytes, percent, suggestion
+from featlearn.wording import (
+    caution,
+    count,
+    duration,
+    human_bytes,
+    images_or_patches,
+    percent,
+    plural,
+    suggestion,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +32,7 @@ def test_times_have_the_two_units_that_matter(seconds: float, text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("count", "text"),
+    ("size", "text"),
     [
         (0, "0 bytes"),
         (999, "999 bytes"),
@@ -32,13 +41,29 @@ def test_times_have_the_two_units_that_matter(seconds: float, text: str) -> None
         (10**400, "1000000000000000000.0 TB"),
     ],
 )
-def test_bytes_are_written_as_people_say_them(count: float, text: str) -> None:
-    assert human_bytes(count) == text
+def test_bytes_are_written_as_people_say_them(size: float, text: str) -> None:
+    assert human_bytes(size) == text
 
 
 def test_shares_are_percent() -> None:
     assert percent(0.97314) == "97.31 %"
     assert percent(1, places=0) == "100 %"
+
+
+def test_counts_and_plurals() -> None:
+    assert count(1234567) == "1\u202f234\u202f567"
+    assert [plural(number, "image") for number in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+
+
+def test_patches_are_told_from_images() -> None:
+    assert images_or_patches(96, pictures=None) == "96 images"
+    assert images_or_patches(24_000, pictures=2) == "24\u202f000 patches cut from 2 pictures"
+    assert images_or_patches(1, pictures=1) == "1 patch cut from 1 picture"
+
+
+def test_figures_of_few_images_are_called_coarse() -> None:
+    assert caution(12) == "only 12 images: each is 8.3 points of accuracy"
+    assert [caution(images) for images in (0, 100, 10_000)] == [None, None, None]
 
 
 def test_only_what_is_close_is_suggested() -> None:

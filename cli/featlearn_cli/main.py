@@ -16,6 +16,7 @@ import click
 
 from featlearn._version import __version__
 from featlearn.errors import UsageError
+from featlearn.files import in_utf8
 from featlearn_cli.errors import run
 
 
@@ -127,7 +128,7 @@ def _check_characters(words: Sequence[str]) -> None:
         UsageError: If one has bytes that are no UTF-8.
     """
     for word in words:
-        if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
+        if not in_utf8(word):
             raise UsageError(f"{word!r} is not in UTF-8; give the file or folder another name")
 
 

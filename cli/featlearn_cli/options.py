@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from featlearn.errors import visible
+from featlearn_cli.params import PathParam
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -48,7 +51,7 @@ class Showing:
     def note(self, text: str) -> None:
         """Say a line on standard error, unless asked to be quiet."""
         if self.verbosity >= 0:
-            click.echo(text, err=True)
+            click.echo(visible(text), err=True)
 
     def next_step(self, text: str) -> None:
         """Say what could come next, to people."""
@@ -138,7 +141,7 @@ _SHOWING = [
 _DATA = [
     click.option(
         "--data-root",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=PathParam(path_type=Path, file_okay=False),
         help="Folder of the data sets. [default: $FEATLEARN_DATA, else the user's cache]",
     ),
 ]

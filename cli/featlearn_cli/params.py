@@ -1,5 +1,6 @@
 """Arguments that several commands take: recipes, image sets, runs."""
 
+import os
 import re
 from pathlib import Path
 from typing import Literal, cast
@@ -65,6 +66,21 @@ def _exists(path: str) -> bool:
         return False
 
 
+class PathParam(click.Path):  # pyright: ignore[reportMissingTypeArgument]
+    """A path of the user's choice; an empty one would mean the current folder."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """Refuse a text that names nothing."""
+        if not os.fspath(value):
+            raise click.BadParameter("the path is empty; name a file or folder", ctx, param)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
 class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     """The folder of a run that exists."""
 
@@ -74,6 +90,8 @@ class RunParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
         self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
     ) -> Path:
         """Refuse what is no folder."""
+        if not str(value):
+            raise click.BadParameter("the path is empty; name the folder of a run", ctx, param)
         path = Path(value)
         if path.is_dir():
             return path

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from featlearn.errors import visible
 from featlearn.training.progress import Progress, Silent, StepReport
-from featlearn.wording import duration
+from featlearn.wording import duration, plural
 from featlearn_cli.options import on_terminal
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Lines:
         self.phase, self.epochs, self.held_out = phase, epochs, []
         self.clock = Clock()
         self.last = time.monotonic()
-        click.echo(f"{phase}: {_count(epochs, 'epoch')}, {_count(steps, 'step')}", err=True)
+        click.echo(f"{phase}: {plural(epochs, 'epoch')}, {plural(steps, 'step')}", err=True)
 
     def step(self, report: StepReport) -> None:
         """Say a step's figures if the last line is old enough, or all ended.
@@ -103,7 +104,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Say one line."""
-        click.echo(text, err=True)
+        click.echo(visible(text), err=True)
 
     def warn(self, text: str) -> None:
         """Say one line."""
@@ -154,9 +155,9 @@ class Bar:
     def note(self, text: str) -> None:
         """Say one line above the bar."""
         if self.bar is None:
-            click.echo(text, err=True)
+            click.echo(visible(text), err=True)
         else:
-            self.bar.console.print(text)
+            self.bar.console.print(visible(text))
 
     def warn(self, text: str) -> None:
         """Say one line above the bar."""
@@ -286,8 +287,3 @@ def _held_out(report: StepReport) -> list[str]:
     held = report.held_out or {}
     parts = [f"held out {held['loss']:.4g}"] if "loss" in held else []
     return parts + ([f"error {held['error']:.2%}"] if "error" in held else [])
-
-
-def _count(number: int, noun: str) -> str:
-    """Write a count and its noun."""
-    return f"{number} {noun}{'s' * (number != 1)}"

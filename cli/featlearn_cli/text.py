@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from featlearn.errors import visible
 from featlearn.wording import duration
 
 _PLAIN_WIDTH = 160
@@ -27,12 +28,18 @@ def print_all(parts: Iterable[RenderableType]) -> None:
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     for part in parts:
         if isinstance(part, str):
-            click.echo(part)
+            # Colour is left in, or click would take what looks like it out of names.
+            click.echo(_harmless(part) if sys.stdout.isatty() else part, color=True)
             continue
         with console.capture() as captured:
             console.print(part)
         # Tables fill their last column with spaces, which nobody wants in a file.
         click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _harmless(text: str) -> str:
+    """Write what a terminal would obey as escapes; a file or a pipe gets its lines as they are."""
+    return "".join(c if c in "\n\t" else visible(c) for c in text)
 
 
 def table(
@@ -52,7 +59,9 @@ def table(
         numeric = bool(column) and all(
             isinstance(cell, int | float | None) and not isinstance(cell, bool) for cell in column
         )
-        made.add_column(Text(header), justify="right" if numeric else "left", header_style="dim")
+        made.add_column(
+            Text(visible(header)), justify="right" if numeric else "left", header_style="dim"
+        )
     for row in cells:
         made.add_row(*(Text(_cell(value)) for value in row))
     return made
@@ -65,7 +74,7 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Table:
     made.add_column()
     for name, value in pairs:
         if value is not None:
-            made.add_row(Text(name), Text(_cell(value)))
+            made.add_row(Text(visible(name)), Text(_cell(value)))
     return made
 
 
@@ -102,7 +111,7 @@ def _timed(name: str, value: object) -> object:
 
 
 def _cell(value: object) -> str:
-    """Write one value."""
+    """Write one value in one line, whatever a class or a file is called."""
     match value:
         case None:
             return ""
@@ -115,7 +124,7 @@ def _cell(value: object) -> str:
         case list() | tuple():
             return ", ".join(_cell(item) for item in cast("Sequence[object]", value))
         case _:
-            return str(value)
+            return visible(str(value))
 
 
 def _plain(value: object) -> object:

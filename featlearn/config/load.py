@@ -13,8 +13,9 @@ from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate
-from featlearn.errors import RecipeError, UsageError
+from featlearn.errors import DataError, RecipeError, UsageError
 from featlearn.filenames import RECIPE
+from featlearn.files import in_utf8
 from featlearn.wording import suggestion
 
 KNOWN_SETS = (
@@ -74,6 +75,7 @@ def load_recipe(source: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: If the file is no recipe; the sentence names stage and key.
         UsageError: If there is no such recipe, or an override does not fit.
+        DataError: If the path of the images is not in UTF-8.
     """
     path = _path_of(source)
     if path is None:
@@ -183,16 +185,31 @@ def _refusal(
     return UsageError(f"{title} with {texts}: {problem.text}")
 
 
-def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:
-    """Make a source that is a path beside the recipe independent of where one stands."""
-    source = recipe.data.source
+def absolute_source(source: str, folder: Path) -> str:
+    """Make a source that is a path in a folder independent of where one stands.
+
+    Args:
+        source: A known set, or a path, perhaps with `:train` or `:test` behind it.
+        folder: Where a relative path begins.
+
+    Raises:
+        DataError: If the whole path is not in UTF-8, so that no recipe can hold it.
+    """
     base, colon, split = source.rpartition(":")
     if source in KNOWN_SETS or base in KNOWN_SETS:
-        return recipe
+        return source
     path, ending = _existing(folder, source), ""
     if path is None and split in {"train", "test"}:
         path, ending = _existing(folder, base), colon + split
     if path is None:
-        return recipe
-    data = msgspec.structs.replace(recipe.data, source=f"{path.resolve()}{ending}")
+        return source
+    whole = str(path.resolve())
+    if not in_utf8(whole):
+        raise DataError(f"{source} lies in {whole!r}, a path that is not in UTF-8; rename a folder")
+    return f"{whole}{ending}"
+
+
+def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:
+    """Make a source that is a path beside the recipe independent of where one stands."""
+    data = msgspec.structs.replace(recipe.data, source=absolute_source(recipe.data.source, folder))
     return msgspec.structs.replace(recipe, data=data)

@@ -157,7 +157,8 @@ def _splits(arrays: _Members, path: Path) -> RawSplits:
     images = arrays.first(_IMAGES)
     if images is None:
         raise DataError(
-            f"{path} has no array `images`; it has {', '.join(sorted(arrays)) or 'none at all'}"
+            f"{path} has no array `images`, `x` or `x_train`; it has "
+            f"{', '.join(sorted(arrays)) or 'none at all'}"
         )
     names = arrays.first(("classes",))
     numbered = names is not None
@@ -239,21 +240,32 @@ def _read_array(file: IO[bytes], *, size: int, name: str) -> NDArray[Any]:
             f"{name} holds Python objects or records, which could run code or mean anything; "
             "save a plain array of uint8 or floats"
         )
-    claimed = math.prod(shape) * dtype.itemsize
-    room = size - file.tell()
-    if claimed != room or any(length < 0 for length in shape):
-        raise DataError(
-            f"{name} should hold {human_bytes(claimed)} by its header, {shape} of {dtype}, "
-            f"but holds {human_bytes(room)}; it is truncated or its header is wrong"
-        )
-    if claimed == 0:
-        raise DataError(f"{name} holds nothing, by its header {shape} of {dtype}; give it values")
+    claimed = _claimed(shape, dtype, room=size - file.tell(), name=name)
     check_set_bytes(claimed, name=name)
     data = file.read(claimed)
     if len(data) != claimed:
         raise DataError(f"{name} is truncated; write or copy it again")
     flat = np.frombuffer(data, dtype)
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _claimed(shape: tuple[int, ...], dtype: np.dtype[Any], *, room: int, name: str) -> int:
+    """Count the bytes that a header claims; refuse other bytes than there are, or none."""
+    claimed, header = math.prod(shape) * dtype.itemsize, f"{shape} of {dtype}"
+    if 0 <= claimed < room and min(shape, default=0) >= 0:
+        raise DataError(
+            f"{name} goes on for {human_bytes(room - claimed)} after the {human_bytes(claimed)} "
+            f"that its header claims, {header}; its header is wrong, or something was added: "
+            "save it again"
+        )
+    if claimed != room or min(shape, default=0) < 0:
+        raise DataError(
+            f"{name} should hold {human_bytes(claimed)} by its header, {header}, "
+            f"but holds {human_bytes(room)}; it is truncated or its header is wrong"
+        )
+    if claimed == 0:
+        raise DataError(f"{name} holds nothing, by its header {header}; give it values")
+    return claimed
 
 
 @contextmanager

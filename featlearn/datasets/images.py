@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from featlearn.config.data import Colour
 from featlearn.datasets.limits import MAX_IMAGE_PIXELS
 from featlearn.datasets.quiet import quiet
-from featlearn.errors import DataError
+from featlearn.errors import DataError, UnfitError
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"}
@@ -156,15 +156,15 @@ def convert_maps(images: NDArray[Any], *, colour: Colour, name: str) -> NDArray[
         Images of the same dtype, with 1 map (`grey`), 3 (`rgb`) or as they were.
 
     Raises:
-        DataError: If there is no rule for that number of maps.
+        UnfitError: If there is no rule for that number of maps.
     """
     maps = images.shape[-3]
     if colour == "keep" or maps == {"grey": 1, "rgb": 3}[colour]:
         return images
     if maps > 4:
-        raise DataError(
-            f'{name} has {maps} maps, which `data.colour = "{colour}"` cannot convert; '
-            'use `data.colour = "keep"`'
+        raise UnfitError(
+            f'{name} has {maps} maps, which `data.colour = "{colour}"` cannot convert',
+            advice='use `data.colour = "keep"`',
         )
     if maps in {2, 4}:
         images = _on_white(images)

@@ -9,6 +9,7 @@ import numpy as np
 from featlearn.datasets.images import SUFFIXES
 from featlearn.datasets.imageset import Indices
 from featlearn.errors import DataError
+from featlearn.files import in_utf8
 
 _SPLITS = ("train", "test")
 _UNUSED_SPLITS = frozenset({"val", "valid", "validation"})
@@ -49,7 +50,7 @@ def arrange(paths: Iterable[str], *, source: str) -> tuple[Group, Group | None]:
     """
     kept = sorted(filter(_is_image, paths), key=natural_key)
     for path in kept:
-        if not path.isascii() and any("\ud800" <= character <= "\udfff" for character in path):
+        if not in_utf8(path):
             raise DataError(f"{source} holds {path!r}, a name that is not in UTF-8; rename it")
     if not kept:
         raise DataError(

@@ -11,7 +11,7 @@ from featlearn.datasets.labels import limited
 from featlearn.datasets.limits import check_set_bytes
 from featlearn.datasets.raw import EncodedImages, RawSet
 from featlearn.datasets.sizing import fit_images, random_crops
-from featlearn.errors import DataError
+from featlearn.errors import DataError, UnfitError
 from featlearn.seeds import derive
 
 
@@ -70,7 +70,7 @@ def _decoded(
             result = np.empty((len(places) * repeats, *sized.shape[1:]), sized.dtype)
             first = picture_name
         if sized.shape[1:] != result.shape[1:] or sized.dtype != result.dtype:
-            raise DataError(_mixed(first, result, picture_name, sized))
+            raise _mixed(first, result, picture_name, sized)
         result[row * repeats : (row + 1) * repeats] = sized
     if result is None:
         raise DataError(f"{name} holds no images")
@@ -95,22 +95,22 @@ def _sized(images: Images, places: Indices, spec: DataSpec, *, seed: int, name: 
     return np.concatenate(crops)
 
 
-def _mixed(first: str, result: Images, second: str, sized: Images) -> str:
+def _mixed(first: str, result: Images, second: str, sized: Images) -> DataError:
     """Say what differs between two pictures of a set."""
     if sized.dtype != result.dtype:
-        return (
+        return DataError(
             f"{first} has {_depth(result)} pixels, but {second} {_depth(sized)} ones; "
             "convert them to one depth"
         )
     if sized.shape[1] != result.shape[1]:
-        return (
-            f"{first} has {_maps(result)}, but {second} {_maps(sized)}; "
-            'set `data.colour` to "grey" or "rgb"'
+        return UnfitError(
+            f"{first} has {_maps(result)}, but {second} {_maps(sized)}",
+            advice='set `data.colour` to "grey" or "rgb"',
         )
     sizes = [" x ".join(map(str, images.shape[-2:])) for images in (result, sized)]
-    return (
-        f"{first} is {sizes[0]} (height x width), but {second} is {sizes[1]}; "
-        'set `data.size`, and `data.fit` to "crop", "pad" or "resize"'
+    return UnfitError(
+        f"{first} is {sizes[0]} (height x width), but {second} is {sizes[1]}",
+        advice='set `data.size`, and `data.fit` to "crop", "pad" or "resize"',
     )
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from featlearn.config.data import Fit
 from featlearn.datasets.imageset import Images
 from featlearn.datasets.limits import MAX_IMAGE_PIXELS, check_set_bytes
-from featlearn.errors import DataError
+from featlearn.errors import DataError, UnfitError
 
 Size = tuple[int, int]
 
@@ -30,8 +30,9 @@ def fit_images(images: Images, *, size: Size | None, fit: Fit, name: str) -> Ima
         `(n, maps, *size)` in the same dtype.
 
     Raises:
-        DataError: If an image does not have the size (`exact`), is smaller
-            (`crop`) or larger (`pad`) than it, or if the result would be too large.
+        UnfitError: If an image does not have the size (`exact`), or is smaller
+            (`crop`) or larger (`pad`) than it.
+        DataError: If the result would be too large.
     """
     height, width = images.shape[-2:]
     if size is None or (height, width) == tuple(size):
@@ -39,16 +40,18 @@ def fit_images(images: Images, *, size: Size | None, fit: Fit, name: str) -> Ima
     wanted = f"`data.size` is {size[0]} x {size[1]} (height x width)"
     has = f"{name} is {height} x {width}, but {wanted}"
     if fit == "exact":
-        raise DataError(f'{has}; set `data.fit` to "crop", "pad" or "resize"')
+        raise UnfitError(has, advice='set `data.fit` to "crop", "pad" or "resize"')
     if fit == "crop":
         if height < size[0] or width < size[1]:
-            raise DataError(f'{has}, which cannot be cut out of it; set `data.fit` to "resize"')
+            raise UnfitError(
+                f"{has}, which cannot be cut out of it", advice='set `data.fit` to "resize"'
+            )
         top, left = (height - size[0]) // 2, (width - size[1]) // 2
         return images[..., top : top + size[0], left : left + size[1]]
     _check_result(images, size, name=name)
     if fit == "pad":
         if height > size[0] or width > size[1]:
-            raise DataError(f'{has}; to shrink it, set `data.fit` to "crop" or "resize"')
+            raise UnfitError(has, advice='to shrink it, set `data.fit` to "crop" or "resize"')
         return _pad(images, size)
     return _resize(images, size)
 

@@ -18,7 +18,7 @@ from featlearn.datasets.labels import set_apart
 from featlearn.datasets.pictures import open_folder, open_picture, open_zip
 from featlearn.datasets.raw import RawSplits
 from featlearn.datasets.reading import Part, read
-from featlearn.errors import DataError, UsageError
+from featlearn.errors import DataError, UnfitError, UsageError
 from featlearn.seeds import derive
 
 Split = Literal["all", "train", "test"]
@@ -124,10 +124,10 @@ def _divided(raw: RawSplits, fraction: float) -> tuple[Part, Part | None]:
 def _joined(first: ImageSet, second: ImageSet, *, name: str) -> ImageSet:
     """Put the splits of a source one after the other."""
     if first.shape != second.shape or first.images.dtype != second.images.dtype:
-        raise DataError(
-            f"{first.name} has {first.shape}, but {second.name} {second.shape}; "
-            "set `data.size`, `data.fit` and `data.colour`, or take one split: "
-            f"{name}:train or {name}:test"
+        raise UnfitError(
+            f"{first.name} has {first.shape}, but {second.name} {second.shape}",
+            advice="set `data.size`, `data.fit` and `data.colour`, or take one split: "
+            f"{name}:train or {name}:test",
         )
     labels = None
     if first.labels is not None and second.labels is not None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from featlearn.config.recipe import Recipe
-from featlearn.errors import RecipeError, ShapeError, UsageError
+from featlearn.errors import ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator
 from featlearn.stages.preparation import Preprocess
@@ -128,8 +128,7 @@ class Stack(nn.Module):
             `(batch, features)`: the maps flattened, map after map.
 
         Raises:
-            UsageError: If there is no such stage.
-            RecipeError: If it does not pool.
+            UsageError: If there is no such stage, or it does not pool.
         """
         index = len(self) - 1 if stage is None else self.index(stage)
         output: StageOutput = self.stage(index)(self.maps_below(images, index))
@@ -138,7 +137,7 @@ class Stack(nn.Module):
                 maps = output.code
             case "pooled":
                 if output.pooled is None:
-                    raise RecipeError(f"stage {self.names[index]!r} has no pooling")
+                    raise UsageError(f"stage {self.names[index]!r} has no pooling")
                 maps = output.pooled
             case "output":
                 maps = output.output

@@ -136,30 +136,41 @@ def find_model(path: Path | str) -> Path:
     return path / MODEL if path.is_dir() else path
 
 
-def check_recorded(path: Path | str) -> None:
+def check_recorded(path: Path | str, *names: str) -> None:
     """Compare the files of a trained folder with the checksums that its results keep.
 
     Called after they were read, so that what cannot be read is refused for what it is.
     A file on its own, or in a folder without results, has nothing to be compared with.
 
+    Args:
+        path: The folder.
+        names: Which of the recorded files to look at; all if none is named.
+
     Raises:
-        CheckpointError: If one has other bytes, or the record of them is damaged or of
-            another format version.
+        CheckpointError: If one is missing or has other bytes, or the record of them is
+            damaged or of another format version.
     """
     record = Path(path) / RESULTS
     if not record.is_file():
         return
     recorded = read_figures(record, _Recorded)
     try:
-        expectations = {record.with_name(name): sums for name, sums in recorded.files.items()}
+        expectations = {
+            record.with_name(name): sums
+            for name, sums in recorded.files.items()
+            if not names or name in names
+        }
     except ValueError as error:  # a path instead of a name
         raise CheckpointError(f"{record} is damaged ({error})") from None
     for file, expected in expectations.items():
-        if not file.is_file() or sha256(file) != expected:
-            raise CheckpointError(
-                f"{file} is not the file that training wrote: its checksum differs from the one "
-                f"in {record.name}; restore it, or train again with --overwrite"
-            )
+        if file.is_file() and sha256(file) == expected:
+            continue
+        what = "is missing: training wrote it, and its checksum stands in"
+        if file.is_file():
+            what = "is not the file that training wrote: its checksum differs from the one in"
+        raise CheckpointError(
+            f"{file} {what} {record.name}; restore it, or train again with --overwrite"
+        )
 
 
 class _Recorded(msgspec.Struct):

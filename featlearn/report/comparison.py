@@ -5,10 +5,10 @@ from statistics import fmean
 from featlearn.report.embed import embed_chart
 from featlearn.report.records import Comparison, CurvePoint
 from featlearn.report.views import Chart, ComparisonView, CurveRow
-from featlearn.report.words import count, percent, plural, points, settings_words
+from featlearn.report.words import percent, points, settings_words
 from featlearn.visualize.few_labels import few_labels_figure
 from featlearn.visualize.style import svg_text
-from featlearn.wording import duration
+from featlearn.wording import count, duration, plural
 
 
 def comparison_view(comparison: Comparison) -> ComparisonView:

@@ -8,12 +8,12 @@ from featlearn.networks.formats import read_figures
 from featlearn.report.embed import EmbeddedImage, embed_chart, embed_png
 from featlearn.report.records import EvaluationRecord, HeadRecord
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
-from featlearn.report.words import count, names_only, percent, plural
+from featlearn.report.words import names_only, percent
 from featlearn.training.rundir import HeadFolder
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.style import png_bytes, svg_text
-from featlearn.wording import duration
+from featlearn.wording import caution, count, duration, plural
 
 _TABLE = 20
 """Up to this many classes the confusion matrix is a table."""
@@ -91,9 +91,10 @@ def _majority(record: EvaluationRecord) -> float:
 
 
 def _where(record: EvaluationRecord) -> str:
-    """Say which images a head was judged on."""
-    source = names_only(record.source)
-    return f"test split of {source}" if record.split == "test" else source
+    """Say which images a head was judged on, and that they are few, if so."""
+    source, coarse = names_only(record.source), caution(record.images)
+    where = f"test split of {source}" if record.split == "test" else source
+    return where if coarse is None else f"{where}; {coarse}"
 
 
 def _facts(record: HeadRecord) -> list[Fact]:

@@ -3,7 +3,8 @@
 from featlearn.config.layers import Layer, Plan
 from featlearn.config.recipe import Recipe
 from featlearn.report.views import LayerRow, Plane
-from featlearn.report.words import count, preprocess_words, shape
+from featlearn.report.words import preprocess_words, shape
+from featlearn.wording import count
 
 _KINDS = {"l2 pooling": "L2 pooling", "avg pooling": "average pooling", "lcn": "contrast norm."}
 _LARGEST = 58.0

@@ -28,6 +28,7 @@ class DataRecord(msgspec.Struct, frozen=True):
     source: str
     train: int
     held_out: int
+    pictures: int | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True):

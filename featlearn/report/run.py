@@ -16,12 +16,12 @@ from featlearn.report.samples import Sample, sample_images
 from featlearn.report.stages import stage_views
 from featlearn.report.sweeps import sweep_view
 from featlearn.report.views import Chart, Fact, HeadView, RunView
-from featlearn.report.words import count, names_only, plural
+from featlearn.report.words import names_only
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
 from featlearn.visualize.projections import first_filters
 from featlearn.visualize.style import svg_text
-from featlearn.wording import duration
+from featlearn.wording import count, duration, images_or_patches, plural
 
 _FITTED = "Preparation and scaling were fitted on those images too, on no others."
 _HELD_OUT = "The held-out curves and early stopping use them; learning does not."
@@ -117,9 +117,10 @@ def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:
     where = f"on {computer.get('device', 'this machine')}"
     where += f", {plural(threads, 'thread')}" if isinstance(threads, int) else ""
     source = Path(data.source).name
+    kind = "images" if data.pictures is None else "patches"
     return [
         *facts,
-        Fact("unlabelled images", count(data.train), f"{source}{held_out}"),
+        Fact(f"unlabelled {kind}", count(data.train), f"{source}{held_out}"),
         Fact("parameters", count(record.parameters), "in the stages, decoders included"),
         Fact("pre-training took", duration(record.seconds), where),
     ]
@@ -141,7 +142,8 @@ def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepReco
     """Say which images were used for what."""
     data = record.data
     source = Path(data.source).name
-    lines = [f"Pre-training saw {plural(data.train, 'image')} of {source}, and no label. {_FITTED}"]
+    material = images_or_patches(data.train, pictures=data.pictures)
+    lines = [f"Pre-training saw {material} of {source}, and no label. {_FITTED}"]
     for stage, own in record.own_objectives.items():
         lines += [f"Stage {stage} learned by the caller's own objective, {own}."]
     if data.held_out:

@@ -12,7 +12,7 @@ from featlearn.evaluate.health import StageHealth, stack_health
 from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_picture
 from featlearn.report.views import Fact, StageView
-from featlearn.report.words import count, dead_words, percent, stage_words
+from featlearn.report.words import dead_words, percent, stage_words
 from featlearn.visualize.filters import filter_pictures
 from featlearn.visualize.picture import Picture
 from featlearn.visualize.projections import (
@@ -22,6 +22,7 @@ from featlearn.visualize.projections import (
     response_picture,
 )
 from featlearn.visualize.reconstructions import reconstruction_pictures
+from featlearn.wording import count
 
 _MANY_DEAD = 0.05
 """Share of dead units that the page speaks of: a few fall out of any training."""

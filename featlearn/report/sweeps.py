@@ -3,10 +3,10 @@
 from featlearn.report.embed import embed_chart
 from featlearn.report.records import SweepRecord, SweepRowRecord
 from featlearn.report.views import Chart, SweepCell, SweepRow, SweepView
-from featlearn.report.words import count, percent, plural, points, settings_words
+from featlearn.report.words import percent, points, settings_words
 from featlearn.visualize.label_sweep import label_sweep_figure
 from featlearn.visualize.style import svg_text
-from featlearn.wording import METHODS
+from featlearn.wording import METHODS, caution, count, plural
 
 
 def sweep_view(key: str, record: SweepRecord) -> SweepView:
@@ -74,6 +74,9 @@ def _note(record: SweepRecord, *, compared: bool) -> str:
     ]
     if compared:
         sentences.append("That of a difference is paired")
+    coarse = caution(record.test)
+    if coarse is not None:
+        sentences.append(f"Figures are of {coarse}")
     given, tuning = settings_words(record.settings), record.tuning
     if tuning is not None:
         each = "Each network" if "scratch" in record.settings else "The network"

@@ -41,7 +41,7 @@ from featlearn.config.stages import (
     activation_name,
 )
 from featlearn.report.records import SettingRecord
-from featlearn.wording import METHODS
+from featlearn.wording import METHODS, count, plural
 from featlearn.wording import percent as in_percent
 
 _POOLS = {"l2": "L2", "max": "max", "avg": "average"}
@@ -59,16 +59,6 @@ def points(difference: float, *, of: int | None = None) -> str:
     value = round(100 * difference, places) + 0.0
     sign = "+" if value else ""
     return f"{value:{sign}.{places}f}".replace("-", "−")
-
-
-def count(number: int) -> str:
-    """Write a whole number with its thousands apart."""
-    return f"{number:,}".replace(",", "\u202f")
-
-
-def plural(number: int, noun: str) -> str:
-    """Write a number with its noun."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def settings_words(settings: Mapping[str, SettingRecord]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from featlearn import filenames
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import write_bytes
+from featlearn.networks.store import check_recorded
 from featlearn.training.identity import Identity
 
 OWN_FILES = (
@@ -125,14 +126,13 @@ class Folder:
         Args:
             recipe: The resolved recipe, as TOML.
             identity: What training is begun with.
-            resume: Whether to keep what is there.
+            resume: Whether to keep what is there, but for the recipe.
         """
         if not resume:
             self._remove(*OWN_FILES[:-1])
             identity.save(self.identity_file)
         self._tidy()
-        if not self.recipe_file.exists():
-            write_bytes(self.recipe_file, recipe.encode())
+        write_bytes(self.recipe_file, recipe.encode())  # again, as the old one may be edited
         self.metrics_file.touch()
 
     def _remove(self, *names: str) -> None:
@@ -243,16 +243,16 @@ class RunDirectory(Folder):
 
         Raises:
             UsageError: If there is no such folder.
-            CheckpointError: If it is no run, or an unfinished one.
+            CheckpointError: If it is no run or an unfinished one, or its recipe was changed.
         """
-        run = cls(path)
-        path = run.path
+        run, path = cls(path), Path(path)
         if not path.exists():
             raise UsageError(f"{path} does not exist; name a run, made by `featlearn pretrain`")
         if not path.is_dir() or not run.started:
             raise CheckpointError(f"{path} is not a run: `featlearn pretrain` did not make it")
         if not run.finished:
             raise CheckpointError(f"{path} is not finished; go on with `{run.resume_command}`")
+        check_recorded(path, filenames.RECIPE)
         return run
 
     @property

@@ -7,10 +7,11 @@ from featlearn.config.recipe import Recipe
 from featlearn.files import write_bytes
 from featlearn.networks.stack import Stack, parameter_count
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import count
 
 
 def write_run_card(
-    run: RunDirectory, recipe: Recipe, stack: Stack, images: int, *, own: Mapping[str, str]
+    run: RunDirectory, recipe: Recipe, stack: Stack, material: str, *, own: Mapping[str, str]
 ) -> None:
     """Write `README.md`: what the model is, what it saw, how to use it.
 
@@ -18,7 +19,7 @@ def write_run_card(
         run: Where to.
         recipe: What was learned by.
         stack: The network.
-        images: How many images it learned from.
+        material: Which images it learned from, in words.
         own: Objectives that were not the recipe's, by their stage.
     """
     learned = {stage: f"; learned by the caller's own objective, {own[stage]}" for stage in own}
@@ -32,8 +33,8 @@ def write_run_card(
 
 {recipe.shows or "A stack of features learned without labels."}
 
-Learned by featlearn {__version__} from {images:,} images of `{recipe.data.source}`
-({stack.input_shape}); {parameter_count(stack):,} parameters.
+Learned by featlearn {__version__} from {material} of `{recipe.data.source}`
+({stack.input_shape}); {count(parameter_count(stack))} parameters.
 
 {stages}
 

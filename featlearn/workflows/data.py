@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from featlearn.config.data import DataSpec
+from featlearn.config.load import absolute_source
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import Augment, build_augment
 from featlearn.datasets.catalogue import KNOWN, KnownSet, Progress, fetch
@@ -50,11 +51,12 @@ class DataList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A set that is now there."""
+    """A set that is now there; one that is bundled has no `path`, and a `note` says so."""
 
     name: str
-    path: str
+    path: str | None
     size: int
+    note: str | None = None
 
 
 class Inspected(Inspection, frozen=True, kw_only=True):
@@ -100,9 +102,12 @@ def fetch_data(
         progress: Told of the bytes of each file.
 
     Raises:
-        UsageError: If there is no such set, or it needs no download.
+        UsageError: If there is no such set.
         DataError: If it cannot be had; the sentence says why.
     """
+    if name in KNOWN and KNOWN[name].embedded:
+        note = "it comes with scikit-learn, and is here without a download"
+        return Fetched(name=name, path=None, size=0, note=note)
     folder = fetch(name, root=root, mirror=mirror, progress=progress)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     return Fetched(name=name, path=str(folder), size=size)
@@ -135,11 +140,13 @@ def inspect_data(
     Raises:
         UsageError: If there is no such source, or the file is there, or there is nothing to
             show of `augment` or nowhere to show it.
-        DataError: If it cannot be read, or what `augment` changes is not of one shape.
+        DataError: If it cannot be read, or what `augment` changes is not of one shape, or
+            no run could record where it lies.
         ShapeError: If the augmentation does not fit the images.
     """
     if augment is not None and out is None:
         raise UsageError("what augmentation does is drawn on the sheet: say where with --out")
+    absolute_source(source, Path())  # a run would record it, and must be able to
     augments = {} if augment is None else _augments(augment)
     if out is not None:
         check_new(out, overwrite=overwrite)

@@ -1,7 +1,5 @@
 """Files of features: a NumPy array with a table beside it, or one Parquet table."""
 
-import csv
-import io
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from featlearn.datasets.imageset import ImageSet
 from featlearn.errors import MissingExtraError
 from featlearn.files import replacing, write_bytes
+from featlearn.workflows.outputs import csv_text
 
 Codes = NDArray[np.float32]
 """Features of a batch, `(rows, features)`."""
@@ -94,11 +93,8 @@ def _arrow() -> tuple[Any, Any]:
 
 def _index(images: ImageSet) -> str:
     """Write the table of images: name and, where there are labels, class."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["image"] if images.labels is None else ["image", "label"])
-    writer.writerows(_described(images, place) for place in range(len(images)))
-    return buffer.getvalue()
+    head = ("image",) if images.labels is None else ("image", "label")
+    return csv_text([head, *(_described(images, place) for place in range(len(images)))])
 
 
 def _described(images: ImageSet, place: int) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import DEFAULT_HEAD, HeadFolder, RunDirectory
 from featlearn.training.settling import fitting_sample
+from featlearn.wording import plural
 from featlearn.workflows.head_plan import (
     Options,
     check_same_images,
@@ -101,7 +102,16 @@ def finetune(
         folder = run.head(usual if name is None else name)
         command = resume_command(run.path, folder.path.name, options, overrides)
         with writing_in(folder.path):
-            return _finetune(run, folder, recipe, options, running, root=root, command=command)
+            return _finetune(
+                run,
+                folder,
+                recipe,
+                options,
+                running,
+                root=root,
+                command=command,
+                overrides=overrides,
+            )
 
 
 def _finetune(
@@ -113,6 +123,7 @@ def _finetune(
     *,
     root: Path | None,
     command: Sequence[str],
+    overrides: Sequence[str],
 ) -> FinetuneResult:
     """Train a head in a folder that no other training writes into."""
     identity = running.identity(head_settings(run, recipe, options))
@@ -122,6 +133,7 @@ def _finetune(
     check_same_images(run, recipe, data.splits)
     identity = running.with_data(folder, identity, data.splits)
     work = _start(run, recipe, options, data, running.device)
+    _note_more_epochs(work.loop.epochs, recipe, overrides, running.progress)
     folder.begin(dump_recipe(recipe), identity, resume=running.resume)
     with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
         _train(work, driver, resume=running.resume)
@@ -149,6 +161,20 @@ def _start(
         validation=validation,
         seed=options.seed,
     )
+
+
+def _note_more_epochs(
+    epochs: int, recipe: Recipe, overrides: Sequence[str], told: Progress
+) -> None:
+    """Say so where the least number of steps makes more epochs than were asked for here."""
+    asked = recipe.finetune.epochs
+    keys = {"".join(text.partition("=")[0].split()) for text in overrides}
+    if "finetune.epochs" in keys and epochs > asked:
+        told.note(
+            f"finetune.epochs={asked} becomes {plural(epochs, 'epoch')}, as finetune.steps asks "
+            f"for at least {plural(recipe.finetune.steps, 'step')}; to have fewer, add "
+            "--set finetune.steps=0"
+        )
 
 
 def _train(work: Finetuning, driver: Driver, *, resume: bool) -> None:
@@ -201,7 +227,10 @@ def _result(
         classes=list(data.train.classes),
         fingerprints=data.splits.fingerprints(),
         environment=running.environment,
-        files={file.name: sha256(file) for file in (folder.model_file, folder.labels_file)},
+        files={
+            file.name: sha256(file)
+            for file in (folder.model_file, folder.labels_file, folder.recipe_file)
+        },
     )
 
 

@@ -10,7 +10,7 @@ from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.datasets.imageset import Splits
-from featlearn.errors import CheckpointError, RecipeError, UsageError
+from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import sha256
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.pretrain import read_result, settings
@@ -50,7 +50,7 @@ def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | No
     try:
         return msgspec.structs.replace(recipe, finetune=spec)
     except ValueError as error:  # the recipe checks itself
-        raise RecipeError(f"--freeze {freeze}: {error}") from None
+        raise UsageError(f"--freeze {freeze}: {error}") from None
 
 
 def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None:

@@ -1,5 +1,8 @@
 """Files that a command writes where its user says."""
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from featlearn.errors import UsageError
@@ -21,6 +24,18 @@ def check_new(*paths: Path, overwrite: bool) -> None:
     for path in paths:
         if path.exists() and not overwrite:
             raise UsageError(f"{path} exists already; write elsewhere, or replace it (--overwrite)")
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Write rows as CSV, in lines that end in a line feed alone."""
+    return "".join(map(_csv_line, rows))
+
+
+def _csv_line(row: Sequence[str]) -> str:
+    """Write one row; of this ending alone, csv would leave a carriage return in a cell bare."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow(row)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def check_figure(path: Path) -> None:

@@ -1,7 +1,5 @@
 """`predict`: classes and their probabilities for images without labels."""
 
-import csv
-import io
 from pathlib import Path
 
 import msgspec
@@ -13,7 +11,7 @@ from featlearn.files import write_bytes
 from featlearn.heads.problem import logits_of
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows.outputs import check_new
+from featlearn.workflows.outputs import check_new, csv_text
 from featlearn.workflows.runs import open_head, open_pictures
 
 
@@ -91,11 +89,9 @@ def predict(
 
 def _table(images: ImageSet, probabilities: Tensor, classes: tuple[str, ...]) -> str:
     """Write the table, a row for each image in the order of the source."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["image", "prediction", *(f"p({name})" for name in classes)])
+    rows = [["image", "prediction", *(f"p({name})" for name in classes)]]
     ids = images.ids or [str(place) for place in range(len(images))]
     for name, row in zip(ids, probabilities, strict=True):
         shares = [f"{value:.6f}" for value in row.tolist()]
-        writer.writerow([name, classes[int(row.argmax())], *shares])
-    return buffer.getvalue()
+        rows.append([name, classes[int(row.argmax())], *shares])
+    return csv_text(rows)

@@ -14,7 +14,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.datasets.entries import told_shape
 from featlearn.datasets.held_out import split_training
-from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
 from featlearn.files import sha256
@@ -29,6 +29,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.running import SAVE_SECONDS, Running
@@ -42,16 +43,18 @@ class TrainedOn(msgspec.Struct, frozen=True):
 
     Attributes:
         source: The recipe's source.
-        train: Images learned from.
+        train: Images learned from, or patches of them.
         held_out: Training images that were only measured.
         fingerprints: Of all training images under `train`, and of the test split, if
             there is one, under `test`.
+        pictures: How many pictures the patches are cut out of; `None` for whole images.
     """
 
     source: str
     train: int
     held_out: int
     fingerprints: dict[str, str] = {}
+    pictures: int | None = None
 
 
 class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,13 +164,21 @@ def _pretrain(
     with running.driving(run, identity, stack=training.stack, command=again) as driver:
         training.run(driver, driver.resume() if running.resume else None)
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
-    write_run_card(run, recipe, training.stack, len(learned), own=named)
+    data = _trained_on(recipe, len(learned), len(kept), splits)
+    material = images_or_patches(data.train, pictures=data.pictures)
+    write_run_card(run, recipe, training.stack, material, own=named)
     _warn_of_few_steps(driver.standing.results, recipe, running.progress)
-    data = TrainedOn(recipe.data.source, len(learned), len(kept), splits.fingerprints())
     result = _result(run, running, training, driver.standing.results, data)
     result = msgspec.structs.replace(result, own_objectives=named)
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _trained_on(recipe: Recipe, train: int, held_out: int, splits: Splits) -> TrainedOn:
+    """Say which images a run learned from, and how many pictures they are cut out of."""
+    data = recipe.data
+    pictures = None if data.crops is None else train // data.crops
+    return TrainedOn(data.source, train, held_out, splits.fingerprints(), pictures)
 
 
 def _check_contrast(images: ImageSet) -> None:
@@ -191,9 +202,9 @@ def _warn_of_few_steps(results: Sequence[PhaseResult], recipe: Recipe, told: Pro
     for phase in results:
         if 0 < phase.steps < _FEW_STEPS:
             told.note(
-                f"{phase.name} learned for {phase.steps} steps only, and is hardly more than its "
-                f"random start: raise pretrain.epochs (now {recipe.pretrain.epochs}), or lower "
-                f"pretrain.batch (now {recipe.pretrain.batch})"
+                f"{phase.name} learned for {plural(phase.steps, 'step')} only, and is hardly more "
+                f"than its random start: raise pretrain.epochs (now {recipe.pretrain.epochs}), "
+                f"or lower pretrain.batch (now {recipe.pretrain.batch})"
             )
 
 
@@ -214,7 +225,7 @@ def _result(
         input_shape=training.stack.input_shape,
         data=data,
         environment=running.environment,
-        files={run.model_file.name: sha256(run.model_file)},
+        files={file.name: sha256(file) for file in (run.model_file, run.recipe_file)},
     )
 
 

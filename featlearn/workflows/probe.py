@@ -17,6 +17,7 @@ from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import plural
 from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.runs import open_test
 
@@ -111,7 +112,9 @@ def probe(
     probes: list[StageProbe] = []
     for name in [None, *stack.names]:
         if told is not None:
-            told(f"{name or PIXELS}: a linear classifier on {len(learned)} labelled images")
+            told(
+                f"{name or PIXELS}: a linear classifier on {plural(len(learned), 'labelled image')}"
+            )
         rows = features(stack, learned, name)
         score = linear_probe(rows, labels_used, features(stack, test, name), truth)
         probes.append(

@@ -1,6 +1,7 @@
 """`quickstart`: both embedded data sets, from images without labels to a page."""
 
 import itertools
+import shlex
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from featlearn.workflows.few_labels import ARMS, FewLabels, Point, compare_few_l
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
+from featlearn.workflows.running import SAVE_SECONDS, option_words
 from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Workbench
 
 RECIPES = ("photographs", "digits")
@@ -107,11 +109,12 @@ def quickstart(
     begun = time.monotonic()
     workers = use_threads(threads)
     folder = _new_folder(out)
+    again = _start_over(out, seed, device=device, root=root, threads=threads)
     runs = {name: folder / name for name in RECIPES}
     for name, path in runs.items():
         recipe = msgspec.structs.replace(load_recipe(name), seed=seed)
         progress.note(f"{recipe.title}: {recipe.shows}")
-        with _advice(folder):
+        with _advice(folder, again):
             pretrain(recipe, out=path, root=root, device=device, threads=threads, progress=progress)
     digits = runs["digits"]
     bench = Workbench(digits, root=root, device=device)
@@ -124,7 +127,7 @@ def quickstart(
         told=progress.note,
     )
     for arm in ARMS:
-        with _advice(folder):
+        with _advice(folder, again):
             finetune(
                 digits,
                 name=arm,
@@ -175,16 +178,29 @@ def _result(
     )
 
 
+def _start_over(
+    out: Path | None, seed: int, *, device: str, root: Path | None, threads: int | None
+) -> str:
+    """Say how to begin anew; a folder that was named has to be empty for that."""
+    words = ["featlearn", "quickstart"]
+    words += [] if out is None else ["--out", str(out)]
+    words += ["--seed", str(seed)] if seed else []
+    words += option_words(
+        device=device, root=root, threads=threads, save_seconds=SAVE_SECONDS, track=False
+    )
+    begin = "Start over with" if out is None else "Remove that folder, and start over with"
+    return f"{begin}: {shlex.join(words)}"
+
+
 @contextmanager
-def _advice(folder: Path) -> Generator[None]:
+def _advice(folder: Path, again: str) -> Generator[None]:
     """Say what a stop means here: to resume one training would not make the page."""
     try:
         yield
     except Interrupted as stop:
         raise Interrupted(
             stop.signal_number,
-            f"stopped before the end; what was trained is in {folder}. "
-            "Start over with: featlearn quickstart",
+            f"stopped before the end; what was trained is in {folder}. {again}",
         ) from None
 
 

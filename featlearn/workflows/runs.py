@@ -9,11 +9,12 @@ import torch
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import Split, open_images, open_splits
-from featlearn.errors import CheckpointError, DataError, ShapeError
+from featlearn.errors import CheckpointError, DataError, ShapeError, UnfitError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.store import load_classifier
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import plural
 
 
 class TrainedHead(NamedTuple):
@@ -54,7 +55,10 @@ def open_pictures(
     Raises:
         ShapeError: If they cannot be given the shape that the network takes.
     """
-    images = open_images(source, recipe.data, root=root, split=split)
+    try:
+        images = open_images(source, recipe.data, root=root, split=split)
+    except UnfitError as error:  # its advice is for a recipe, and this one is settled
+        raise ShapeError(f"{error.found}; {_only(shape)}") from None
     return check_shape(images, shape, device)
 
 
@@ -98,9 +102,14 @@ def open_test(
 def check_shape(images: ImageSet, shape: tuple[int, ...], device: torch.device) -> Pictures:
     """Refuse images of another shape than the network takes."""
     if tuple(images.shape) != tuple(shape):
-        maps, height, width = shape
-        raise ShapeError(
-            f"{images.name} has images of {images.shape}; the network takes {maps} "
-            f"map{'s' * (maps != 1)} of {height}x{width} (see data.size, data.fit and data.colour)"
-        )
+        raise ShapeError(f"{images.name} has images of {images.shape}; {_only(shape)}")
     return Pictures(images, device)
+
+
+def _only(shape: tuple[int, ...]) -> str:
+    """Say which images a network takes, and what can be done about others."""
+    maps, height, width = shape
+    return (
+        f"the network takes {plural(maps, 'map')} of {height}x{width}: bring the images to that "
+        "first, or pre-train a run whose `data.size`, `data.fit` and `data.colour` do so"
+    )

@@ -222,6 +222,11 @@ class TestData:
         assert all(row["licence"] for row in rows.values())
         assert "CC BY-SA 3.0" in run("data", "list").stdout
 
+    def test_a_bundled_set_is_fetched_by_doing_nothing(self, run: Run) -> None:
+        done = run("data", "fetch", "digits")
+        assert done.exit_code == 0
+        assert "without a download" in done.stdout
+
     def test_inspect(self, run: Run) -> None:
         images = np.zeros((30, 1, 6, 7), np.uint8)
         images[:28] = np.random.default_rng(0).integers(0, 256, (28, 1, 6, 7))
@@ -379,6 +384,15 @@ class TestTraining:
         judged = run("evaluate", "run", "--head", "scratch")
         assert "500 test images of digits" in judged.stdout
         assert "always the largest class" in judged.stdout
+
+    def test_one_image_is_counted_as_one(self, run: Run, tiny: Path) -> None:
+        out = trained(run, tiny)
+        assert run("finetune", out, "--labels", "50", "-q").exit_code == 0
+        np.savez("one.npz", images=np.eye(8, dtype=np.uint8)[None], labels=np.zeros(1, np.int64))
+        judged = run("evaluate", out, "one.npz").stdout
+        assert "1 image of one.npz" in judged
+        assert "! only 1 image: each is 100.0 points of accuracy" in judged
+        assert "! only" not in run("evaluate", out).stdout
 
     def test_each_takes_the_change_that_its_help_shows(self, run: Run, tiny: Path) -> None:
         def shown(name: str) -> str:

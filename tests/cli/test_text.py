@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import msgspec
@@ -56,6 +57,24 @@ def test_a_table_is_aligned_and_says_what_is_written(capsys: pytest.CaptureFixtu
         "<script>        12\u202f345  no",
         ":smile:",
     ]
+
+
+def test_what_a_terminal_would_obey_is_written_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a\x1b[31m\nb\x9b"
+    shown = r"a\x1b[31m\nb\x9b"
+    print_all(
+        [table(["class", name], [(name, 1)]), facts([(name, [name])]), *generic({name: name})]
+    )
+    words = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert words == [["class", shown], [shown, "1"], [shown, shown], [shown, shown]]
+    rows = f"image\n{name}\tx"
+    print_all([rows])
+    assert capsys.readouterr().out == f"{rows}\n"  # another program may read these
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_all([rows])
+    assert capsys.readouterr().out == "image\na\\x1b[31m\nb\\x9b\tx\n"
 
 
 def test_facts_leave_out_what_is_absent(capsys: pytest.CaptureFixture[str]) -> None:

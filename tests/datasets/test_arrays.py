@@ -157,6 +157,18 @@ def test_a_header_of_nothing_or_of_far_too_much_is_refused(
         open_npy(npy)
 
 
+def test_a_file_that_goes_on_after_its_array_is_not_called_truncated(npy: Path) -> None:
+    np.save(npy, X)
+    npy.write_bytes(npy.read_bytes() + b"more")
+    with pytest.raises(
+        DataError, match=r"leaves\.npy goes on for 4 bytes after the 120 bytes that"
+    ):
+        open_npy(npy)
+    npy.write_bytes(npy.read_bytes()[:-5])
+    with pytest.raises(DataError, match=r"but holds 119 bytes; it is truncated or its header is"):
+        open_npy(npy)
+
+
 def test_a_file_cut_anywhere_is_refused_by_name(npy: Path) -> None:
     np.save(npy, X)
     data = npy.read_bytes()
@@ -248,7 +260,7 @@ def test_an_archive_may_have_a_test_split(npz: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"pixels": X}, "no array `images`; it has pixels"),
+        ({"pixels": X}, "no array `images`, `x` or `x_train`; it has pixels"),
         ({"x": X, "y": np.zeros(3, int)}, r"4 images, so its labels are \(4,\)"),
         ({"x": X, "y": np.zeros(4)}, "float64"),
         ({"x": X, "y": np.array([0, 1, 2, 0]), "classes": np.array(["a", "b"])}, "the label 2"),

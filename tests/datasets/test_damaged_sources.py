@@ -102,7 +102,8 @@ def test_a_file_in_which_a_byte_is_another(
     path = tmp_path / name
     for damaged in flips(corpus[name]):
         put(path, damaged)
-        attempt(lambda: content(path), str(path))  # most formats have no checksum of their pixels
+        outcome = attempt(lambda: content(path), str(path))
+        assert outcome.refusal or outcome.content  # most formats have no checksum of their pixels
 
 
 @pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])

@@ -78,7 +78,7 @@ def test_encode_flattens_the_named_maps(
 def test_encode_of_what_is_not_there_is_refused(stack: Stack) -> None:
     with pytest.raises(UsageError, match=r"no stage 'edgs'; the stages are edges, parts"):
         stack.encode(images(), stage="edgs")
-    with pytest.raises(RecipeError, match=r"stage 'parts' has no pooling"):
+    with pytest.raises(UsageError, match=r"stage 'parts' has no pooling"):
         stack.encode(images(), what="pooled")
 
 

@@ -102,7 +102,9 @@ def test_a_run_s_model_is_compared_with_its_checksum(file: Path, stack: Stack) -
 def test_a_record_that_names_a_missing_file_or_is_damaged_is_refused(file: Path) -> None:
     record = file.parent / "results.json"
     record.write_text(json.dumps({"files": {"labels.json": "0"}}))
-    with pytest.raises(CheckpointError, match=r"labels.json is not the file that training wrote"):
+    with pytest.raises(
+        CheckpointError, match=r"labels.json is missing: training wrote it, .*; restore"
+    ):
         load_stack(file.parent)
     deep = b'{"files": {}, "seconds": ' + b"[" * 100_000
     for damaged in (b'{"files": ', b'{"files": {"\xff": "0"}}', b'{"files": {"a/b": "0"}}', deep):

@@ -300,6 +300,7 @@ def test_the_least_error_is_called_so_and_the_largest_class_stands_beside(
     shown = page([path], tmp_path)
     assert "least of 2 heads: default" in shown.words
     assert "87.5 %" in shown.words  # 7 of 8 are of one class
+    assert "test split of digits; only 8 images: each is 12.5 points of accuracy" in shown.words
     assert "50.0 %" in shown.words
 
 

@@ -75,6 +75,12 @@ def test_a_large_test_split_bears_more_digits() -> None:
     assert found.rows[0].cells[2].interval == "−1.10 to +9.12"
 
 
+def test_few_test_images_are_said_to_be_few() -> None:
+    said = "Figures are of only 40 images: each is 2.5 points of accuracy."
+    assert said in view(compared=True, test=40).note
+    assert "Figures are of" not in view(compared=True, test=100).note
+
+
 def test_without_a_control_nothing_is_compared() -> None:
     found = view(compared=False, freeze=1)
     assert found.heads == ["Pre-trained"]

@@ -34,12 +34,6 @@ def test_points_have_a_sign_unless_they_are_none(difference: float, text: str) -
     assert words.points(difference) == text
 
 
-def test_counts_and_plurals() -> None:
-    assert words.count(1234567) == "1\u202f234\u202f567"
-    assert words.plural(1, "image") == "1 image"
-    assert words.plural(0, "image") == "0 images"
-
-
 def test_shapes() -> None:
     assert words.shape(500, 1, 1) == "500"
     assert words.shape(16, 11, 9).split("\u00a0×\u00a0") == ["16", "11", "9"]

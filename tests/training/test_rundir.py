@@ -193,7 +193,8 @@ def test_resuming_keeps_everything_but_what_was_half_written(tmp_path: Path) -> 
     run.metrics_file.write_text("line\n")
     (tmp_path / ".model.safetensors.k3j2.tmp.safetensors").touch()
     (tmp_path / ".users.tmp").touch()
-    run.begin("other", BEGUN, resume=True)
+    run.recipe_file.write_text("edited")
+    run.begin('title = "x"\n', BEGUN, resume=True)
     assert contents(tmp_path) == [".users.tmp", "identity.json", "metrics.jsonl", "recipe.toml"]
     assert run.metrics_file.read_text() == "line\n"
     assert run.recipe_file.read_text() == 'title = "x"\n'

@@ -1,5 +1,6 @@
 import hashlib
 import http.server
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from featlearn.config.data import DataSpec
+from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.datasets import catalogue
 from featlearn.datasets.catalogue import KNOWN, RemoteFile
@@ -82,6 +84,7 @@ def test_fetching_says_where_the_set_is(
         progress=lambda name, done, size: told.append((name, done, size)),
     )
     assert (found.name, found.size) == ("mnist", len(data))
+    assert found.path is not None
     assert (Path(found.path) / "a.gz").read_bytes() == data
     assert told[-1] == ("a.gz", len(data), len(data))
 
@@ -89,8 +92,27 @@ def test_fetching_says_where_the_set_is(
 def test_what_cannot_be_fetched(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean mnist"):
         fetch_data("mnst", root=tmp_path)
-    with pytest.raises(UsageError, match="needs no download"):
-        fetch_data("digits", root=tmp_path)
+
+
+def test_what_is_bundled_is_there_already(tmp_path: Path) -> None:
+    found = fetch_data("digits", root=tmp_path)
+    assert (found.path, found.size, list(tmp_path.iterdir())) == (None, 0, [])
+    assert found.note == "it comes with scikit-learn, and is here without a download"
+
+
+def test_a_source_that_no_run_could_record_is_not_called_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    save(folder / "x.npz", noise(20, 8, 8))
+    monkeypatch.chdir(folder)
+    said = r"x\.npz lies in '.*caf.*x\.npz', a path that is not in UTF-8; rename a folder"
+    with pytest.raises(DataError, match=said):
+        inspect_data("x.npz", root=tmp_path)
+    with pytest.raises(DataError, match=said):
+        load_recipe("dense", overrides=["data.source=x.npz"])
+    assert inspected("digits", root=tmp_path).images == 1797
 
 
 def test_a_sound_source_has_no_warnings(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.errors import CheckpointError, DataError, RecipeError, UsageError
+from featlearn.errors import CheckpointError, DataError, UsageError
 from featlearn.files import sha256
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
@@ -48,7 +48,7 @@ def test_a_head_holds_what_it_should(run: Path) -> None:
     assert (result.head, result.labels, result.labelled, result.validation) == ("mine", 40, 40, 0)
     assert result.classes == [str(digit) for digit in range(10)]
     assert result.files == {
-        name: sha256(head / name) for name in ("model.safetensors", "labels.json")
+        name: sha256(head / name) for name in ("model.safetensors", "labels.json", "recipe.toml")
     }
     written = msgspec.json.decode((head / "results.json").read_bytes(), type=FinetuneResult)
     assert written == result
@@ -222,6 +222,23 @@ def test_images_without_labels_are_refused(tmp_path: Path, tiny: Tiny) -> None:
         tune(tmp_path / "run")
 
 
+def test_more_epochs_than_were_asked_for_are_said(run: Path, stopper: Callable[..., Any]) -> None:
+    told = stopper(10**6)
+    asked = ["finetune.steps=5", " finetune.epochs = 2"]
+    assert tune(run, name="raised", labels=50, overrides=asked, progress=told).epochs == 5
+    (said,) = told.notes
+    assert said.startswith(
+        "finetune.epochs=2 becomes 5 epochs, as finetune.steps asks for at least"
+    )
+    assert said.endswith("5 steps; to have fewer, add --set finetune.steps=0")
+    # The recipe's own number says nothing about what is wanted here.
+    told = stopper(10**6)
+    result = tune(run, name="own", labels=50, overrides=["finetune.steps=21"], progress=told)
+    assert result.epochs == 21
+    assert tune(run, name="few", labels=50, overrides=[asked[1]], progress=told).epochs == 2
+    assert told.notes == []
+
+
 def test_two_labels_leave_none_to_validate_on(tmp_path: Path, run: Path) -> None:
     result = tune(run, name="two", labels=20, overrides=["finetune.patience=1"])
     assert result.validation == 2
@@ -230,7 +247,9 @@ def test_two_labels_leave_none_to_validate_on(tmp_path: Path, run: Path) -> None
 
 
 def test_too_many_stages_to_freeze(run: Path) -> None:
-    with pytest.raises(RecipeError, match=r"`finetune.freeze` is 3, but there are 2 stages"):
+    with pytest.raises(
+        UsageError, match=r"--freeze 3: `finetune.freeze` is 3, but there are 2 stages"
+    ):
         tune(run, name="x", labels=50, freeze=3)
 
 

@@ -50,7 +50,9 @@ def test_a_run_holds_what_it_should(tmp_path: Path, tiny: Tiny) -> None:
     assert load_recipe(out / "recipe.toml") == recipe
     assert load_stack(out).recipe == recipe
     assert msgspec.json.decode((out / "results.json").read_bytes(), type=PretrainResult) == result
-    assert result.files == {"model.safetensors": sha256(out / "model.safetensors")}
+    assert result.files == {
+        name: sha256(out / name) for name in ("model.safetensors", "recipe.toml")
+    }
     assert (result.data.source, result.data.train, result.data.held_out) == ("digits", 90, 10)
     assert result.input_shape == (1, 8, 8)
     assert [(p.name, p.epochs, p.steps) for p in result.phases] == [
@@ -226,6 +228,20 @@ def test_an_own_objective_is_known_by_its_numbers(tmp_path: Path, tiny: Tiny) ->
     run(tiny(), out, objectives={"edges": Weighted(0.5)}, resume=True)
     with pytest.raises(CheckpointError, match=r"objectives.edges was .*0\.5.*, now it is .*0\.25"):
         run(tiny(), out, objectives={"edges": Weighted(0.25)}, resume=True)
+
+
+def test_patches_are_not_called_images(tmp_path: Path, tiny: Tiny) -> None:
+    np.save(tmp_path / "pictures.npy", np.random.default_rng(0).random((3, 9, 9)))
+    data = {"source": str(tmp_path / "pictures.npy"), "size": [8, 8], "fit": "crop", "crops": 10}
+    found = run(
+        tiny(data={**data, "test": 0, "hold_out": 0.3, "limit": None}), tmp_path / "run"
+    ).data
+    assert (found.train, found.held_out, found.pictures) == (20, 10, 2)
+    said = "20 patches cut from 2 pictures"
+    assert f"from {said} of " in (tmp_path / "run/README.md").read_text()
+    view = run_view("x", RunDirectory(tmp_path / "run"), name="run", root=None, device="cpu")
+    assert view.protocol[0].startswith(f"Pre-training saw {said} of pictures.npy")
+    assert "unlabelled patches" in [fact.name for fact in view.facts]
 
 
 def test_a_stopped_run_with_an_own_objective_goes_on_from_python(

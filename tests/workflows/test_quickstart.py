@@ -103,3 +103,9 @@ def test_a_stop_says_how_to_start_over(
         with pytest.raises(Interrupted, match=f"trained is in {name}. Start over with: featlearn"):
             quickstart(progress=stopper(3, politely=True), threads=1)
         assert (empty_folder / name / "photographs" / "checkpoints").is_dir()
+    with pytest.raises(
+        Interrupted, match=r"is in my try. Remove that folder, and .*: (.*)"
+    ) as stop:
+        quickstart(out=Path("my try"), seed=4, progress=stopper(3, politely=True), threads=1)
+    command = str(stop.value).partition("start over with: ")[2]
+    assert command == "featlearn quickstart --out 'my try' --seed 4 --threads 1"

@@ -123,6 +123,18 @@ def test_a_head_is_not_resumed_on_other_images(
         finetune(path, root=tmp_path, resume=True)
 
 
+def test_an_edit_of_an_unfinished_run_s_recipe_does_not_end_up_in_it(
+    unfinished: RunDirectory, tiny: Tiny
+) -> None:
+    before = unfinished.recipe_file.read_bytes()
+    unfinished.recipe_file.write_bytes(before.replace(b"lr = 0.01", b"lr = 0.02"))
+    assert unfinished.recipe_file.read_bytes() != before
+    with pytest.raises(CheckpointError, match=r"begun with other settings: .*lr was 0\.01"):
+        run(load_recipe(unfinished.recipe_file), unfinished.path, resume=True)
+    run(tiny(), unfinished.path, resume=True)
+    assert RunDirectory.open(unfinished.path).recipe_file.read_bytes() == before
+
+
 def test_the_run_s_own_recipe_resumes_it(unfinished: RunDirectory) -> None:
     run(load_recipe(unfinished.recipe_file), unfinished.path, resume=True)
     assert unfinished.finished

@@ -12,18 +12,28 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.datasets import load_digits
 
+from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError, MissingExtraError, RecipeError, ShapeError, UsageError
+from featlearn.errors import (
+    CheckpointError,
+    DataError,
+    MissingExtraError,
+    ShapeError,
+    UsageError,
+)
 from featlearn.heads.store import load_classifier
 from featlearn.networks.store import load_stack
 from featlearn.workflows.encode import encode
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
+from featlearn.workflows.label_sweep import sweep_labels
 from featlearn.workflows.predict import predict
 from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.report import report
 
 
 def digits() -> tuple[torch.Tensor, NDArray[np.int64]]:
@@ -188,6 +198,19 @@ def test_predictions_are_softmax_in_the_order_of_the_source(
     assert result.counts == {str(k): int(count) for k, count in enumerate(counts)}
 
 
+def test_names_with_control_characters_leave_the_table_readable(run: Path, tmp_path: Path) -> None:
+    names = ["a\rb", "c\nd", 'e"\r\n,f', "g\x1b[31m"]
+    (tmp_path / "odd").mkdir()
+    for name in names:
+        Image.new("L", (8, 8)).save(tmp_path / "odd" / f"{name}.png")
+    predict(run, str(tmp_path / "odd"), root=run, out=tmp_path / "x.csv")
+    encode(run, str(tmp_path / "odd"), root=run, out=tmp_path / "x.npy")
+    for table in ("x.csv", "x.index.csv"):
+        with (tmp_path / table).open(newline="") as file:
+            found = [row["image"] for row in csv.DictReader(file)]
+        assert sorted(found) == sorted(f"{name}.png" for name in names)
+
+
 def test_without_a_file_the_table_is_in_the_result(run: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "some.npy", digits()[0][:3].numpy())
     result = predict(run, str(tmp_path / "some.npy"), root=run)
@@ -272,7 +295,7 @@ def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:
         encode(trained, "digits", root=trained, out=tmp_path / "features.csv")
     with pytest.raises(UsageError, match="there is no stage 'egdes'; the stages are edges, parts"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", stage="egdes")
-    with pytest.raises(RecipeError, match="stage 'parts' has no pooling"):
+    with pytest.raises(UsageError, match="stage 'parts' has no pooling"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", what="pooled")
     assert list(tmp_path.iterdir()) == []
 
@@ -282,6 +305,57 @@ def test_images_of_another_shape_are_refused(trained: Path, tmp_path: Path) -> N
     for use in (predict, evaluate_given):
         with pytest.raises(ShapeError, match=r"images of 3 maps of 9x8; the network takes 1 map"):
             use(trained, str(tmp_path / "large.npy"), root=trained)
+
+
+def test_what_a_recipe_could_set_is_no_advice_to_who_uses_a_run(
+    trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mixed").mkdir()
+    for side in (8, 9):
+        Image.new("L", (side, 8)).save(tmp_path / f"mixed/{side}.png")
+    said = r"mixed.9.png is 8 x 9; the network takes 1 map of 8x8: bring the images to that first"
+    with pytest.raises(ShapeError, match=said) as refused:
+        predict(trained, str(tmp_path / "mixed"), root=trained)
+    assert "set `data." not in str(refused.value)
+
+
+@pytest.mark.parametrize("edited", ["recipe.toml", "heads/default/recipe.toml"])
+def test_a_recipe_that_was_edited_since_is_refused(run: Path, tmp_path: Path, edited: str) -> None:
+    path = run / edited
+    before = path.read_text()
+    path.write_text(before.replace("batch = 50", "batch = 25"))
+    using: list[Callable[[], Any]] = [
+        lambda: evaluate(run, root=run),
+        lambda: predict(run, "digits", root=run),
+        lambda: encode(run, "digits", root=run, out=tmp_path / "x.npy", head="default"),
+    ]
+    if edited == "recipe.toml":
+        using += [
+            lambda: encode(run, "digits", root=run, out=tmp_path / "x.npy"),
+            lambda: finetune(run, root=run, name="more"),
+            lambda: sweep_labels(run, labels=[20], root=run),
+            lambda: report([run], root=run),
+            lambda: load_stack(run),
+        ]
+    for use in using:
+        with pytest.raises(CheckpointError, match=rf"{edited} is not the file that .*; restore it"):
+            use()
+    path.unlink()
+    with pytest.raises(CheckpointError, match=rf"{edited} is missing: training wrote it, .*"):
+        evaluate(run, root=run)
+    path.write_text(before)
+    assert evaluate(run, root=run).images == 500
+
+
+def test_an_edited_recipe_is_replaced_with_its_run(run: Path) -> None:
+    path = run / "recipe.toml"
+    path.write_text(path.read_text().replace("seed = 0", "") + "\n# mine\n")
+    pretrain(load_recipe(path), out=run, root=run, overwrite=True)
+    finetune(run, root=run, labels=20)
+    path = run / "heads/default/recipe.toml"
+    path.write_text("edited")
+    finetune(run, root=run, labels=20, overwrite=True)
+    assert evaluate(run, root=run).images == 500
 
 
 def evaluate_given(path: Path, source: str, *, root: Path) -> Any:

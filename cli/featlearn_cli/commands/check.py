@@ -8,7 +8,7 @@ import click
 
 from featlearn_cli.errors import FAILED
 from featlearn_cli.options import ByRecipe, example, recipe_options
-from featlearn_cli.params import RecipeParam
+from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.argument("recipe", type=RecipeParam())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder for a plot of the rates tried, rates.png and rates.svg.",
 )
 @recipe_options("pretrain.optimizer.lr=1e-3")
@@ -59,10 +59,10 @@ def command(context: click.Context, recipe: str, out: Path | None, options: ByRe
 
 
 def _findings(result: "CheckResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration
+    from featlearn.wording import duration, plural
     from featlearn_cli.text import table
 
-    yield f"{result.title}: {result.images} images, {duration(result.seconds)}"
+    yield f"{result.title}: {plural(result.images, 'image')}, {duration(result.seconds)}"
     yield ""
     rows = [(row.name, row.of, row.status, row.said) for row in result.checks]
     yield table(["check", "of", "", ""], rows)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from featlearn.errors import visible
 from featlearn_cli.options import DataOptions, data_options, example
-from featlearn_cli.params import RecipeParam, SourceParam
+from featlearn_cli.params import PathParam, RecipeParam, SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,7 +83,7 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
 @click.argument("source", type=SourceParam())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathParam(path_type=Path, dir_okay=False),
     help="PNG file for a sheet of examples, a row for each class.",
 )
 @click.option(
@@ -191,7 +192,7 @@ def _inspection(result: "Inspected") -> "Iterable[RenderableType]":
         yield ""
         yield table(["class", "images"], list(result.classes.items()))
     for warning in result.warnings:
-        yield f"! {warning}"
+        yield f"! {visible(warning)}"
 
 
 def _survey(result: "Surveyed") -> "Iterable[RenderableType]":
@@ -208,9 +209,9 @@ def _survey(result: "Surveyed") -> "Iterable[RenderableType]":
         yield table([what, "images", "such as"], _rows(kinds))
     if result.broken:
         yield ""
-        yield from (f"! {bad.reason}" for bad in result.broken)
+        yield from (f"! {visible(bad.reason)}" for bad in result.broken)
     yield ""
-    yield f"! a run would be refused: {result.refusal}"
+    yield f"! a run would be refused: {visible(result.refusal)}"
     for advice in result.advice:
         yield f"! {advice}"
 

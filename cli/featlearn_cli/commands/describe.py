@@ -9,7 +9,7 @@ import click
 
 from featlearn.geometry import MapShape
 from featlearn_cli.options import DataOptions, data_options, example
-from featlearn_cli.params import RecipeParam
+from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,7 +68,7 @@ class ShapeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
 )
 @click.option(
     "--figure",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathParam(path_type=Path, dir_okay=False),
     help="File to draw the network into: .svg, .png or .pdf.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")

@@ -6,7 +6,7 @@ from typing import Literal
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
-from featlearn_cli.params import RunParam, SourceParam
+from featlearn_cli.params import PathParam, RunParam, SourceParam
 
 
 @click.command(
@@ -21,7 +21,7 @@ from featlearn_cli.params import RunParam, SourceParam
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathParam(path_type=Path, dir_okay=False),
     help="File to write: .npy, or .parquet (extra `tables`); float32, a row for each image.",
 )
 @click.option("--stage", help="Name of the stage. [default: the last]")

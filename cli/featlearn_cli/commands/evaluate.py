@@ -93,14 +93,14 @@ def command(
 
 
 def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import percent
+    from featlearn.wording import caution, percent, plural
     from featlearn_cli.text import facts, table
 
-    split = "test images" if result.split == "test" else "images"
+    judged = plural(result.images, "test image" if result.split == "test" else "image")
     yield facts(
         [
             ("head", f"{result.head} of {result.run}"),
-            ("judged on", f"{result.images} {split} of {result.source}"),
+            ("judged on", f"{judged} of {result.source}"),
             ("accuracy", percent(result.accuracy)),
             ("error", percent(result.error)),
             ("always the largest class", f"{percent(result.majority)} accuracy"),
@@ -112,19 +112,21 @@ def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
         for row in result.per_class
     ]
     yield table(["class", "images", "accuracy"], rows)
-    if result.note is not None:
-        yield f"! {result.note}"
+    yield from (f"! {said}" for said in (caution(result.images), result.note) if said is not None)
 
 
 def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import percent
+    from featlearn.wording import caution, count, percent, plural
     from featlearn_cli.text import table
 
-    some = "" if result.labelled == result.available else f" of {result.available}"
+    some = "" if result.labelled == result.available else f"{count(result.labelled)} of "
     yield (
-        f"Linear classifiers on {result.labelled}{some} labelled images of {result.source}, "
-        f"judged on {result.images} test images"
+        f"Linear classifiers on {some}{plural(result.available, 'labelled image')} of "
+        f"{result.source}, judged on {plural(result.images, 'test image')}"
     )
     yield ""
     rows = [(row.stage, row.features, percent(row.accuracy)) for row in result.probes]
     yield table(["stage", "features", "accuracy"], rows)
+    coarse = caution(result.images)
+    if coarse is not None:
+        yield f"! {coarse}"

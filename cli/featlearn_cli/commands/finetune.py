@@ -190,7 +190,7 @@ def _sweep(
 
 def _sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
     from featlearn.training.rundir import RunDirectory
-    from featlearn.wording import METHODS, percent
+    from featlearn.wording import METHODS, percent, plural
     from featlearn_cli.text import facts, table
 
     folder = RunDirectory(result.run).sweep(result.sweep)
@@ -204,7 +204,7 @@ def _sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
             ("run", result.run),
             ("sweep", result.sweep),
             ("draws of labels", len(result.table[0].draws)),
-            ("judged on", f"{result.test} test images"),
+            ("judged on", plural(result.test, "test image")),
             ("always the largest class", f"{percent(1 - result.majority)} error"),
             ("frozen stages", result.freeze),
             *given.items(),

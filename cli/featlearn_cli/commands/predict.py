@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
-from featlearn_cli.params import RunParam, SourceParam
+from featlearn_cli.params import PathParam, RunParam, SourceParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.argument("source", type=SourceParam())
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathParam(path_type=Path, dir_okay=False),
     help="CSV file to write. [default: to standard output]",
 )
 @click.option("--head", help="Name of the head. [default: `default`, or the only one]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Training, example, training_options
-from featlearn_cli.params import RecipeParam
+from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder of the run; it is made, and must be new.",
 )
 @training_options("stages.strokes.pool.size=2")
@@ -59,14 +59,16 @@ def command(recipe: str, out: Path, options: Training) -> None:
 
 
 def _summary(result: "PretrainResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration
+    from featlearn.wording import duration, images_or_patches
     from featlearn_cli.text import facts, table
 
+    data = result.data
+    material = images_or_patches(data.train, pictures=data.pictures)
     yield facts(
         [
             ("run", result.run),
             ("learned", result.title),
-            ("from", f"{result.data.train} images of {result.data.source}"),
+            ("from", f"{material} of {data.source}"),
             ("parameters", result.parameters),
             ("time", duration(result.seconds)),
         ]

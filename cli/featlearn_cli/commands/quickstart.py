@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
+from featlearn_cli.params import PathParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("quickstart", epilog=example("featlearn quickstart --out first"))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder to make. [default: a new one here each time]",
 )
 @click.option(
@@ -46,7 +47,7 @@ def command(out: Path | None, seed: int, options: Computing) -> None:
 
 
 def _summary(result: "QuickstartResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration, percent
+    from featlearn.wording import duration, percent, plural
     from featlearn_cli.text import facts
 
     low, high = result.difference_interval
@@ -59,7 +60,7 @@ def _summary(result: "QuickstartResult") -> "Iterable[RenderableType]":
             ("draws of labels", result.draws),
             *pairs,
             ("difference", f"{100 * low:+.2f} to {100 * high:+.2f} points (95 % interval)"),
-            ("judged on", f"{result.test_images} test images of digits"),
+            ("judged on", f"{plural(result.test_images, 'test image')} of digits"),
             ("time", duration(result.seconds)),
             ("report", result.report),
         ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
-from featlearn_cli.params import RunParam
+from featlearn_cli.params import PathParam, RunParam
 
 
 @click.command(
@@ -15,7 +15,7 @@ from featlearn_cli.params import RunParam
 @click.argument("runs", metavar="RUN...", type=RunParam(), nargs=-1, required=True)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder for the page; needed for several runs. [default: RUN/report]",
 )
 @computing_options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
-from featlearn_cli.params import RunParam
+from featlearn_cli.params import PathParam, RunParam
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +34,7 @@ KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathParam(path_type=Path, file_okay=False),
     help="Folder for the pictures.",
 )
 @click.option(
