@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from featlearn.geometry import Padding, pads
+from featlearn.ops import contrast_kernels, window_kernels
 from featlearn.ops.planes import check_planes
-from featlearn.ops.window_sums import window_sums
+from featlearn.ops.window_sums import window_roots, window_sums
 
 Window = Literal["box", "gaussian"]
 
@@ -71,31 +72,39 @@ def lcn(
     # A shift of the whole plane changes nothing below, but keeps rounding errors of a
     # large mean out of the small differences; so it needs no gradient either.
     x = x - (x.flatten(0, 2) if across else x.flatten(0, 1)).mean(0).detach()
-    v = x - _local_mean(x, size=size, padding="same", window=window, across=across)
-    s = _root(_local_mean(v.square(), size=size, padding=padding, window=window, across=across))
+    weights = _gaussian(size) if window == "gaussian" else [1 / size] * size
+    v = x - _local_mean(x.mean(2, keepdim=True) if across else x, weights)
+    s = _deviation(v, weights, padding=padding, across=across)
     if constant == "mean":
         least = s.flatten(0, 2).mean(0).clamp_min(floor)
-        # max(c, s) as c + relu(s - c), whose derivative is cheaper.
-        divisor = least + torch.relu(s - least)
     else:
-        divisor = s.clamp_min(max(constant, floor))
-    y = _centres(v, size=size, padding=padding) / divisor
-    return y.to(precision).permute(3, 2, 0, 1)
+        least = s.new_full((s.shape[3],), max(constant, floor))
+    centres = _centres(v, size=size, padding=padding).contiguous()
+    fast = window_kernels.usable(centres.permute(3, 2, 0, 1))
+    divide = contrast_kernels.contrast if fast else contrast_kernels.plain
+    return divide(centres, s, least).to(precision).permute(3, 2, 0, 1)
 
 
-def _local_mean(x: Tensor, *, size: int, padding: Padding, window: Window, across: bool) -> Tensor:
-    """Average `(height, width, maps, batch)` over the window, and over the maps if `across`."""
-    if across:
-        x = x.mean(dim=2, keepdim=True)
-    weights = _gaussian(size) if window == "gaussian" else [1 / size] * size
+def _local_mean(x: Tensor, weights: list[float]) -> Tensor:
+    """Average `(height, width, maps, batch)` over windows that may hang over the border."""
+    means = window_sums(x.permute(3, 2, 0, 1), weights, padding="same", mean=True)
+    return means.permute(2, 3, 1, 0)
 
-    def sums(planes: Tensor) -> Tensor:
-        return window_sums(planes.permute(3, 2, 0, 1), weights, padding=padding)
 
-    means = sums(x).permute(2, 3, 1, 0)
-    if padding == "valid":
-        return means
-    return means / sums(x.new_ones(*x.shape[:2], 1, 1)).permute(2, 3, 1, 0)
+def _deviation(v: Tensor, weights: list[float], *, padding: Padding, across: bool) -> Tensor:
+    """Take the root of the mean square over the window, and over the maps if `across`.
+
+    At least 1e-19 in single precision, where its derivative is 0.
+    """
+    tiny, hanging = torch.finfo(v.dtype).tiny, padding == "same"
+    if not across:
+        roots = window_roots(
+            v.permute(3, 2, 0, 1), weights, eps=tiny, padding=padding, mean=hanging
+        )
+        return roots.permute(2, 3, 1, 0).contiguous()
+    energy = v.square().mean(2, keepdim=True).permute(3, 2, 0, 1)
+    means = window_sums(energy, weights, padding=padding, mean=hanging)
+    return (means + tiny).sqrt().permute(2, 3, 1, 0).contiguous()
 
 
 def _gaussian(size: int) -> list[float]:
@@ -111,8 +120,3 @@ def _centres(v: Tensor, *, size: int, padding: Padding) -> Tensor:
     first, _ = pads(v.shape[0], window=size, stride=1, padding="same")
     height, width = v.shape[0] - size + 1, v.shape[1] - size + 1
     return v[first : first + height, first : first + width]
-
-
-def _root(energy: Tensor) -> Tensor:
-    """Take the square root, at least 1e-19 in single precision, where its gradient is 0."""
-    return energy.clamp_min(torch.finfo(energy.dtype).tiny).sqrt()

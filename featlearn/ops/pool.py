@@ -6,7 +6,7 @@ from torch import Tensor
 
 from featlearn.geometry import Padding
 from featlearn.ops.planes import check_planes, on_planes, pad_planes
-from featlearn.ops.window_sums import window_sums
+from featlearn.ops.window_sums import window_roots, window_sums
 
 
 def l2_pool(
@@ -34,8 +34,8 @@ def l2_pool(
     """
     check_planes(x, operation="l2_pool", window=(size, size), stride=stride, padding=padding)
     exact = x.to(torch.promote_types(x.dtype, torch.float32))
-    energy = window_sums(exact, [1.0] * size, stride=stride, padding=padding, square=True)
-    return (energy + eps).sqrt().to(x.dtype)
+    ones = [1.0] * size
+    return window_roots(exact, ones, eps=eps, stride=stride, padding=padding).to(x.dtype)
 
 
 def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:

@@ -1,6 +1,7 @@
 """Weighted sums over sliding windows within each map: what pooling and contrast are made of."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +17,7 @@ def window_sums(
     *,
     stride: int = 1,
     padding: Padding = "valid",
+    mean: bool = False,
     square: bool = False,
 ) -> Tensor:
     """Sum over square windows, weighted by rows and by columns; a border of zeros weighs nothing.
@@ -26,29 +28,69 @@ def window_sums(
         weights: Of the rows of a window, and of its columns, as many as its side.
         stride: Step between windows.
         padding: `valid` keeps every window inside; `same` lets them hang over the border.
+        mean: Whether sums are divided by the weight that lies inside the maps.
         square: Whether squares are summed.
 
     Returns:
         `(batch, maps, height', width')`.
     """
     if not window_kernels.usable(x) or lies_by_channels(x):
-        return _plain(x.square() if square else x, weights, stride=stride, padding=padding)
-    batch, maps, *size = x.shape
-    window, plane = (len(weights), len(weights)), (size[0], size[1])
-    left, _, top, _ = borders(plane, window=window, stride=stride, padding=padding)
-    rows, columns = grid(plane, window=window, stride=stride, padding=padding)
-    sums = window_kernels.window_sum(
-        x.permute(2, 3, 1, 0).flatten(2).contiguous(),
-        list(weights),
-        stride,
-        [rows, columns],
-        [top, left],
-        square,
-    )
-    return sums.unflatten(2, (maps, batch)).permute(3, 2, 0, 1)
+        options: _Options = {"stride": stride, "padding": padding, "mean": mean}
+        return _plain(x.square() if square else x, weights, **options)
+    planes, windows, border = _laid(x, len(weights), stride, padding)
+    sums = window_kernels.window_sum(planes, list(weights), stride, windows, border, mean, square)
+    return sums.unflatten(2, (x.shape[1], x.shape[0])).permute(3, 2, 0, 1)
 
 
-def _plain(x: Tensor, weights: Sequence[float], *, stride: int, padding: Padding) -> Tensor:
+def window_roots(
+    x: Tensor,
+    weights: Sequence[float],
+    *,
+    eps: float,
+    stride: int = 1,
+    padding: Padding = "valid",
+    mean: bool = False,
+) -> Tensor:
+    """Take the root of the sum of squares over each window, plus `eps`.
+
+    Args:
+        x: Maps, as `window_sums` takes them.
+        weights: Of the rows of a window, and of its columns.
+        eps: Above 0, so that the derivative at zero is zero.
+        stride: Step between windows.
+        padding: As of `window_sums`.
+        mean: Whether sums are divided by the weight that lies inside the maps.
+
+    Returns:
+        `(batch, maps, height', width')`.
+    """
+    if not window_kernels.usable(x) or lies_by_channels(x):
+        options: _Options = {"stride": stride, "padding": padding, "mean": mean}
+        return (_plain(x.square(), weights, **options) + eps).sqrt()
+    planes, windows, border = _laid(x, len(weights), stride, padding)
+    roots = window_kernels.window_root(planes, list(weights), stride, windows, border, mean, eps)
+    return roots.unflatten(2, (x.shape[1], x.shape[0])).permute(3, 2, 0, 1)
+
+
+class _Options(TypedDict):
+    stride: int
+    padding: Padding
+    mean: bool
+
+
+def _laid(
+    x: Tensor, window: int, stride: int, padding: Padding
+) -> tuple[Tensor, list[int], list[int]]:
+    """Lay maps out as the kernels take them, and place the windows over them."""
+    sides, plane = (window, window), (x.shape[2], x.shape[3])
+    left, _, top, _ = borders(plane, window=sides, stride=stride, padding=padding)
+    rows, columns = grid(plane, window=sides, stride=stride, padding=padding)
+    return x.permute(2, 3, 1, 0).flatten(2).contiguous(), [rows, columns], [top, left]
+
+
+def _plain(
+    x: Tensor, weights: Sequence[float], *, stride: int, padding: Padding, mean: bool
+) -> Tensor:
     """Sum by the means or the convolutions of torch."""
     size = len(weights)
 
@@ -61,4 +103,5 @@ def _plain(x: Tensor, weights: Sequence[float], *, stride: int, padding: Padding
         rows = F.conv2d(padded, line, groups=count, stride=(1, stride))
         return F.conv2d(rows, line.transpose(2, 3), groups=count, stride=(stride, 1))
 
-    return on_planes(slide, x)
+    sums = on_planes(slide, x)
+    return sums / slide(x.new_ones(1, 1, *x.shape[2:])) if mean else sums

@@ -125,10 +125,12 @@ def test_gradients_are_right(
     padding: Padding, window: Window, across: bool, constant: Literal["mean"] | float
 ) -> None:
     x = torch.randn(2, 2, 4, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda x: lcn(x, size=3, padding=padding, window=window, across=across, constant=constant),
-        [x],
-    )
+
+    def normalise(x: torch.Tensor) -> torch.Tensor:
+        return lcn(x, size=3, padding=padding, window=window, across=across, constant=constant)
+
+    assert torch.autograd.gradcheck(normalise, [x])
+    assert torch.autograd.gradgradcheck(normalise, [x], fast_mode=True)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.7])

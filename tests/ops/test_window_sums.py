@@ -10,7 +10,7 @@ from torch.library import opcheck
 from featlearn.geometry import Padding
 from featlearn.ops import window_kernels
 from featlearn.ops.planes import borders, grid
-from featlearn.ops.window_sums import window_sums
+from featlearn.ops.window_sums import window_roots, window_sums
 
 KERNELS = pytest.mark.skipif(not window_kernels.INSTALLED, reason="needs the extra `fast`")
 
@@ -32,6 +32,7 @@ def by_windows(
     stride=st.integers(1, 3),
     padding=st.sampled_from(["valid", "same"]),
     shape=st.tuples(st.sampled_from([1, 3, 65]), st.integers(1, 3), st.integers(5, 9)),
+    mean=st.booleans(),
     square=st.booleans(),
     by_kernels=st.booleans(),
 )
@@ -41,6 +42,7 @@ def test_equals_the_sum_of_each_window(
     stride: int,
     padding: Padding,
     shape: tuple[int, int, int],
+    mean: bool,
     square: bool,
     by_kernels: bool,
 ) -> None:
@@ -49,24 +51,25 @@ def test_equals_the_sum_of_each_window(
     with pytest.MonkeyPatch.context() as patch:
         if not by_kernels:
             patch.setattr(window_kernels, "INSTALLED", False)
-        sums = window_sums(x, weights, stride=stride, padding=padding, square=square)
-    expected = by_windows(x.square() if square else x, weights, stride, padding)
+        sums = window_sums(x, weights, stride=stride, padding=padding, mean=mean, square=square)
+        roots = window_roots(x, weights, eps=0.1, stride=stride, padding=padding, mean=mean)
+    mass = by_windows(torch.ones_like(x), weights, stride, padding) if mean else 1.0
+    expected = by_windows(x.square() if square else x, weights, stride, padding) / mass
     torch.testing.assert_close(sums, expected)
+    energy = by_windows(x.square(), weights, stride, padding) / mass
+    torch.testing.assert_close(roots, (energy + 0.1).sqrt())
 
 
 @KERNELS
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_the_spread_is_the_adjoint(size: int, stride: int) -> None:
-    weights, rows, columns = (
-        [0.5, 1.0, 2.0][:size],
-        (7 - size) // stride + 1,
-        (9 - size) // stride + 1,
-    )
+@pytest.mark.parametrize("mean", [False, True])
+def test_the_spread_is_the_adjoint(size: int, stride: int, mean: bool) -> None:
+    weights, windows, border = [0.5, 1.0, 2.0][:size], [7 // stride, 9 // stride], [size // 2, 0]
     x = torch.randn(7, 9, 70, dtype=torch.float64)
-    sums = window_kernels.window_sum(x, weights, stride, [rows, columns], [0, 0], False)
+    sums = window_kernels.window_sum(x, weights, stride, windows, border, mean, False)
     other = torch.randn_like(sums)
-    back = window_kernels.window_spread(other, weights, stride, [7, 9], [0, 0])
+    back = window_kernels.window_spread(other, weights, stride, [7, 9], border, mean)
     torch.testing.assert_close((sums * other).sum(), (x * back).sum())
 
 
@@ -83,12 +86,25 @@ def test_derivatives_of_derivatives_are_right(square: bool) -> None:
 
 
 @KERNELS
+@pytest.mark.parametrize("mean", [False, True])
+def test_derivatives_of_roots_are_right(mean: bool) -> None:
+    x = torch.randn(2, 1, 4, 5, dtype=torch.float64, requires_grad=True)
+
+    def roots(x: torch.Tensor) -> torch.Tensor:
+        return window_roots(x, [0.5, 2.0], eps=0.1, stride=2, padding="same", mean=mean)
+
+    assert torch.autograd.gradcheck(roots, [x])
+    assert torch.autograd.gradgradcheck(roots, [x])
+
+
+@KERNELS
 def test_the_operations_keep_the_rules_of_torch() -> None:
     x = torch.randn(5, 6, 3, dtype=torch.float64, requires_grad=True)
     sums = torch.randn(2, 3, 3, dtype=torch.float64, requires_grad=True)
     found = [
-        opcheck(window_kernels.window_sum, (x, [1.0, 2.0], 2, [2, 3], [0, 0], True)),
-        opcheck(window_kernels.window_spread, (sums, [1.0, 2.0], 2, [5, 6], [0, 0])),
+        opcheck(window_kernels.window_sum, (x, [1.0, 2.0], 2, [2, 3], [0, 0], False, True)),
+        opcheck(window_kernels.window_root, (x, [1.0, 2.0], 2, [2, 3], [0, 0], True, 0.1)),
+        opcheck(window_kernels.window_spread, (sums, [1.0, 2.0], 2, [5, 6], [0, 0], True)),
     ]
     assert all(set(checks.values()) == {"SUCCESS"} for checks in found)
 

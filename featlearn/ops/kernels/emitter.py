@@ -150,6 +150,13 @@ class Emitter(ir.IRBuilder):
             self.declared(f"llvm.fma.{self.number.suffix}", vector, [vector] * 3), [a, b, total]
         )
 
+    def root(self, a: Value) -> Value:
+        """Take square roots."""
+        number = self.number
+        return self.call(
+            self.declared(f"llvm.sqrt.{number.suffix}", number.vector, [number.vector]), [a]
+        )
+
     def transpose(self, rows: list[Value]) -> list[Value]:
         """Turn as many vectors as a vector has lanes, so that lane j of row i is lane i of row j.
 
