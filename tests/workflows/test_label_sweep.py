@@ -18,7 +18,6 @@ from featlearn.errors import (
     CheckpointError,
     DataError,
     Interrupted,
-    RecipeError,
     TrainingError,
     UsageError,
 )
@@ -394,7 +393,7 @@ class TestRefusals:
             ({"labels": ("all",), "tune": True}, UsageError, "leave out --tune"),
             ({"labels": (400,), "tune": True}, DataError, "400 labels leave no labelled images"),
             ({"name": "../x"}, UsageError, "cannot name a sweep"),
-            ({"freeze": 3}, RecipeError, "there are 2 stages"),
+            ({"freeze": 3}, UsageError, "there are 2 stages"),
             ({"overrides": ("seed=3",)}, UsageError, r"only finetune.\* can be set here"),
             ({"resume": True}, CheckpointError, "nothing to resume"),
         ],
