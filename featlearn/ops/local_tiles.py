@@ -42,10 +42,12 @@ def local(x: Tensor, weight: Tensor, bias: Tensor | None, sizes: "Local") -> Ten
     x, sizes = _whole(x), _padded(sizes)
     shifts = 1 + sizes.shift % 2
     pairs = -(-sizes.width * sizes.channels // 2)
-    laid = _with_zeros(x, shifts * sizes.height * pairs * 2 * sizes.batch, _INNER * sizes.batch)
+    pair = 2 * sizes.batch
+    kernel, behind = _forward(sizes, bias is not None)
+    laid = _with_zeros(x, shifts * sizes.height * pairs * pair, behind * pair)
     _pairs(sizes)(x, laid)
     codes = x.new_empty(sizes.rows, sizes.columns, sizes.maps, sizes.batch)
-    _forward(sizes, bias is not None)(laid, weight, weight if bias is None else bias, codes)
+    kernel(laid, weight, weight if bias is None else bias, codes)
     return _cut(codes, batch)
 
 
@@ -87,15 +89,17 @@ def usable(sizes: "Local") -> bool:
 
     What they keep on the stack of a thread stays within a megabyte.
     """
-    if not available():
-        return False
+    batch = min(sizes.batch, MOST_SAMPLES)
+    return available() and _scratch(_padded(sizes._replace(batch=batch))) <= _MOST_SCRATCH
+
+
+@functools.lru_cache(maxsize=512)
+def _scratch(sizes: "Local") -> int:
+    """Count the bytes that the kernel which needs most keeps on the stack of a thread."""
     from featlearn.ops.kernels import tile_forward, tile_gradient, tile_transpose
 
-    sizes = _padded(sizes._replace(batch=min(sizes.batch, MOST_SAMPLES)))
-    return (
-        max(kind.scratch_bytes(sizes) for kind in (tile_forward, tile_gradient, tile_transpose))
-        <= _MOST_SCRATCH
-    )
+    kinds = (tile_forward, tile_gradient, tile_transpose)
+    return max(kind.scratch_bytes(sizes) for kind in kinds)
 
 
 def _whole(x: Tensor) -> Tensor:
@@ -130,11 +134,11 @@ def _pairs(sizes: "Local") -> "Kernel":
 
 
 @functools.lru_cache(maxsize=512)
-def _forward(sizes: "Local", biased: bool) -> "Kernel":
+def _forward(sizes: "Local", biased: bool) -> tuple["Kernel", int]:
     from featlearn.ops.kernels.target import host
-    from featlearn.ops.kernels.tile_forward import forward_kernel
+    from featlearn.ops.kernels.tile_forward import forward_kernel, pairs_behind
 
-    return forward_kernel(sizes, host(), biased=biased)
+    return forward_kernel(sizes, host(), biased=biased), pairs_behind(sizes)
 
 
 @functools.lru_cache(maxsize=512)

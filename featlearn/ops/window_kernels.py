@@ -135,40 +135,13 @@ def _spread(sizes: "Windows", itemsize: int) -> "Kernel":
 
 
 @window_sum.register_fake
-def _(
-    x: Tensor,
-    weights: list[float],
-    stride: int,
-    grid: list[int],
-    border: list[int],
-    mean: bool,
-    square: bool,
-) -> Tensor:
-    return x.new_empty((*grid, x.shape[2]))
-
-
 @window_root.register_fake
-def _(
-    x: Tensor,
-    weights: list[float],
-    stride: int,
-    grid: list[int],
-    border: list[int],
-    mean: bool,
-    eps: float,
-) -> Tensor:
+def _(x: Tensor, weights: list[float], stride: int, grid: list[int], *_: object) -> Tensor:
     return x.new_empty((*grid, x.shape[2]))
 
 
 @window_spread.register_fake
-def _(
-    sums: Tensor,
-    weights: list[float],
-    stride: int,
-    size: list[int],
-    border: list[int],
-    mean: bool,
-) -> Tensor:
+def _(sums: Tensor, weights: list[float], stride: int, size: list[int], *_: object) -> Tensor:
     return sums.new_empty((*size, sums.shape[2]))
 
 

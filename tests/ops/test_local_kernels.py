@@ -82,15 +82,16 @@ def test_narrower_vectors_give_the_same(vector_bytes: int, registers: int) -> No
         torch.testing.assert_close(slope, local_kernels.gradient(x, codes, 3, 2, 2))
 
 
-def test_bytes_do_not_depend_on_the_threads() -> None:
-    x, weight, bias, codes = operands(Local(20, 11, 9, 2, 5, 4, 3, 1), torch.float32)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bytes_do_not_depend_on_the_threads(dtype: torch.dtype) -> None:
+    x, weight, bias, codes = operands(Local(40, 11, 12, 3, 8, 4, 3, 1), dtype)
     found: list[list[torch.Tensor]] = []
     for threads in (1, 2, 5):
         torch.set_num_threads(threads)
         found.append(
             [
                 local_kernels.local(x, weight, bias, 1),
-                local_kernels.transpose(codes, weight, 11, 9, 1),
+                local_kernels.transpose(codes, weight, 11, 12, 1),
                 local_kernels.gradient(x, codes, 4, 3, 1),
             ]
         )

@@ -5,8 +5,8 @@ from llvmlite import ir
 from featlearn.ops.kernels.compiler import Kernel
 from featlearn.ops.kernels.emitter import INT, Parts, Value
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.kernels.groups import call_groups, groups_of
 from featlearn.ops.kernels.target import Target
+from featlearn.ops.kernels.tile_groups import groups_kernel
 from featlearn.ops.kernels.tile_plan import plan
 from featlearn.ops.kernels.tiles import (
     HALF,
@@ -27,12 +27,21 @@ def scratch_bytes(sizes: Local) -> int:
     return units * (sizes.kernel_height * laid.span(sizes) * HALF.bytes + INNER * SINGLE.bytes)
 
 
+def pairs_behind(sizes: Local) -> int:
+    """Count the pairs behind those of the planes that the last group of positions reads."""
+    laid = plan(sizes)
+    last = (sizes.columns - 1) // laid.abreast * laid.abreast
+    beyond = last * sizes.shift + laid.span(sizes) - sizes.width * sizes.channels
+    return max(beyond, 0) // 2 + 1
+
+
 def forward_kernel(sizes: Local, target: Target, *, biased: bool) -> Kernel:
     """Write the kernel that takes pairs of planes, weights, biases and codes, and fills the codes.
 
     The pairs are those of `pairs_kernel`, with both shifts where a window may begin with an odd
-    number, and 32 rows of finite numbers behind them: what is beside a window is multiplied
-    with zeros. Without `biased` the third may point anywhere. The batch is a multiple of 32.
+    number, and as many finite ones behind them as `pairs_behind` says: what is beside a window
+    is multiplied with zeros. Without `biased` the third may point anywhere. The batch is a
+    multiple of 32.
 
     The filters of some neighbouring positions are laid into rows of the numbers that all of
     them see, with zeros for what one does not see, once for the whole batch.
@@ -51,29 +60,16 @@ class _Forward:
 
     def kernel(self) -> Kernel:
         """Go through the groups of positions that lie abreast."""
-        sizes = self.sizes
-        work, emit = begin_tile_function(self.module, "work", [HALVES] * 4 + [INT] * 2)
-        *given, begin, end = work.args
-        rows = emit.scratch(self._row_numbers, number=HALF)
-        sums = emit.scratch(self.plan.tiles * ROWS * INNER)
-        emit.fill_with_zeros(rows, self._row_numbers, number=HALF)
-        emit.begin_tiles()
-        call_groups(
-            emit,
-            sizes,
-            self.plan.abreast,
-            units=(begin, end),
+        units = self.plan.tiles * ROWS
+        return groups_kernel(
+            self.module,
+            self.sizes,
+            self.target,
+            abreast=self.plan.abreast,
+            operands=4,
+            scratch=(self.sizes.kernel_height * units * self.span, units * INNER),
             groups=self.groups,
-            operands=[*given, rows, sums],
         )
-        emit.end_tiles()
-        emit.ret_void()
-        units = groups_of(sizes, self.plan.abreast)
-        return Kernel(self.module, work, units=units, target=self.target)
-
-    @property
-    def _row_numbers(self) -> int:
-        return self.sizes.kernel_height * self.plan.tiles * ROWS * self.span
 
     def _group(self, abreast: int) -> ir.Function:
         """Write the codes of the positions abreast, for the whole batch."""
@@ -139,24 +135,19 @@ class _Forward:
         block, emit = begin_tile_function(self.module, f"block_{units}", kinds)
         seen, rows, bias, codes, sums = block.args
         line = -(-sizes.width * sizes.channels // 2) * sizes.batch * 2
-        for total in range(2 * tiles):
-            emit.zero_tile(total)
+        emit.begin_sums(tiles)
         with emit.loop(0, sizes.kernel_height) as inside:
             pairs = emit.at(seen, emit.times(inside.index, line))
             own = emit.at(rows, emit.times(inside.index, self.plan.tiles * ROWS * self.span))
             with emit.loop(0, self.span, step=INNER) as some:
-                inputs = emit.at(pairs, emit.times(some.index, sizes.batch))
-                for half in (0, 1):
-                    emit.load_tile(6 + half, emit.at(inputs, half * INNER), 4 * sizes.batch)
-                for tile in range(tiles):
-                    place = emit.add(some.index, emit.whole(tile * ROWS * self.span))
-                    emit.load_tile(4 + tile, emit.at(own, place), 2 * self.span)
-                    for half in (0, 1):
-                        emit.multiply_tiles(2 * tile + half, 4 + tile, 6 + half)
-        for total in range(2 * tiles):
-            tile, half = divmod(total, 2)
-            place = emit.at(sums, tile * ROWS * INNER + half * ROWS)
-            emit.store_tile(total, place, INNER * SINGLE.bytes)
+                filters = emit.at(own, some.index)
+                emit.add_products(
+                    [emit.at(filters, tile * ROWS * self.span) for tile in range(tiles)],
+                    self.span,
+                    emit.at(pairs, emit.times(some.index, sizes.batch)),
+                    2 * sizes.batch,
+                )
+        emit.store_sums(tiles, sums, INNER)
         self._round(emit, sums, bias, codes, units)
         emit.ret_void()
         return block

@@ -5,8 +5,8 @@ from llvmlite import ir
 from featlearn.ops.kernels.compiler import Kernel
 from featlearn.ops.kernels.emitter import INT, Parts, Value
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.kernels.groups import call_groups, groups_of
 from featlearn.ops.kernels.target import Target
+from featlearn.ops.kernels.tile_groups import groups_kernel
 from featlearn.ops.kernels.tile_plan import plan
 from featlearn.ops.kernels.tiles import (
     HALF,
@@ -57,25 +57,16 @@ class _Gradient:
 
     def kernel(self) -> Kernel:
         """Go through the groups of positions that lie abreast."""
-        sizes, units = self.sizes, self.plan.tiles * ROWS
-        work, emit = begin_tile_function(self.module, "work", [HALVES] * 3 + [INT] * 2)
-        *given, begin, end = work.args
-        rows = emit.scratch(units * sizes.batch, number=HALF)
-        sums = emit.scratch(units * self.span)
-        emit.fill_with_zeros(rows, units * sizes.batch, number=HALF)
-        emit.begin_tiles()
-        call_groups(
-            emit,
-            sizes,
-            self.plan.abreast,
-            units=(begin, end),
+        units = self.plan.tiles * ROWS
+        return groups_kernel(
+            self.module,
+            self.sizes,
+            self.target,
+            abreast=self.plan.abreast,
+            operands=3,
+            scratch=(units * self.sizes.batch, units * self.span),
             groups=self.groups,
-            operands=[*given, rows, sums],
         )
-        emit.end_tiles()
-        emit.ret_void()
-        units = groups_of(sizes, self.plan.abreast)
-        return Kernel(self.module, work, units=units, target=self.target)
 
     def _group(self, abreast: int) -> ir.Function:
         """Write the derivative by all weights of the positions abreast."""
@@ -116,10 +107,7 @@ class _Gradient:
         tiles = -(-abreast * maps // ROWS)
         with emit.loop(0, self.span, step=INNER) as some:
             self._sum(emit, emit.at(seen, emit.times(some.index, 2)), rows, tiles)
-            for total in range(2 * tiles):
-                tile, half = divmod(total, 2)
-                place = emit.add(some.index, emit.whole(tile * ROWS * self.span + half * ROWS))
-                emit.store_tile(total, emit.at(sums, place), self.span * SINGLE.bytes)
+            emit.store_sums(tiles, emit.at(sums, some.index), self.span)
         for position in range(abreast):
             with emit.loop(0, maps) as some:
                 unit = emit.add(some.index, emit.whole(position * maps))
@@ -133,17 +121,15 @@ class _Gradient:
     def _sum(self, emit: TileEmitter, seen: Value, rows: Value, tiles: int) -> None:
         """Sum the codes of all units times 32 inputs over the batch."""
         sizes = self.sizes
-        for total in range(2 * tiles):
-            emit.zero_tile(total)
+        emit.begin_sums(tiles)
         with emit.loop(0, sizes.batch, step=INNER) as some:
-            inputs = emit.at(seen, emit.times(some.index, self.padded))
-            for half in (0, 1):
-                emit.load_tile(6 + half, emit.at(inputs, half * INNER), 4 * self.padded)
-            for tile in range(tiles):
-                place = emit.add(some.index, emit.whole(tile * ROWS * sizes.batch))
-                emit.load_tile(4 + tile, emit.at(rows, place), 2 * sizes.batch)
-                for half in (0, 1):
-                    emit.multiply_tiles(2 * tile + half, 4 + tile, 6 + half)
+            codes = emit.at(rows, some.index)
+            emit.add_products(
+                [emit.at(codes, tile * ROWS * sizes.batch) for tile in range(tiles)],
+                sizes.batch,
+                emit.at(seen, emit.times(some.index, self.padded)),
+                2 * self.padded,
+            )
 
     def _round(self, emit: TileEmitter, sums: Value, weight: Value) -> None:
         """Store the sums of one unit in one row of its kernel, in bfloat16."""

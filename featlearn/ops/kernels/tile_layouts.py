@@ -1,5 +1,8 @@
 """The layouts that products of tiles read: rows of numbers, and pairs beside each other."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from llvmlite import ir
 
 from featlearn.ops.kernels.compiler import Kernel
@@ -70,30 +73,15 @@ def turned_samples_kernel(
         padded: Pairs in a row of the result; at least the length, rounded up to 16.
         target: What to compile for.
     """
-    module, blocks = ir.Module(), -(-length // ROWS)
-    work, emit = begin_tile_function(module, "work", [HALVES, HALVES, INT, INT])
-    source, target_pointer, begin, end = work.args
-    with emit.loop(begin, end) as unit:
-        line = emit.sdiv(unit.index, emit.whole(blocks))
-        first = emit.times(emit.srem(unit.index, emit.whole(blocks)), ROWS)
-        number = emit.add(emit.times(line, length), first)
-        seen = emit.at(source, emit.times(number, batch))
-        row = emit.add(emit.times(line, batch // 2 * padded), first)
-        laid = emit.at(target_pointer, emit.times(row, 2))
-        rows = [_existing(emit, emit.add(first, emit.whole(i)), length) for i in range(ROWS)]
-        with emit.loop(0, batch, step=INNER) as some:
-            found = [
-                emit.load_half(
-                    emit.at(seen, emit.add(some.index, emit.whole(i * batch))), lanes=mask
-                )
-                for i, mask in enumerate(rows)
-            ]
-            turned = emit.transpose([emit.bitcast(part, PAIR.vector) for part in found])
-            for i, part in enumerate(turned):
-                at = emit.add(emit.times(some.index, padded), emit.whole(2 * i * padded))
-                emit.store_vector(part, emit.at(laid, at), number=PAIR)
-    emit.ret_void()
-    return Kernel(module, work, units=lines * blocks, target=target)
+
+    def turn(emit: TileEmitter, found: list[Value], sample: Value, laid: Value) -> None:
+        turned = emit.transpose([emit.bitcast(part, PAIR.vector) for part in found])
+        for i, part in enumerate(turned):
+            row = emit.add(emit.times(sample, padded), emit.whole(2 * i * padded))
+            emit.store_vector(part, emit.at(laid, row), number=PAIR)
+
+    sizes = _Lines(lines, length, batch)
+    return _turning(sizes, turn, block=ROWS, apart=(batch * padded, 2), target=target)
 
 
 def turned_numbers_kernel(
@@ -111,29 +99,64 @@ def turned_numbers_kernel(
         padded: Numbers in a row of the result; at least the length, rounded up to 32.
         target: What to compile for.
     """
-    module, blocks = ir.Module(), -(-length // INNER)
+
+    def turn(emit: TileEmitter, found: list[Value], sample: Value, laid: Value) -> None:
+        both = [emit.interleave(*found[i : i + 2]) for i in range(0, INNER, 2)]
+        for half in (0, 1):
+            turned = emit.transpose([emit.bitcast(part[half], PAIR.vector) for part in both])
+            for i, part in enumerate(turned):
+                row = emit.add(sample, emit.whole(half * ROWS + i))
+                emit.store_vector(part, emit.at(laid, emit.times(row, padded)), number=PAIR)
+
+    sizes = _Lines(lines, length, batch)
+    return _turning(sizes, turn, block=INNER, apart=(batch * padded, 1), target=target)
+
+
+class _Lines(NamedTuple):
+    """Sizes of what is turned: `(lines, length, batch)`."""
+
+    lines: int
+    length: int
+    batch: int
+
+
+def _turning(
+    sizes: _Lines,
+    turn: Callable[[TileEmitter, list[Value], Value, Value], None],
+    *,
+    block: int,
+    apart: tuple[int, int],
+    target: Target,
+) -> Kernel:
+    """Write a kernel that turns lines, a block of numbers and 32 samples at a time.
+
+    Args:
+        sizes: Sizes of the lines.
+        turn: Writes how a block is turned: it takes a vector of each of its numbers, the first
+            sample, and where the block is laid.
+        block: Numbers in a block.
+        apart: Numbers between lines of the result, and between what each number begins.
+        target: What to compile for.
+    """
+    lines, length, batch = sizes
+    module, blocks = ir.Module(), -(-length // block)
     work, emit = begin_tile_function(module, "work", [HALVES, HALVES, INT, INT])
-    source, target_pointer, begin, end = work.args
+    source, result, begin, end = work.args
     with emit.loop(begin, end) as unit:
         line = emit.sdiv(unit.index, emit.whole(blocks))
-        first = emit.times(emit.srem(unit.index, emit.whole(blocks)), INNER)
+        first = emit.times(emit.srem(unit.index, emit.whole(blocks)), block)
         number = emit.add(emit.times(line, length), first)
         seen = emit.at(source, emit.times(number, batch))
-        laid = emit.at(target_pointer, emit.add(emit.times(line, batch * padded), first))
-        rows = [_existing(emit, emit.add(first, emit.whole(i)), length) for i in range(INNER)]
+        laid = emit.at(result, emit.add(emit.times(line, apart[0]), emit.times(first, apart[1])))
+        masks = [_existing(emit, emit.add(first, emit.whole(i)), length) for i in range(block)]
         with emit.loop(0, batch, step=INNER) as some:
             found = [
                 emit.load_half(
                     emit.at(seen, emit.add(some.index, emit.whole(i * batch))), lanes=mask
                 )
-                for i, mask in enumerate(rows)
+                for i, mask in enumerate(masks)
             ]
-            both = [emit.interleave(*found[i : i + 2]) for i in range(0, INNER, 2)]
-            for half in (0, 1):
-                turned = emit.transpose([emit.bitcast(part[half], PAIR.vector) for part in both])
-                for i, part in enumerate(turned):
-                    row = emit.add(some.index, emit.whole(half * ROWS + i))
-                    emit.store_vector(part, emit.at(laid, emit.times(row, padded)), number=PAIR)
+            turn(emit, found, some.index, laid)
     emit.ret_void()
     return Kernel(module, work, units=lines * blocks, target=target)
 

@@ -1,5 +1,6 @@
 """How the units of a locally connected layer are laid into tiles."""
 
+import functools
 from typing import NamedTuple
 
 from featlearn.ops.kernels.geometry import Local, evenly
@@ -31,6 +32,7 @@ class Plan(NamedTuple):
         return -(-seen // INNER) * INNER
 
 
+@functools.lru_cache(maxsize=512)
 def plan(sizes: Local) -> Plan:
     """Choose how many positions lie abreast.
 

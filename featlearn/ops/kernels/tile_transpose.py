@@ -151,24 +151,19 @@ class _Transpose:
         kinds = [*[HALVES] * 3, SINGLES, SINGLES, INT, INT, INT]
         block, emit = begin_tile_function(self.module, "block", kinds)
         codes, laid, x, sums, turned, rows, count, kept = block.args
-        for total in range(4):
-            emit.zero_tile(total)
+        emit.begin_sums(2)
         with emit.loop(0, rows) as row:
             own = emit.at(codes, emit.times(row.index, sizes.batch * self.padded))
             filters = emit.at(laid, emit.times(row.index, self.step))
             with emit.loop(0, count, step=INNER) as some:
-                pairs = emit.at(filters, emit.times(some.index, INNER))
-                for half in (0, 1):
-                    emit.load_tile(6 + half, emit.at(pairs, half * INNER), 4 * INNER)
-                for tile in (0, 1):
-                    place = emit.add(some.index, emit.whole(tile * ROWS * self.padded))
-                    emit.load_tile(4 + tile, emit.at(own, place), 2 * self.padded)
-                    for half in (0, 1):
-                        emit.multiply_tiles(2 * tile + half, 4 + tile, 6 + half)
-        for total in range(4):
-            tile, half = divmod(total, 2)
-            place = emit.at(sums, tile * ROWS * INNER + half * ROWS)
-            emit.store_tile(total, place, INNER * SINGLE.bytes)
+                given = emit.at(own, some.index)
+                emit.add_products(
+                    [given, emit.at(given, ROWS * self.padded)],
+                    self.padded,
+                    emit.at(filters, emit.times(some.index, INNER)),
+                    2 * INNER,
+                )
+        emit.store_sums(2, sums, INNER)
         self._turn(emit, sums, turned)
         with emit.loop(0, kept) as number:
             found = emit.at(turned, emit.times(number.index, INNER))

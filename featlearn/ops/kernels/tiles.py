@@ -32,6 +32,7 @@ SINGLE = Number(ir.FloatType(), ROWS, 4)
 
 HALVES, SINGLES = HALF.scalar.as_pointer(), SINGLE.scalar.as_pointer()
 
+_NUMBERS, _PAIRS = 4, 6  # the first of the tiles for each; those for sums are 0 to 3
 _LANE = ir.IntType(32)
 _TILE = ir.IntType(8)
 _BYTES = ir.IntType(8).as_pointer()
@@ -51,7 +52,7 @@ def available() -> bool:
 
 
 class TileEmitter(Emitter):
-    """Writes a function that uses tiles, named by their numbers, 0 to 7."""
+    """Writes a function that uses tiles: four for sums, two for numbers and two for pairs."""
 
     def begin_tiles(self) -> None:
         """Take all tiles in full size; whoever does so ends them."""
@@ -71,23 +72,50 @@ class TileEmitter(Emitter):
         """Give all tiles back."""
         self._tell("tilerelease")
 
-    def zero_tile(self, tile: int) -> None:
-        """Set a tile to zero."""
-        self._tell("tilezero", _number_of(tile))
+    def begin_sums(self, units: int) -> None:
+        """Set the sums of one or two tiles of units with two tiles of pairs to zero."""
+        for total in range(2 * units):
+            self._tell("tilezero", _number_of(total))
 
-    def load_tile(self, tile: int, pointer: Value, line: int) -> None:
-        """Load a tile whose rows begin `line` bytes apart."""
-        self._tell("tileloadd64", _number_of(tile), self.bitcast(pointer, _BYTES), self.whole(line))
+    def add_products(
+        self, units: Sequence[Value], units_line: int, pairs: Value, pairs_line: int
+    ) -> None:
+        """Add products over 32 numbers to the sums that `begin_sums` began.
 
-    def store_tile(self, tile: int, pointer: Value, line: int) -> None:
-        """Store a tile in rows that begin `line` bytes apart."""
+        Args:
+            units: Where the numbers of each sixteen units begin.
+            units_line: Numbers from a unit to the next.
+            pairs: Where the pairs of 32 columns begin, for the first two of the numbers.
+            pairs_line: Numbers from there to those for the next two.
+        """
+        for half in (0, 1):
+            self._load_tile(_PAIRS + half, self.at(pairs, half * INNER), pairs_line)
+        for tile, numbers in enumerate(units):
+            self._load_tile(_NUMBERS + tile, numbers, units_line)
+            for half in (0, 1):
+                operands = (2 * tile + half, _NUMBERS + tile, _PAIRS + half)
+                self._tell("tdpbf16ps", *map(_number_of, operands))
+
+    def store_sums(self, units: int, pointer: Value, line: int) -> None:
+        """Store the sums of one or two tiles of units; a unit's begin `line` numbers apart."""
+        for total in range(2 * units):
+            tile, half = divmod(total, 2)
+            place = self.at(pointer, tile * ROWS * line + half * ROWS)
+            self._tell(
+                "tilestored64",
+                _number_of(total),
+                self.bitcast(place, _BYTES),
+                self.whole(line * SINGLE.bytes),
+            )
+
+    def _load_tile(self, tile: int, pointer: Value, line: int) -> None:
+        """Load a tile whose rows begin `line` numbers apart."""
         self._tell(
-            "tilestored64", _number_of(tile), self.bitcast(pointer, _BYTES), self.whole(line)
+            "tileloadd64",
+            _number_of(tile),
+            self.bitcast(pointer, _BYTES),
+            self.whole(line * HALF.bytes),
         )
-
-    def multiply_tiles(self, total: int, numbers: int, pairs: int) -> None:
-        """Add the product of a tile of numbers and one of pairs to a tile of sums."""
-        self._tell("tdpbf16ps", _number_of(total), _number_of(numbers), _number_of(pairs))
 
     def load_half(self, pointer: Value, *, lanes: int | Value | None = None) -> Value:
         """Load 32 numbers in bfloat16, or some of them and zeros."""
