@@ -12,6 +12,7 @@ of their own. Prints a table, or one JSON object.
 
 import argparse
 import datetime as dt
+import itertools
 import json
 import os
 import platform
@@ -31,6 +32,7 @@ from local_shapes import SHAPES, Shape, operands
 
 from featlearn.bench.machine import PRECISIONS, Machine, measure_machine, processor
 from featlearn.bench.timing import in_turns
+from featlearn.files import write_bytes
 from featlearn.ops import local_kernels
 from featlearn.ops.local import local2d, local_transpose2d
 from featlearn.ops.memory import keep_freed_memory
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--out", type=Path, help="file to write that object to, row by row")
     parser.add_argument("--peak-of", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -60,13 +63,12 @@ def main() -> None:
         return
     keep_freed_memory()
     machine = measure_machine(torch.device(options.device), rounds=options.rounds)
-    rows = [
-        _measure(SHAPES[name], dtype, kind, machine, options)
-        for name in options.shapes
-        for dtype in options.dtypes
-        for kind in options.passes
-    ]
+    rows: list[dict[str, Any]] = []
     found = {"machine": {**_about(), **msgspec.to_builtins(machine)}, "shapes": rows}
+    for name, dtype, kind in itertools.product(options.shapes, options.dtypes, options.passes):
+        rows.append(_measure(SHAPES[name], dtype, kind, machine, options))
+        if options.out is not None:  # after every row: a slow peer may take an hour
+            write_bytes(options.out, json.dumps(found, indent=2).encode())
     print(json.dumps(found, indent=2) if options.json else _table(rows))
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from featlearn.ops import local_plain
 
 Pass = Literal["forward", "forward+backward", "transpose"]
+_LARGEST_DENSE = 2**28  # numbers of a dense matrix
+_MOST_POSITIONS = 4096
 PEERS = (
     "unfold+einsum",
     "unfold+bmm",
@@ -147,14 +149,17 @@ def _keras(shape: Shape, precision: torch.dtype, kind: Pass) -> Callable[[], obj
     keras = importlib.import_module("tf_keras")
     dtype = tf.bfloat16 if precision == torch.bfloat16 else tf.float32
     x = tf.random.normal((shape.batch, shape.height, shape.height, shape.channels), dtype=dtype)
-    # Its second mode keeps the whole dense matrix: too large for planes of 64 and more.
+    # Its first mode writes a slice and a product of every position into its graph, and takes an
+    # hour over tens of thousands; its second keeps the whole dense matrix.
     dense = shape.height**2 * shape.channels * shape.rows**2 * shape.maps
+    if dense >= _LARGEST_DENSE and shape.rows**2 > _MOST_POSITIONS:
+        raise ValueError(f"{shape.rows**2} positions, each written into the graph")
     layer = keras.layers.LocallyConnected2D(
         shape.maps,
         shape.kernel,
         strides=shape.stride,
         use_bias=False,
-        implementation=2 if dense < 2**28 else 1,
+        implementation=2 if dense < _LARGEST_DENSE else 1,
         dtype=dtype.name,
     )
     layer(x)
