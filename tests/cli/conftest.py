@@ -80,3 +80,15 @@ batch  = 25
         encoding="utf-8",
     )
     return path
+
+
+@pytest.fixture
+def trained(run: Run) -> Callable[..., Path]:
+    """Train a recipe by the command line, in a folder of the current one."""
+
+    def train(recipe: Path, out: str = "run") -> Path:
+        result = run("pretrain", recipe, "--out", out, "-q", "--json")
+        assert result.exit_code == 0, result.output
+        return Path(out)
+
+    return train

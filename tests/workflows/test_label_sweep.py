@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +12,16 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from featlearn.config.recipe import Recipe
 from featlearn.errors import (
     CheckpointError,
-    DataError,
     Interrupted,
-    TrainingError,
-    UsageError,
 )
 from featlearn.files import sha256
-from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows import trials as trials_module
-from featlearn.workflows.evaluate import evaluate
-from featlearn.workflows.finetune import finetune
-from featlearn.workflows.label_sweep import sweep_labels
-from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.sweep_results import SweepResult
 from featlearn.workflows.trials import Workbench
 from featlearn_cli.main import group
-
-Tiny = Callable[..., Recipe]
-QUICK = ("finetune.epochs=3",)
-
-
-def sweep(run: Path, **options: Any) -> SweepResult:
-    given: dict[str, Any] = {"labels": (30, 50), "draws": 2, "overrides": QUICK, "threads": 1}
-    return sweep_labels(run, root=run, device="cpu", **{**given, **options})
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def head_error(run: Path, **options: Any) -> float:
-    """Train and judge one head by the commands for one."""
-    options = {"overrides": QUICK, "threads": 1, "device": "cpu", "root": run, **options}
-    finetune(run, name="alone", overwrite=True, **options)
-    return evaluate(run, root=run, head="alone", device="cpu").error
-
-
-class Cut(Silent):
-    """Ends a sweep when so many trials are done: by a crash, or by asking for a stop."""
-
-    def __init__(self, at: int, act: Callable[[], None]) -> None:
-        self.at = at
-        self.act = act
-        self.seen: list[tuple[int, int]] = []
-        self.notes: list[str] = []
-
-    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
-        self.seen.append((done, of))
-        if done == self.at:
-            self.act()
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
+from tests.workflows.sweeping import Cut, contents, head_error, sweep
 
 
 class TestTable:
@@ -284,143 +237,3 @@ class TestCutOff:
             sweep(run, resume=True, **options)
         with pytest.raises(CheckpointError, match="holds a finished run; add --overwrite"):
             sweep(run)
-
-
-class TestTuning:
-    def test_each_network_gets_its_own_rates_by_training_images(
-        self, run: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(trials_module, "MOST_JUDGED", 100)
-        seen: list[tuple[Any, set[bytes]]] = []
-        judged = Workbench._judged
-
-        def watch(bench: Workbench, trial: Any, drawn: Any) -> Any:
-            images = judged(bench, trial, drawn)
-            seen.append((trial, {image.tobytes() for image in images.images}))
-            return images
-
-        monkeypatch.setattr(Workbench, "_judged", watch)
-        result = sweep(run, labels=(30, 50, "all"), controls=("scratch",), tune=True)
-        bench = Workbench(run, root=run, device="cpu")
-        test = {image.tobytes() for image in bench.test.images}
-        choosing = [images for trial, images in seen if trial.choosing]
-        assert all(images.isdisjoint(test) for images in choosing)
-        assert all(len(images) == 100 for images in choosing)
-        assert all(images == test for trial, images in seen if not trial.choosing)
-        tuning = result.tuning
-        assert tuning is not None
-        assert (tuning.labels, tuning.images) == (50, 100)
-        assert len(choosing) == 2 * len(tuning.tried) * tuning.draws
-        own = (0.01, 1.0)
-        assert [(s.lr, s.stack_lr) for s in tuning.tried] == [
-            own, (0.00333, 0.1), (0.00333, 1.0), (0.01, 0.1), (0.03, 0.1), (0.03, 1.0),
-        ]  # fmt: skip
-        for arm in ("pretrained", "scratch"):
-            mean = {
-                setting: np.mean(
-                    [
-                        score.right
-                        for trial, score in scores_of(run)
-                        if trial["choosing"]
-                        and trial["arm"] == arm
-                        and trial["setting"] == msgspec.to_builtins(setting)
-                    ]
-                )
-                for setting in tuning.tried
-            }
-            assert mean[result.settings[arm]] == max(mean.values())
-        chosen = result.settings["scratch"].overrides()
-        row = result.table[0]
-        assert row.draws[1].error["scratch"] == head_error(
-            run,
-            labels=30,
-            label_seed=1,
-            seed=1,
-            from_scratch=True,
-            overrides=(*QUICK, *chosen),
-        )
-
-    def test_a_cut_in_the_choice_ends_the_same(self, run: Path, crash: type[BaseException]) -> None:
-        options: dict[str, Any] = {"labels": (30,), "tune": True}
-        sweep(run, **options)
-        whole = contents(run / "sweeps" / "labels")
-
-        def stop() -> None:
-            raise crash
-
-        with pytest.raises(crash):
-            sweep(run, **options, overwrite=True, progress=Cut(5, stop))
-        sweep(run, **options, resume=True)
-        assert contents(run / "sweeps" / "labels") == whole
-
-    def test_a_setting_that_goes_wrong_is_the_worst_one(
-        self, run: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def explode(_work: object) -> Sequence[object]:
-            raise TrainingError("the loss is nan")
-
-        bench = Workbench(run, root=run, device="cpu")
-        from featlearn.training.loop import Loop
-
-        monkeypatch.setattr(Loop, "steps", explode)
-        trial = trials_module.Trial(
-            arm="pretrained", labels=30, label_seed=0, seed=0, choosing=True
-        )
-        assert bench.score(trial).accuracy == 0
-        trial = msgspec.structs.replace(trial, choosing=False, label_seed=3)
-        with pytest.raises(TrainingError, match="30 labels, draw 3, pre-trained: the loss is nan"):
-            bench.score(trial)
-
-
-def scores_of(run: Path) -> list[tuple[dict[str, Any], Any]]:
-    lines = (run / "sweeps" / "labels" / "trials.jsonl").read_text().splitlines()
-    found = [json.loads(line) for line in lines]
-    return [(line["trial"], trials_module.Score(line["right"], line["images"])) for line in found]
-
-
-class TestRefusals:
-    @pytest.mark.parametrize(
-        ("options", "error", "said"),
-        [
-            ({"labels": (30, 401)}, DataError, "401 labels were asked for, but there are 400"),
-            ({"labels": (1, 30)}, DataError, "1 label cannot be shared among 10 classes"),
-            ({"labels": ()}, UsageError, "at least 1, or 'all'"),
-            ({"labels": (0, 10)}, UsageError, "at least 1, or 'all'"),
-            ({"labels": (30, 30)}, UsageError, "each number of labels once"),
-            ({"draws": 1}, UsageError, "2 to 1000 draws"),
-            ({"draws": 1001}, UsageError, "2 to 1000 draws"),
-            ({"controls": ("magic",)}, UsageError, "no control 'magic'; take scratch or pixels"),
-            ({"labels": ("all",), "tune": True}, UsageError, "leave out --tune"),
-            ({"labels": (400,), "tune": True}, DataError, "400 labels leave no labelled images"),
-            ({"name": "../x"}, UsageError, "cannot name a sweep"),
-            ({"freeze": 3}, UsageError, "there are 2 stages"),
-            ({"overrides": ("seed=3",)}, UsageError, r"only finetune.\* can be set here"),
-            ({"resume": True}, CheckpointError, "nothing to resume"),
-        ],
-    )
-    def test_what_makes_no_sweep_leaves_nothing_behind(
-        self, run: Path, options: dict[str, Any], error: type[Exception], said: str
-    ) -> None:
-        with pytest.raises(error, match=said):
-            sweep(run, **options)
-        assert not (run / "sweeps").exists()
-
-    def test_other_images_than_the_run_learned_from(self, tmp_path: Path, tiny: Tiny) -> None:
-        draw = np.random.default_rng(0)
-        images = draw.integers(0, 255, (60, 1, 8, 8), dtype=np.uint8)
-        np.savez(tmp_path / "x.npz", images=images, labels=np.arange(60) % 3)
-        recipe = tiny(data={"source": str(tmp_path / "x.npz"), "limit": None})
-        pretrain(recipe, out=tmp_path / "run", root=tmp_path)
-        assert sweep(tmp_path / "run", labels=(9, 12)).test > 0
-        images[-1] ^= 255
-        np.savez(tmp_path / "x.npz", images=images, labels=np.arange(60) % 3)
-        for options in ({"name": "new"}, {"resume": True}):
-            if "resume" in options:
-                (tmp_path / "run/sweeps/labels/results.json").unlink()
-            with pytest.raises(CheckpointError, match=r"other (train|test) images"):
-                sweep(tmp_path / "run", labels=(9, 12), **options)
-
-    def test_pre_training_anew_removes_the_sweeps(self, run: Path, tiny: Tiny) -> None:
-        sweep(run)
-        pretrain(tiny(), out=run, root=run, overwrite=True)
-        assert not (run / "sweeps").exists()

@@ -59,9 +59,9 @@ def digests(module: torch.nn.Module) -> dict[str, str]:
     return {name: digest(value) for name, value in module.state_dict().items()}
 
 
-def close(found: Any, expected: Path, *, within: float) -> None:
-    """Compare with what the machine that made the run computed, up to rounding."""
-    np.testing.assert_allclose(found, np.load(expected), rtol=within, atol=within)
+def close_to(path: Path, *, within: float) -> Any:
+    """Give what the machine that made the run computed, up to rounding."""
+    return pytest.approx(np.load(path), rel=within, abs=within)
 
 
 def features(run: str, name: str) -> Any:
@@ -100,7 +100,7 @@ def test_they_encode_as_they_did(golden: Path) -> None:
     arrays = [path for run in RUNS for path in (golden / "expected" / run).glob("*.npy")]
     assert len(arrays) == 15
     for path in arrays:
-        close(features(path.parent.name, path.name), path, within=1e-4)
+        assert features(path.parent.name, path.name) == close_to(path, within=1e-4)
 
 
 def test_their_heads_predict_as_they_did(golden: Path) -> None:
@@ -108,7 +108,8 @@ def test_their_heads_predict_as_they_did(golden: Path) -> None:
         table = predict(head.split("/")[0], "images.npz", **HERE).csv
         rows = list(csv.reader(io.StringIO(table)))[1:]
         shares = np.array([[float(cell) for cell in row[2:]] for row in rows])
-        close(shares, golden / "expected" / head / "probabilities.npy", within=1e-4)
+        then = golden / "expected" / head / "probabilities.npy"
+        assert shares == close_to(then, within=1e-4)
 
 
 def test_their_heads_are_judged_as_they_were(golden: Path) -> None:
@@ -138,7 +139,7 @@ def test_an_unfinished_one_is_resumed_and_ends_where_it_would_have(golden: Path)
     recipe = load_recipe("unfinished")
     pretrain(recipe, out="unfinished", resume=True, **HERE)
     for path in (golden / "expected" / "components").glob("*.npy"):
-        close(features("unfinished", path.name), path, within=1e-3)
+        assert features("unfinished", path.name) == close_to(path, within=1e-3)
 
 
 def raise_version(folder: Path) -> None:
