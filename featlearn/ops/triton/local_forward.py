@@ -1,4 +1,5 @@
-# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false, reportIndexIssue=false
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportIndexIssue=false, reportArgumentType=false, reportCallIssue=false
 """Codes of a locally connected layer: products of filters and windows by tensor cores."""
 
 import torch

@@ -1,4 +1,5 @@
-# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false, reportIndexIssue=false
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportIndexIssue=false, reportArgumentType=false, reportCallIssue=false
 """Weights from planes and codes: each summed over the samples by one program, in one order."""
 
 import torch
