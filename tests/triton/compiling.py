@@ -30,13 +30,15 @@ def local_calls(sizes: Local, itemsize: int) -> list[tuple[str, tuple[int, ...],
 
 
 def window_calls() -> list[tuple[str, tuple[int, ...], int]]:
-    """Give modules and constants of the sums over windows."""
+    """Give modules and constants of the sums over windows, and of the division by them."""
     down, right, abreast, _ = window_tiles.tile(36, 26, 2048)
-    base = (40, 30, 36, 26, 5, 1, 0, 0)
+    base = (40, 30, 36, 26, 1, 0, 0, 5)
     reach = window_tiles.reaching(5, 1, down)
     return [
-        ("window_sum._sum_kernel", (*base, down, right, abreast, True, True), 4),
-        ("window_sum._spread_kernel", (*base, reach, down, right, abreast, True), 4),
+        ("window_sum._sum_kernel", (*base, down, right, abreast, True, True, True), 4),
+        ("window_sum._spread_kernel", (*base, reach, down, right, abreast, True, True), 4),
+        ("contrast._quotient_kernel", (8, 16, 64), 4),
+        ("contrast._slopes_kernel", (8, 16, 64, 16), 4),
     ]
 
 
@@ -48,16 +50,13 @@ def compiled(call: tuple[str, tuple[int, ...], int], number: str, capability: in
     (module, name), constants, warps = call[0].split("."), call[1], call[2]
     kernel = getattr(importlib.import_module(f"featlearn.ops.triton.{module}"), name)
     names = list(inspect.signature(kernel.fn).parameters)
-    scalars = {"batch": "i32", "planes": "i32", "eps": "fp32", "line": "*fp32"}
+    scalars = {"batch": "i32", "planes": "i32", "lines": "i32"}
+    scalars |= dict.fromkeys(("line", "row_factors", "column_factors"), "*fp32")
     kinds = {n: "constexpr" if n.isupper() else scalars.get(n, f"*{number}") for n in names}
     places = [i for i, n in enumerate(names) if n.isupper()]
     fixed = {(i,): value for i, value in zip(places, constants, strict=True)}
     # Memory begins at multiples of 16 bytes, and batches of 16 let it be moved so.
-    even = {
-        (i,): [["tt.divisibility", 16]]
-        for i, n in enumerate(names)
-        if not n.isupper() and n != "eps"
-    }
+    even = {(i,): [["tt.divisibility", 16]] for i, n in enumerate(names) if not n.isupper()}
     source = compiler.ASTSource(fn=kernel, signature=kinds, constexprs=fixed, attrs=even)
     return triton.compile(
         source, target=target("cuda", capability, 32), options={"num_warps": warps}
