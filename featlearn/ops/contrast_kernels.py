@@ -1,4 +1,6 @@
-"""Division of responses by their local deviation, by generated kernels.
+"""Division of responses by their local deviation, by kernels.
+
+On a processor they are generated, on a CUDA device they are Triton's.
 
 Responses lie as `(rows, columns, maps, batch)`, deviations likewise, with one for all maps of a
 position where these share it, and least divisors as `(batch,)`.
@@ -97,3 +99,21 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 contrast.register_autograd(_backward, setup_context=_keep)
+
+
+def _contrast_on_cuda(v: Tensor, s: Tensor, least: Tensor) -> Tensor:
+    from featlearn.ops.triton.contrast import quotient
+
+    return quotient(v.contiguous(), s.contiguous(), least.contiguous())
+
+
+def _slopes_on_cuda(
+    slope: Tensor, y: Tensor, s: Tensor, least: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    from featlearn.ops.triton.contrast import slopes
+
+    return slopes(slope.contiguous(), y.contiguous(), s.contiguous(), least.contiguous())
+
+
+contrast.register_kernel("cuda")(_contrast_on_cuda)
+contrast_slopes.register_kernel("cuda")(_slopes_on_cuda)

@@ -32,8 +32,8 @@ def local2d(
 
     On a processor with the extra `fast`, by kernels that read the input and the weights where
     they lie: nothing is copied but what does not lie so already, the input with the batch
-    innermost in memory and the weights as `channels_innermost` lays them out. Elsewhere by one
-    copy of all windows and one batched product.
+    innermost in memory and the weights as `channels_innermost` lays them out. On a CUDA device
+    as `local_cuda` chooses. Elsewhere by one copy of all windows and one batched product.
 
     Args:
         x: Input, `(batch, channels, height, width)`.

@@ -1,4 +1,6 @@
-"""The three products of a locally connected layer, closed under differentiation, by kernels.
+"""The three products of a locally connected layer, closed under differentiation.
+
+On a processor they are taken by generated kernels, on a CUDA device as `local_cuda` chooses.
 
 Each is linear in both of its arguments, and the derivative of each is made of the other
 two: forward by transpose and gradient, and so round. So derivatives of any order are right.
@@ -18,7 +20,7 @@ from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack  # torch has no public word for it
 from torch.library import custom_op
 
-from featlearn.ops import local_tiles
+from featlearn.ops import local_cuda, local_tiles
 from featlearn.ops.local_tiles import MOST_SAMPLES
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _LONGEST_RUN = 8192  # weights in a row of a kernel, whose sums it keeps
 
 
 def usable(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether there are kernels for these numbers, on this device.
+    """Tell whether there are such products for these numbers, on this device.
 
     A program that is exported must run where there are none.
 
@@ -42,13 +44,14 @@ def usable(x: Tensor, weight: Tensor) -> bool:
         weight: `(rows, columns, maps, channels, kh, kw)`.
     """
     known = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    kind = x.device.type
+    fits = INSTALLED and weight.shape[3] * weight.shape[5] <= _LONGEST_RUN
     return (
-        INSTALLED
-        and x.device.type == weight.device.type == "cpu"
+        (kind == "cuda" or (kind == "cpu" and fits))
+        and x.device == weight.device
         and x.dtype in known
         and weight.dtype in known
-        and weight.shape[3] * weight.shape[5] <= _LONGEST_RUN
-        and (x.dtype == weight.dtype or torch.is_autocast_enabled("cpu"))
+        and (x.dtype == weight.dtype or torch.is_autocast_enabled(kind))
         and not torch.compiler.is_exporting()
         and not transformed()
     )
@@ -77,12 +80,14 @@ def precisions(x: Tensor) -> tuple[torch.dtype, torch.dtype]:
 
     Sums are taken in single precision at least. Where a matrix unit multiplies bfloat16, what
     is computed in it is rounded to it; elsewhere the result is, but not the weights, as
-    arithmetic in single precision is all there is.
+    arithmetic in single precision is all there is. CUDA devices multiply in every precision.
     """
     if x.dtype == torch.float64:
         return torch.float64, torch.float64
-    lowered = torch.is_autocast_enabled("cpu")
-    result = torch.get_autocast_dtype("cpu") if lowered else x.dtype
+    kind = x.device.type
+    result = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    if kind == "cuda":
+        return result, result
     half = result == torch.bfloat16 and local_tiles.available()
     return torch.bfloat16 if half else torch.float32, result
 
@@ -262,3 +267,7 @@ def _gradient_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 local.register_autograd(_local_backward, setup_context=_keep_local)
 transpose.register_autograd(_transpose_backward, setup_context=_keep_transpose)
 gradient.register_autograd(_gradient_backward, setup_context=_keep_gradient)
+
+local.register_kernel("cuda")(local_cuda.local)
+transpose.register_kernel("cuda")(local_cuda.transpose)
+gradient.register_kernel("cuda")(local_cuda.gradient)

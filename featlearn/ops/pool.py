@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.geometry import Padding
-from featlearn.ops.planes import check_planes, on_planes, pad_planes
+from featlearn.ops import window_kernels
+from featlearn.ops.planes import check_planes, lies_by_channels, on_planes, pad_planes
 from featlearn.ops.window_sums import window_roots, window_sums
 
 
@@ -33,7 +34,8 @@ def l2_pool(
         Le et al., ICML 2012, the term sqrt(eps + H_j (W x)^2) with uniform H_j.
     """
     check_planes(x, operation="l2_pool", window=(size, size), stride=stride, padding=padding)
-    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    read = window_kernels.usable(x) and not lies_by_channels(x)
+    exact = x if read else x.to(torch.promote_types(x.dtype, torch.float32))
     ones = [1.0] * size
     return window_roots(exact, ones, eps=eps, stride=stride, padding=padding).to(x.dtype)
 

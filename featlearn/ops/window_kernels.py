@@ -1,7 +1,8 @@
-"""Weighted sums over sliding windows, and their adjoint, by generated kernels.
+"""Weighted sums over sliding windows, and their adjoint, by kernels.
 
-Each is the derivative of the other, so that derivatives of any order are right. Planes lie as
-`(height, width, planes)`, sums as `(rows, columns, planes)`.
+On a processor they are generated, on a CUDA device they are Triton's. Each is the derivative of
+the other, so that derivatives of any order are right. Planes lie as `(height, width, planes)`,
+sums as `(rows, columns, planes)`.
 """
 
 import functools
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
+from featlearn.ops import local_cuda, window_cuda
 from featlearn.ops.local_kernels import INSTALLED, transformed
 
 if TYPE_CHECKING:
@@ -22,12 +24,15 @@ _WIDEST = 4096  # columns of planes, of which a kernel keeps a line on the stack
 
 
 def usable(x: Tensor) -> bool:
-    """Tell whether there are kernels for these maps, `(batch, maps, height, width)`."""
+    """Tell whether there are kernels for these maps, `(batch, maps, height, width)`.
+
+    Those on CUDA devices also read half precision, and sum in single.
+    """
+    exact = x.dtype in (torch.float32, torch.float64)
+    fits = INSTALLED and x.device.type == "cpu" and x.shape[3] <= _WIDEST
+    halves = x.dtype in (torch.bfloat16, torch.float16)
     return (
-        INSTALLED
-        and x.device.type == "cpu"
-        and x.dtype in (torch.float32, torch.float64)
-        and x.shape[3] <= _WIDEST
+        ((fits and exact) or (local_cuda.able(x) and (exact or halves)))
         and not torch.compiler.is_exporting()
         and not transformed()
     )
@@ -103,6 +108,20 @@ def window_spread(
     return x
 
 
+@custom_op("featlearn::window_root_slope", mutates_args=(), device_types="cuda")
+def window_root_slope(
+    grad: Tensor,
+    x: Tensor,
+    roots: Tensor,
+    weights: list[float],
+    stride: int,
+    border: list[int],
+    mean: bool,
+) -> Tensor:
+    """Compute the derivative of `window_root` by `x`, from its result, in one pass over memory."""
+    return window_cuda.root_slope(grad, x, roots, weights, stride, border, mean)
+
+
 def _sizes(
     planes: tuple[int, ...],
     weights: list[float],
@@ -140,6 +159,11 @@ def _(x: Tensor, weights: list[float], stride: int, grid: list[int], *_: object)
     return x.new_empty((*grid, x.shape[2]))
 
 
+@window_root_slope.register_fake
+def _(grad: Tensor, x: Tensor, *_: object) -> Tensor:
+    return torch.empty_like(x)
+
+
 @window_spread.register_fake
 def _(sums: Tensor, weights: list[float], stride: int, size: list[int], *_: object) -> Tensor:
     return sums.new_empty((*size, sums.shape[2]))
@@ -167,6 +191,11 @@ def _keep_root(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _root_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, roots = ctx.saved_tensors
+    if x.device.type == "cuda" and not torch.is_grad_enabled():
+        found = window_root_slope(
+            grad.contiguous(), x, roots, ctx.weights, ctx.stride, ctx.border, ctx.mean
+        )
+        return (found, *[None] * 6)
     return (x * _spread_of(ctx, grad / roots), *[None] * 6)
 
 
@@ -189,3 +218,7 @@ def _spread_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 window_sum.register_autograd(_sum_backward, setup_context=_keep_sum)
 window_root.register_autograd(_root_backward, setup_context=_keep_root)
 window_spread.register_autograd(_spread_backward, setup_context=_keep_spread)
+
+window_sum.register_kernel("cuda")(window_cuda.window_sum)
+window_root.register_kernel("cuda")(window_cuda.window_root)
+window_spread.register_kernel("cuda")(window_cuda.window_spread)
