@@ -32,8 +32,7 @@ class ReconstructionTica:
     ) -> LossTerms:
         """Compute `reconstruction` and `pooling`; nothing is drawn."""
         code = stage.code(x)
-        assert stage.pool is not None, "the stage's spec was checked"
-        pooled = stage.pool(code)  # roots, and so their own absolute values
+        pooled = stage.pooled(code)  # roots, and so their own absolute values
         return {
             "reconstruction": reconstruction_error(self.spec, stage, code, target=target),
             "pooling": self.spec.weight * l1(pooled).mean(),

@@ -23,11 +23,12 @@ def as_tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(native)
 
 
-def as_images(array: NDArray[Any]) -> Tensor:
+def as_images(array: NDArray[Any], device: torch.device | None = None) -> Tensor:
     """Turn images into float32.
 
     Args:
         array: Images of any shape, uint8 in 0..255 or floats, as a rule in [0, 1].
+        device: Where the tensor shall be; the bytes move there, and become floats there.
 
     Returns:
         A tensor of the same shape: uint8 divided by 255, floats as they are.
@@ -35,8 +36,12 @@ def as_images(array: NDArray[Any]) -> Tensor:
     Raises:
         ShapeError: If the array holds something else.
     """
-    if array.dtype == np.uint8:
-        return as_tensor(array).to(torch.float32).div_(255)
-    if array.dtype.kind != "f":
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise ShapeError(f"images are uint8 or floats; got {array.dtype}")
-    return as_tensor(array).to(torch.float32)
+    return in_floats(as_tensor(array).to(device))
+
+
+def in_floats(images: Tensor) -> Tensor:
+    """Turn images into float32: uint8 divided by 255, floats as they are."""
+    floats = images.to(torch.float32)
+    return floats.div_(255) if images.dtype == torch.uint8 else floats

@@ -14,6 +14,7 @@ from torch import Tensor
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
 from featlearn.ops import local_kernels, local_plain
+from featlearn.ops.casts import cast
 from featlearn.ops.planes import borders, check_codes, check_planes, grid
 
 
@@ -173,7 +174,8 @@ class _Products(NamedTuple):
             local, transpose = local_kernels.local, local_kernels.transpose
             computed, result = local_kernels.precisions(given)
         products = _Products(local, transpose, [], [], computed, result)
-        filters = _parts(weight.permute(0, 1, 2, 4, 5, 3), groups)
+        rounded = cast(weight, computed or weight.dtype)
+        filters = _parts(rounded.permute(0, 1, 2, 4, 5, 3), groups)
         return products._replace(
             given=[products.operand(part) for part in _parts(given, groups)],
             weights=[products.operand(part) for part in filters],

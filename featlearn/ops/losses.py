@@ -3,6 +3,8 @@
 What is summed is accumulated in at least single precision, also under autocast.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,7 +27,9 @@ def squared_error(prediction: Tensor, target: Tensor, *, weight: Tensor | None =
         ShapeError: If the shapes differ.
     """
     _check_alike(prediction, target, operation="squared_error")
-    return _sum_features((prediction - target).square(), weight)
+    if weight is None:
+        return _SumOfSquares.apply(prediction - target)
+    return _sum_features((prediction - target).square() * weight)
 
 
 def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
@@ -47,12 +51,12 @@ def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = Non
     """
     _check_alike(logits, target, operation="cross_entropy")
     errors = F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
-    return _sum_features(errors, weight)
+    return _sum_features(errors if weight is None else errors * weight)
 
 
 def l1(h: Tensor) -> Tensor:
     """Sum the absolute values of each sample's code, `(batch, ...)` to `(batch,)`."""
-    return _sum_features(h.abs(), None)
+    return _SumOfSizes.apply(h)
 
 
 def kl_sparsity(h: Tensor, *, target: float, shared: bool) -> Tensor:
@@ -95,10 +99,58 @@ def kl_sparsity(h: Tensor, *, target: float, shared: bool) -> Tensor:
     return divergence.sum() * (positions if shared else 1)
 
 
-def _sum_features(values: Tensor, weight: Tensor | None) -> Tensor:
-    if weight is not None:
-        values = values * weight
-    return values.flatten(1).sum(dim=1, dtype=_wide(values))
+class _SumOfSquares(torch.autograd.Function):
+    """Sum squares over features.
+
+    The derivative of torch's own sum lies with the batch outermost, whatever was summed, and
+    is copied by whoever wants it as it was.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        """Sum the squares of each sample."""
+        return _sum_features(x.square())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Keep what was summed."""
+        del output
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Give twice the numbers, by the slope of their sample."""
+        (x,) = ctx.saved_tensors
+        return x * _beside(2 * slope, x)
+
+
+class _SumOfSizes(_SumOfSquares):
+    """Sum absolute values over features."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        """Sum the absolute values of each sample."""
+        return _sum_features(x.abs())
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Give the signs of the numbers, by the slope of their sample."""
+        (x,) = ctx.saved_tensors
+        return x.sgn() * _beside(slope, x)
+
+
+def _sum_features(values: Tensor) -> Tensor:
+    if values.ndim == 1:
+        return values.to(_wide(values))
+    # Not flattened first: that would copy what does not lie with the batch outermost.
+    return values.sum(dim=list(range(1, values.ndim)), dtype=_wide(values))
+
+
+def _beside(slope: Tensor, x: Tensor) -> Tensor:
+    """Lay a number for each sample beside all numbers of the sample, in their precision."""
+    return slope.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
 
 
 def _wide(x: Tensor) -> torch.dtype:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from featlearn.config.stages import StageInput
 from featlearn.geometry import MapShape
-from featlearn.ops.moments import Moments, measure, moments
+from featlearn.ops.moments import Moments, moments
 
 
 class InputScaler(nn.Module):
@@ -76,12 +76,10 @@ class InputScaler(nn.Module):
         """
         if not self.running or self.kind == "none" or not len(x):
             return
-        seen = measure(x, dims=self._dims)
-        centre, scale = self._numbers(seen)
+        centre, scale, finite = self._numbers_of(x.detach())
         square = torch.lerp(self.scale.double().square(), scale.square(), momentum)
         centre = torch.lerp(self.centre.double(), centre, momentum)
         # Chosen where the numbers are: to ask first would wait for the device at every step.
-        finite = seen.squares.isfinite().all()
         self._set(
             torch.where(finite, centre, self.centre), torch.where(finite, square.sqrt(), self.scale)
         )
@@ -98,13 +96,30 @@ class InputScaler(nn.Module):
         """Choose centre and scale."""
         if self.kind == "unit":
             return seen.least, _not_zero(seen.greatest - seen.least)
-        floor = 0.1 * seen.deviation.square().mean().sqrt()
-        return seen.mean, _not_zero(seen.deviation.clamp_min(floor))
+        return seen.mean, _deviation(seen.deviation)
+
+    def _numbers_of(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Choose centre and scale by one batch, and tell whether all of it is finite.
+
+        In the precision of the batch and in one pass, as it happens at every step.
+        """
+        if self.kind == "unit":
+            least, greatest = torch.amin(x, self._dims, True), torch.amax(x, self._dims, True)
+            width = greatest - least
+            return least.double(), _not_zero(width.double()), width.isfinite().all()
+        variance, mean = torch.var_mean(x.float(), self._dims, correction=0, keepdim=True)
+        deviation = _deviation(variance.double().sqrt())
+        return mean.double(), deviation, variance.isfinite().all()
 
     @torch.no_grad()
     def _set(self, centre: Tensor, scale: Tensor) -> None:
         self.centre.copy_(centre.squeeze(0))
         self.scale.copy_(scale.squeeze(0))
+
+
+def _deviation(deviation: Tensor) -> Tensor:
+    """Raise deviations far below the others, so that nothing is blown up."""
+    return _not_zero(deviation.clamp_min(0.1 * deviation.square().mean().sqrt()))
 
 
 def _not_zero(scale: Tensor) -> Tensor:

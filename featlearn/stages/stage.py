@@ -1,6 +1,6 @@
 """A stage: filter, activation, pooling, normalisation, and how it rebuilds its input."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from featlearn.config.stages import (
     activation_name,
     check_groups,
 )
-from featlearn.errors import RecipeError, ShapeError
+from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.ops.activations import activate
 from featlearn.stages.decoder import Decoder
@@ -90,6 +90,7 @@ class Stage(nn.Module):
             RecipeError: If a part does not fit; the sentence names the stage and the key.
         """
         super().__init__()
+        self._last: dict[str, tuple[Tensor, Tensor]] | None = None
         self.name = spec.name
         self.spec = spec
         self.input_shape = input_shape
@@ -119,8 +120,12 @@ class Stage(nn.Module):
         Args:
             x: Maps below, unscaled, `(batch, maps, height, width)`.
         """
-        code = self.code(self.scaler(x))
-        pooled = None if self.pool is None else self.pool(code)
+        return self.respond(self.scaler(x))
+
+    def respond(self, x: Tensor) -> StageOutput:
+        """Compute code, pooled and normalised maps from scaled input."""
+        code = self.code(x)
+        pooled = None if self.pool is None else self.pooled(code)
         last = code if pooled is None else pooled
         normalised = None if self.norm is None else self.norm(last)
         dropped: Tensor | None = None
@@ -131,7 +136,40 @@ class Stage(nn.Module):
 
     def code(self, x: Tensor) -> Tensor:
         """Compute the code of scaled input: the activation of the filter's responses."""
-        return self._activate(self.filter(x))
+        return self._once("code", x, lambda: self._activate(self.filter(x)))
+
+    def pooled(self, h: Tensor) -> Tensor:
+        """Pool a code.
+
+        Raises:
+            UsageError: If the stage does not pool.
+        """
+        pool = self.pool
+        if pool is None:
+            raise UsageError(f"stage {self.name!r} does not pool")
+        return self._once("pooled", h, lambda: pool(h))
+
+    @contextmanager
+    def remembering(self) -> Generator[None]:
+        """Within it, the code of the last input, and what is pooled of it, are computed once.
+
+        The weights must not change meanwhile.
+        """
+        self._last = {}
+        try:
+            yield
+        finally:
+            self._last = None
+
+    def _once(self, what: str, given: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+        """Compute something, or give it back if it was computed of the same tensor before."""
+        if self._last is None:
+            return compute()
+        of, found = self._last.get(what, (None, given))
+        # What was computed where nobody differentiates leads to no gradient.
+        if of is not given or (torch.is_grad_enabled() and not found.requires_grad):
+            self._last[what] = given, compute()
+        return self._last[what][1]
 
     def decode(self, h: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
         """Rebuild scaled input from a code.

@@ -45,6 +45,8 @@ def _prefer_repeatable() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Else all new memory is written twice, so that a program that reads it before repeats itself.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def device_memory(device: torch.device) -> int | None:

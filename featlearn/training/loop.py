@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from featlearn.config.training import LoopSpec, PlateauSpec
 from featlearn.datasets.batches import batches_of
 from featlearn.errors import TrainingError
+from featlearn.ops.casts import casts_kept
 from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
 from featlearn.training.optimizers import Group, Updates
@@ -196,7 +197,7 @@ class Loop:
         problem, step = self.problem, self.state.step
         draw = generator(self.seed, problem.name, "noise", step, device=problem.device)
         with seeded(derive(self.seed, problem.name, "dropout", step), problem.device):
-            with self._precision():
+            with self._precision(), casts_kept():
                 terms = problem.terms(rows, draw)
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
             figures = {name: float(term.detach()) for name, term in terms.items()}

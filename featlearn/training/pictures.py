@@ -8,21 +8,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.tensors import as_images
+from featlearn.datasets.tensors import as_images, as_tensor, in_floats
 from featlearn.geometry import MapShape
+
+_SPARED = 0.1  # of the free memory of a device, for images
 
 
 class Pictures:
     """A set's images on the way to a device, a batch at a time.
 
     They stay in memory as they were read (bytes, mostly), and become floats in
-    [0, 1] only when a batch is asked for.
+    [0, 1] only when a batch is asked for. A GPU with room to spare keeps them all.
     """
 
     def __init__(self, images: ImageSet, device: torch.device) -> None:
         """Take a set and the device its batches go to."""
         self.set = images
         self.device = device
+        self._kept: Tensor | None = None
 
     def __len__(self) -> int:
         """Count the images."""
@@ -35,8 +38,22 @@ class Pictures:
 
     def at(self, rows: Tensor | NDArray[np.integer] | Sequence[int]) -> Tensor:
         """Give images as floats in [0, 1], `(n, maps, height, width)`, on the device."""
-        chosen = torch.as_tensor(rows).cpu().numpy()
-        return as_images(self.set.images[chosen]).to(self.device)
+        chosen = torch.as_tensor(rows)
+        if self._kept is None and self._has_room():
+            self._kept = as_tensor(self.set.images).to(self.device)
+        if self._kept is not None:
+            return in_floats(self._kept[chosen.to(self.device)])
+        return as_images(self.set.images[chosen.cpu().numpy()], self.device)
+
+    def _has_room(self) -> bool:
+        """Tell whether the device may keep all images: in a small part of what is free there.
+
+        Otherwise every batch waits for its way there, longer than a large network for its step.
+        """
+        if self.device.type != "cuda":
+            return False
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return self.set.images.nbytes <= _SPARED * free
 
     def batches(self, size: int, *, limit: int | None = None) -> Iterator[Tensor]:
         """Go through the images in order, up to `limit` of them."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -163,23 +164,32 @@ class JointProblem(PretrainProblem):
             if self.stack.training:
                 # Maps that are not finite change nothing: the term they spoil tells the loop.
                 stage.scaler.update(maps.detach())
-            if place in self.objectives:
-                own = self._kept(self._own_terms, place, maps, draw, draw=draw)
-                terms |= {f"{stage.name}.{name}": term for name, term in own.items()}
-            if place < last:
-                with torch.set_grad_enabled(self.through and torch.is_grad_enabled()):
-                    maps = self._kept(self._output, place, maps, draw=draw)
+            # Not what is computed twice so as not to be kept, nor what has two derivatives.
+            alone = self.recompute or self.through
+            with nullcontext() if alone else stage.remembering():
+                x = stage.scaler(maps)
+                if place in self.objectives:
+                    own = self._kept(self._own_terms, place, maps, x, draw, draw=draw)
+                    terms |= {f"{stage.name}.{name}": term for name, term in own.items()}
+                if place < last:
+                    with torch.set_grad_enabled(self.through and torch.is_grad_enabled()):
+                        maps = self._kept(self._output, place, x, draw=draw)
         return terms
 
-    def _own_terms(self, place: int, maps: Tensor, draw: torch.Generator) -> LossTerms:
+    def _own_terms(
+        self, place: int, maps: Tensor, scaled: Tensor, draw: torch.Generator
+    ) -> LossTerms:
         """Compute the terms of one stage."""
         stage = self.stack.stage(place)
-        x = stage.scaler(learning_input(stage, maps, draw))
+        if stage.spec.patches is None:
+            x = scaled
+        else:
+            x = stage.scaler(random_patches(maps, stage.spec.patches, draw))
         return self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
 
-    def _output(self, place: int, maps: Tensor) -> Tensor:
+    def _output(self, place: int, scaled: Tensor) -> Tensor:
         """Compute what the stage above sees."""
-        return self.stack.stage(place)(maps).output
+        return self.stack.stage(place).respond(scaled).output
 
     def _kept(
         self, compute: Callable[..., Result], *given: object, draw: torch.Generator

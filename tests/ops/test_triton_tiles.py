@@ -28,8 +28,16 @@ def test_tensor_cores_can_multiply_every_tile(sizes: Local, itemsize: int) -> No
         tile = choose(sizes, itemsize)
         assert 16 <= tile.rows <= 128
         assert min(tile.samples, tile.inner) >= 16
-        assert max(tile.samples, tile.inner) <= 128
+        assert max(tile.samples, tile.inner) <= 256
         assert all(n & (n - 1) == 0 for n in tile)
+
+
+@given(layers(), st.sampled_from([2, 4]))
+def test_all_positions_of_a_tile_exist(sizes: Local, itemsize: int) -> None:
+    for choose in (forward_tile, gradient_tile):
+        tile = choose(sizes, itemsize)
+        assert tile.down <= sizes.rows
+        assert tile.right * tile.spread <= sizes.columns or tile.right == 1
 
 
 @given(
@@ -38,21 +46,32 @@ def test_tensor_cores_can_multiply_every_tile(sizes: Local, itemsize: int) -> No
     st.integers(1, 6),
     st.sampled_from([1, 2, 4, 8, 16]),
     st.integers(1, 4),
+    st.sampled_from([1, 2]),
 )
 def test_all_codes_that_reach_a_tile_are_counted(
-    kernel: int, stride: int, channels: int, units: int, down: int
+    kernel: int, stride: int, channels: int, units: int, down: int, spread: int
 ) -> None:
     sizes = Local(1, kernel + 20, kernel + 20, channels, 1, kernel, kernel, stride)
-    for left in range(0, sizes.width * channels, units):
-        pixels = {t // channels for t in range(left, left + units)}
-        reaching = {q for q in range(100) for w in pixels if q * stride <= w < q * stride + kernel}
-        first = max(left // channels - kernel + stride, 0) // stride
-        assert reaching <= set(range(first, first + tiles.reaching_columns(sizes, units)))
-    for top in range(sizes.height):
-        rows = range(top, top + down)
-        reaching = {p for p in range(100) for h in rows if p * stride <= h < p * stride + kernel}
-        first = max(top - kernel + stride, 0) // stride
-        assert reaching <= set(range(first, first + tiles.reaching_rows(sizes, down)))
+    tile = Tile(down, 1, spread, units, 16, 16, 4)
+    even = tiles.even_run(sizes, tile)
+    for phase in range(min(spread, sizes.columns)):
+        count = tiles.reaching_columns(sizes, tile, phase)
+        columns = range(phase, sizes.columns, spread)
+        start = -tiles.before(sizes, even, phase)
+        # Filters of these columns lie in groups from where the tiles begin.
+        assert all((start - q * stride * channels) % even == 0 for q in columns)
+        for left in range(start, sizes.width * channels, units):
+            pixels = {t // channels for t in range(max(left, 0), left + units)}
+            reaching = {q for q in columns if any(0 <= w - q * stride < kernel for w in pixels)}
+            first = max(max(left, 0) // channels - kernel + stride, 0) // stride
+            turn = min(max(first - phase + spread - 1, 0) // spread, len(columns) - count)
+            assert reaching <= set(columns[turn : turn + count])
+    rows = tiles.reaching_rows(sizes, down)
+    for top in range(0, sizes.height, down):
+        of_tile = range(top, top + down)
+        reaching = {p for p in range(sizes.rows) for h in of_tile if 0 <= h - p * stride < kernel}
+        first = min(max(top - kernel + stride, 0) // stride, sizes.rows - rows)
+        assert reaching <= set(range(first, first + rows))
 
 
 @pytest.mark.parametrize(
@@ -60,21 +79,27 @@ def test_all_codes_that_reach_a_tile_are_counted(
     [
         (
             Local(256, 175, 175, 8, 8, 18, 18, 1),  # the second stage of `catnet-2012`
-            Tile(4, 4, 8, 128, 64, 8),
-            Tile(4, 1, 32, 128, 64, 8),
-            Tile(4, 4, 8, 64, 128, 8),
+            Tile(4, 4, 1, 8, 256, 64, 8),
+            Tile(4, 1, 1, 32, 256, 64, 8),
+            Tile(4, 4, 1, 8, 64, 128, 4),
+        ),
+        (
+            Local(256, 200, 200, 3, 8, 18, 18, 1),  # and the first
+            Tile(8, 2, 2, 8, 256, 64, 8),
+            Tile(8, 1, 2, 16, 256, 64, 8),
+            Tile(4, 4, 1, 8, 64, 128, 4),
         ),
         (
             Local(128, 28, 28, 1, 16, 7, 7, 1),
-            Tile(2, 2, 16, 32, 64, 4),
-            Tile(4, 1, 8, 32, 64, 4),
-            Tile(2, 2, 16, 64, 64, 4),
+            Tile(2, 2, 1, 16, 32, 64, 4),
+            Tile(4, 1, 1, 32, 32, 64, 4),
+            Tile(2, 2, 1, 16, 64, 64, 4),
         ),
         (
             Local(3, 5, 5, 2, 3, 5, 5, 1),
-            Tile(1, 1, 16, 16, 64, 4),
-            Tile(2, 1, 16, 16, 64, 4),
-            Tile(1, 1, 16, 16, 64, 4),
+            Tile(1, 1, 1, 16, 16, 64, 4),
+            Tile(4, 1, 1, 16, 16, 16, 4),
+            Tile(1, 1, 1, 16, 16, 64, 4),
         ),
     ],
 )

@@ -19,13 +19,24 @@ def local_calls(sizes: Local, itemsize: int) -> list[tuple[str, tuple[int, ...],
     """Give modules, constants after the batch, and warps, of the three products."""
     forward, gradient = tiles.forward_tile(sizes, itemsize), tiles.gradient_tile(sizes, itemsize)
     back = tiles.transpose_tile(sizes, itemsize)
-    base = (*sizes[1:], sizes.rows, sizes.columns)
-    reach = (tiles.reaching_rows(sizes, back.down), tiles.reaching_columns(sizes, back.units))
-    row = (*reach, back.down, *back[2:5])
+    base = (*sizes[2:], sizes.rows, sizes.columns)
+    even, last = tiles.even_run(sizes, back), back.spread - 1
+    row = (
+        *(tiles.reaching_rows(sizes, back.down), tiles.reaching_columns(sizes, back, last)),
+        *(back.down, *back[3:6], even, back.spread, last, tiles.before(sizes, even, last)),
+    )
     return [
-        ("local_forward._kernel", (*base, *forward[:5], True), forward.warps),
-        ("local_transpose._kernel", (*base, *row), back.warps),
-        ("local_gradient._kernel", (*base, *gradient[:5]), gradient.warps),
+        (
+            "local_forward._kernel",
+            (*base, *forward[:6], tiles.even_run(sizes, forward), True),
+            forward.warps,
+        ),
+        ("local_transpose._kernel", (sizes.height, *base, *row), back.warps),
+        (
+            "local_gradient._kernel",
+            (*base, *gradient[:6], tiles.even_run(sizes, gradient)),
+            gradient.warps,
+        ),
     ]
 
 

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from featlearn.ops import local_cuda, local_plain
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.tiles import Tile, forward_tile, gradient_tile, transpose_tile
+from featlearn.ops.triton.tiles import (
+    Tile,
+    forward_tile,
+    gradient_tile,
+    transpose_tile,
+)
 
 Operands = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -94,10 +99,14 @@ def test_equals_the_plain_products(sizes: Local, dtype: torch.dtype) -> None:
     ("down", "right", "units"), [(1, 1, 16), (4, 1, 4), (1, 8, 2), (2, 2, 8), (4, 4, 2)]
 )
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_every_tile_gives_the_same(down: int, right: int, units: int, stride: int) -> None:
-    sizes = Local(21, 9, 8, 3, 5, 4, 3, stride)
-    block = Tile(down, right, units, samples=16, inner=16, warps=4)
-    row = Tile(down, 1, right * units, samples=16, inner=16, warps=4)
+@pytest.mark.parametrize("spread", [1, 2])
+def test_every_tile_gives_the_same(
+    down: int, right: int, units: int, stride: int, spread: int
+) -> None:
+    reach = (right * spread - 1) * stride + 4
+    sizes = Local(21, max(9, (down - 1) * stride + 4), max(8, reach), 3, 5, 4, 4, stride)
+    block = Tile(down, right, spread, units, samples=16, inner=16, warps=4)
+    row = Tile(down, 1, spread, right * units, samples=16, inner=16, warps=4)
     check(operands(sizes), sizes, (block, row, block))
 
 

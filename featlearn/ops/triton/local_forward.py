@@ -8,7 +8,8 @@ import triton.language as tl
 from torch import Tensor
 
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.tiles import Tile, parts
+from featlearn.ops.triton.blocks import block_at, in_filter, inside, quotient
+from featlearn.ops.triton.tiles import Tile, count_blocks, even_run, parts, stages
 
 
 def local(x: Tensor, weight: Tensor, bias: Tensor | None, sizes: Local, tile: Tile) -> Tensor:
@@ -24,19 +25,19 @@ def local(x: Tensor, weight: Tensor, bias: Tensor | None, sizes: Local, tile: Ti
     codes = x.new_empty(sizes.rows, sizes.columns, sizes.maps, sizes.batch)
     if not codes.numel():
         return codes
-    blocks = parts(sizes.rows, tile.down) * parts(sizes.columns, tile.right)
-    programs = blocks * parts(sizes.maps, tile.units) * parts(sizes.batch, tile.samples)
+    blocks = count_blocks(sizes, tile)
     with torch.cuda.device_of(x):
-        _kernel[(programs,)](
+        _kernel[(blocks * parts(sizes.batch, tile.samples),)](
             x,
             weight,
             weight if bias is None else bias,
             codes,
-            *(sizes.batch, sizes.height, sizes.width, sizes.channels, sizes.maps),
+            *(sizes.batch, sizes.width, sizes.channels, sizes.maps),
             *(sizes.kernel_height, sizes.kernel_width, sizes.stride, sizes.rows, sizes.columns),
-            *(tile.down, tile.right, tile.units, tile.samples, tile.inner),
-            BIASED=bias is not None,
+            *(tile.down, tile.right, tile.spread, tile.units, tile.samples, tile.inner),
+            *(even_run(sizes, tile), bias is not None),
             num_warps=tile.warps,
+            num_stages=stages(tile, x),
         )
     return codes
 
@@ -48,7 +49,6 @@ def _kernel(
     bias,
     codes,
     batch,
-    HEIGHT: tl.constexpr,
     WIDTH: tl.constexpr,
     CHANNELS: tl.constexpr,
     MAPS: tl.constexpr,
@@ -59,61 +59,54 @@ def _kernel(
     COLUMNS: tl.constexpr,
     DOWN: tl.constexpr,
     RIGHT: tl.constexpr,
+    SPREAD: tl.constexpr,
     UNITS: tl.constexpr,
     SAMPLES: tl.constexpr,
     INNER: tl.constexpr,
+    EVEN: tl.constexpr,
     BIASED: tl.constexpr,
 ):
     # A row of a kernel, a row of the joint window and a row of the plane, in numbers.
     KERNEL_RUN: tl.constexpr = KERNEL_WIDTH * CHANNELS
-    RUN: tl.constexpr = (KERNEL_WIDTH + (RIGHT - 1) * STRIDE) * CHANNELS
+    RUN: tl.constexpr = (KERNEL_WIDTH + (RIGHT - 1) * SPREAD * STRIDE) * CHANNELS
     LINE: tl.constexpr = WIDTH * CHANNELS
     LENGTH: tl.constexpr = (KERNEL_HEIGHT + (DOWN - 1) * STRIDE) * RUN
     # Programs of one block's samples follow each other, and find its weights in the cache.
     number = tl.program_id(0)
     tiles = tl.cdiv(batch, SAMPLES)
     sample = number % tiles * SAMPLES + tl.arange(0, SAMPLES)
-    number = number // tiles
-    first_map = number % tl.cdiv(MAPS, UNITS) * UNITS
-    number = number // tl.cdiv(MAPS, UNITS)
-    column = number % tl.cdiv(COLUMNS, RIGHT) * RIGHT
-    row = number // tl.cdiv(COLUMNS, RIGHT) * DOWN
-
+    row, column, first_map, rows_before, columns_before = block_at(
+        number // tiles, ROWS, COLUMNS, MAPS, DOWN, RIGHT, SPREAD, UNITS
+    )
     unit = tl.arange(0, DOWN * RIGHT * UNITS)
-    i, j = unit // (RIGHT * UNITS), unit // UNITS % RIGHT
-    p, q, m = row + i, column + j, first_map + unit % UNITS
-    exists = (p < ROWS) & (q < COLUMNS) & (m < MAPS)
-    place = (p.to(tl.int64) * COLUMNS + q) * MAPS + m
-    # The first number of the joint window, where this filter would have one.
-    filters = place * KERNEL_HEIGHT * KERNEL_RUN - i * STRIDE * KERNEL_RUN - j * STRIDE * CHANNELS
-    top, left = row * STRIDE, column * STRIDE * CHANNELS
-    corner = x + (top.to(tl.int64) * LINE + left) * batch
+    i, j, m = unit // (RIGHT * UNITS), unit // UNITS % RIGHT, first_map + unit % UNITS
+    place = ((row + i).to(tl.int64) * COLUMNS + column + j * SPREAD) * MAPS + m
+    down, right = i * STRIDE, j * (SPREAD * STRIDE * CHANNELS)
+    # The first number of the joint window, where a filter would have one.
+    filters = weight + (place * (KERNEL_HEIGHT * KERNEL_RUN) - down * KERNEL_RUN - right)[None, :]
+    corner = (row.to(tl.int64) * LINE + column * CHANNELS) * STRIDE
+    seen_at = x + corner * batch + sample[None, :]
+    there = (sample < batch)[None, :]
+    known = (m < MAPS)[None, :]
 
-    sums = tl.zeros((SAMPLES, DOWN * RIGHT * UNITS), tl.float32)
+    sums = tl.zeros((DOWN * RIGHT * UNITS, SAMPLES), tl.float32)
     for start in range(0, LENGTH, INNER):
         k = start + tl.arange(0, INNER)
-        u, t = k // RUN, k % RUN
-        inside = (k < LENGTH) & (top + u < HEIGHT) & (left + t < LINE)
-        seen = tl.load(
-            corner + (u * LINE + t)[None, :].to(tl.int64) * batch + sample[:, None],
-            mask=inside[None, :] & (sample < batch)[:, None],
-            other=0.0,
-        )
-        over, along = (
-            u[:, None] - (i * STRIDE)[None, :],
-            t[:, None] - (j * STRIDE * CHANNELS)[None, :],
-        )
-        own = (over >= 0) & (over < KERNEL_HEIGHT) & (along >= 0) & (along < KERNEL_RUN)
-        laid = tl.load(
-            weight + filters[None, :] + (u * KERNEL_RUN + t)[:, None],
-            mask=own & exists[None, :],
-            other=0.0,
-        )
-        sums = tl.dot(seen, laid, sums)
+        # Beyond the window no filter has a number, and any number of the planes will do.
+        held = tl.minimum(k, LENGTH - 1)
+        lines = (held + quotient(held, RUN, LENGTH) * (LINE - RUN)) * batch
+        seen = tl.load(seen_at + lines[:, None], mask=there, other=0.0)
+        u, v, at = in_filter(k, down, right, RUN, KERNEL_RUN, EVEN, LENGTH + INNER)
+        own = inside(u, v, KERNEL_HEIGHT, KERNEL_RUN)
+        own = own & known if MAPS % UNITS else own
+        laid = tl.load(filters + at, mask=own, other=0.0)
+        sums = tl.dot(tl.trans(laid), seen, sums)
     if BIASED:
-        sums += tl.load(bias + place, mask=exists, other=0.0).to(tl.float32)[None, :]
+        sums += tl.load(bias + place, mask=m < MAPS, other=0.0).to(tl.float32)[:, None]
+    # Once: at another place of a block the same numbers are added in another order.
+    fresh = (m < MAPS) & (i >= rows_before) & (j >= columns_before)
     tl.store(
-        codes + place[None, :] * batch + sample[:, None],
+        codes + place[:, None] * batch + sample[None, :],
         sums.to(codes.dtype.element_ty),
-        mask=exists[None, :] & (sample < batch)[:, None],
+        mask=fresh[:, None] & there,
     )

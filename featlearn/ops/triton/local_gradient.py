@@ -8,7 +8,15 @@ import triton.language as tl
 from torch import Tensor
 
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.tiles import Tile, joint_window, parts
+from featlearn.ops.triton.blocks import block_at, in_filter, inside, quotient
+from featlearn.ops.triton.tiles import (
+    Tile,
+    count_blocks,
+    even_run,
+    joint_window,
+    parts,
+    stages,
+)
 
 
 def gradient(x: Tensor, codes: Tensor, sizes: Local, tile: Tile) -> Tensor:
@@ -24,17 +32,18 @@ def gradient(x: Tensor, codes: Tensor, sizes: Local, tile: Tile) -> Tensor:
     weight = x.new_empty(sizes.rows, sizes.columns, sizes.maps, *kernel, sizes.channels)
     if not sizes.batch:
         return weight.zero_()
-    blocks = parts(sizes.rows, tile.down) * parts(sizes.columns, tile.right)
-    pieces = parts(joint_window(sizes, tile.down, tile.right), tile.inner)
+    pieces = parts(joint_window(sizes, tile), tile.inner)
     with torch.cuda.device_of(x):
-        _kernel[(blocks * parts(sizes.maps, tile.units) * pieces,)](
+        _kernel[(count_blocks(sizes, tile) * pieces,)](
             x,
             codes,
             weight,
-            *(sizes.batch, sizes.height, sizes.width, sizes.channels, sizes.maps),
+            *(sizes.batch, sizes.width, sizes.channels, sizes.maps),
             *(*kernel, sizes.stride, sizes.rows, sizes.columns),
-            *(tile.down, tile.right, tile.units, tile.samples, tile.inner),
+            *(tile.down, tile.right, tile.spread, tile.units, tile.samples, tile.inner),
+            even_run(sizes, tile),
             num_warps=tile.warps,
+            num_stages=stages(tile, x),
         )
     return weight
 
@@ -45,7 +54,6 @@ def _kernel(
     codes,
     weight,
     batch,
-    HEIGHT: tl.constexpr,
     WIDTH: tl.constexpr,
     CHANNELS: tl.constexpr,
     MAPS: tl.constexpr,
@@ -56,48 +64,49 @@ def _kernel(
     COLUMNS: tl.constexpr,
     DOWN: tl.constexpr,
     RIGHT: tl.constexpr,
+    SPREAD: tl.constexpr,
     UNITS: tl.constexpr,
     SAMPLES: tl.constexpr,
     INNER: tl.constexpr,
+    EVEN: tl.constexpr,
 ):
     KERNEL_RUN: tl.constexpr = KERNEL_WIDTH * CHANNELS
-    RUN: tl.constexpr = (KERNEL_WIDTH + (RIGHT - 1) * STRIDE) * CHANNELS
+    RUN: tl.constexpr = (KERNEL_WIDTH + (RIGHT - 1) * SPREAD * STRIDE) * CHANNELS
     LINE: tl.constexpr = WIDTH * CHANNELS
     LENGTH: tl.constexpr = (KERNEL_HEIGHT + (DOWN - 1) * STRIDE) * RUN
     # Programs of one block follow each other, and find its codes in the cache.
     number = tl.program_id(0)
-    k = number % tl.cdiv(LENGTH, INNER) * INNER + tl.arange(0, INNER)
-    number = number // tl.cdiv(LENGTH, INNER)
-    first_map = number % tl.cdiv(MAPS, UNITS) * UNITS
-    number = number // tl.cdiv(MAPS, UNITS)
-    column = number % tl.cdiv(COLUMNS, RIGHT) * RIGHT
-    row = number // tl.cdiv(COLUMNS, RIGHT) * DOWN
-
+    pieces = tl.cdiv(LENGTH, INNER)
+    k = number % pieces * INNER + tl.arange(0, INNER)
+    # What two blocks compute, both sum in one order.
+    row, column, first_map, _, _ = block_at(
+        number // pieces, ROWS, COLUMNS, MAPS, DOWN, RIGHT, SPREAD, UNITS
+    )
     unit = tl.arange(0, DOWN * RIGHT * UNITS)
-    i, j = unit // (RIGHT * UNITS), unit // UNITS % RIGHT
-    p, q, m = row + i, column + j, first_map + unit % UNITS
-    exists = (p < ROWS) & (q < COLUMNS) & (m < MAPS)
-    place = (p.to(tl.int64) * COLUMNS + q) * MAPS + m
-    u, t = k // RUN, k % RUN
-    h, along = row * STRIDE + u, column * STRIDE * CHANNELS + t
-    inside = (k < LENGTH) & (h < HEIGHT) & (along < LINE)
-    seen_at = x + (h.to(tl.int64) * LINE + along)[:, None] * batch
-    given_at = codes + place[None, :] * batch
+    i, j, m = unit // (RIGHT * UNITS), unit // UNITS % RIGHT, first_map + unit % UNITS
+    place = ((row + i).to(tl.int64) * COLUMNS + column + j * SPREAD) * MAPS + m
+    corner = (row.to(tl.int64) * LINE + column * CHANNELS) * STRIDE
+    # Beyond the window no filter has a number, and any number of the planes will do.
+    held = tl.minimum(k, LENGTH - 1)
+    seen_at = x + (corner + held + quotient(held, RUN, LENGTH) * (LINE - RUN))[None, :] * batch
+    given_at = codes + place[:, None] * batch
+    known = m < MAPS
 
-    sums = tl.zeros((INNER, DOWN * RIGHT * UNITS), tl.float32)
+    sums = tl.zeros((DOWN * RIGHT * UNITS, INNER), tl.float32)
     for start in range(0, batch, SAMPLES):
         sample = start + tl.arange(0, SAMPLES)
         there = sample < batch
-        seen = tl.load(seen_at + sample[None, :], mask=inside[:, None] & there[None, :], other=0.0)
-        given = tl.load(
-            given_at + sample[:, None], mask=exists[None, :] & there[:, None], other=0.0
-        )
-        sums = tl.dot(seen, given, sums)
-    over, beside = u[:, None] - (i * STRIDE)[None, :], t[:, None] - (j * STRIDE * CHANNELS)[None, :]
-    own = (over >= 0) & (over < KERNEL_HEIGHT) & (beside >= 0) & (beside < KERNEL_RUN)
-    filters = place * (KERNEL_HEIGHT * KERNEL_RUN)
+        mask = known[:, None] & there[None, :] if MAPS % UNITS else there[None, :]
+        given = tl.load(given_at + sample[None, :], mask=mask, other=0.0)
+        seen = tl.load(seen_at + sample[:, None], mask=there[:, None], other=0.0)
+        sums = tl.dot(given, seen, sums)
+    down, right = i * STRIDE, j * (SPREAD * STRIDE * CHANNELS)
+    u, v, at = in_filter(k, down, right, RUN, KERNEL_RUN, EVEN, LENGTH + INNER)
+    own = inside(u, v, KERNEL_HEIGHT, KERNEL_RUN)
+    filters = weight + (place * (KERNEL_HEIGHT * KERNEL_RUN) - down * KERNEL_RUN - right)[None, :]
+    # With the window first, which is how weights follow each other in memory.
     tl.store(
-        weight + filters[None, :] + over * KERNEL_RUN + beside,
-        sums.to(weight.dtype.element_ty),
-        mask=own & exists[None, :] & (k < LENGTH)[:, None],
+        filters + at,
+        tl.trans(sums).to(weight.dtype.element_ty),
+        mask=own & known[None, :] if MAPS % UNITS else own,
     )

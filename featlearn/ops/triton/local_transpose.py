@@ -8,7 +8,16 @@ import triton.language as tl
 from torch import Tensor
 
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.tiles import Tile, parts, reaching_columns, reaching_rows
+from featlearn.ops.triton.blocks import inside, quotient
+from featlearn.ops.triton.tiles import (
+    Tile,
+    before,
+    even_run,
+    parts,
+    reaching_columns,
+    reaching_rows,
+    stages,
+)
 
 
 def transpose(codes: Tensor, weight: Tensor, sizes: Local, tile: Tile) -> Tensor:
@@ -23,18 +32,27 @@ def transpose(codes: Tensor, weight: Tensor, sizes: Local, tile: Tile) -> Tensor
     x = codes.new_empty(sizes.height, sizes.width, sizes.channels, sizes.batch)
     if not x.numel():
         return x
-    blocks = parts(sizes.height, tile.down) * parts(sizes.width * sizes.channels, tile.units)
-    with torch.cuda.device_of(x):
-        _kernel[(blocks * parts(sizes.batch, tile.samples),)](
-            codes,
-            weight,
-            x,
-            *(sizes.batch, sizes.height, sizes.width, sizes.channels, sizes.maps),
-            *(sizes.kernel_height, sizes.kernel_width, sizes.stride, sizes.rows, sizes.columns),
-            *(reaching_rows(sizes, tile.down), reaching_columns(sizes, tile.units)),
-            *(tile.down, tile.units, tile.samples, tile.inner),
-            num_warps=tile.warps,
+    even = even_run(sizes, tile)
+    # Sums of one part of the columns, on their way to the next.
+    partial = x if tile.spread == 1 else torch.empty_like(x, dtype=torch.float32)
+    for phase in range(tile.spread):
+        blocks = parts(sizes.height, tile.down) * parts(
+            sizes.width * sizes.channels + before(sizes, even, phase), tile.units
         )
+        with torch.cuda.device_of(x):
+            _kernel[(blocks * parts(sizes.batch, tile.samples),)](
+                codes,
+                weight,
+                partial,
+                x,
+                *(sizes.batch, sizes.height, sizes.width, sizes.channels, sizes.maps),
+                *(sizes.kernel_height, sizes.kernel_width, sizes.stride, sizes.rows, sizes.columns),
+                *(reaching_rows(sizes, tile.down), reaching_columns(sizes, tile, phase)),
+                *(tile.down, tile.units, tile.samples, tile.inner),
+                *(even, tile.spread, phase, before(sizes, even, phase)),
+                num_warps=tile.warps,
+                num_stages=stages(tile, codes),
+            )
     return x
 
 
@@ -42,6 +60,7 @@ def transpose(codes: Tensor, weight: Tensor, sizes: Local, tile: Tile) -> Tensor
 def _kernel(
     codes,
     weight,
+    partial,
     x,
     batch,
     HEIGHT: tl.constexpr,
@@ -59,48 +78,66 @@ def _kernel(
     UNITS: tl.constexpr,
     SAMPLES: tl.constexpr,
     INNER: tl.constexpr,
+    EVEN: tl.constexpr,
+    SPREAD: tl.constexpr,
+    PHASE: tl.constexpr,
+    BEFORE: tl.constexpr,
 ):
     KERNEL_RUN: tl.constexpr = KERNEL_WIDTH * CHANNELS
+    KERNEL: tl.constexpr = KERNEL_HEIGHT * KERNEL_RUN
     LINE: tl.constexpr = WIDTH * CHANNELS
+    STEP: tl.constexpr = STRIDE * CHANNELS
     RUN: tl.constexpr = REACHING_COLUMNS * MAPS
     LENGTH: tl.constexpr = REACHING_ROWS * RUN
     number = tl.program_id(0)
     tiles = tl.cdiv(batch, SAMPLES)
     sample = number % tiles * SAMPLES + tl.arange(0, SAMPLES)
     number = number // tiles
-    left = number % tl.cdiv(LINE, UNITS) * UNITS
-    top = number // tl.cdiv(LINE, UNITS) * DOWN
+    left = number % tl.cdiv(LINE + BEFORE, UNITS) * UNITS - BEFORE
+    top = number // tl.cdiv(LINE + BEFORE, UNITS) * DOWN
+
+    # The first position whose window may reach here, of those that all exist.
+    row = tl.maximum(top - KERNEL_HEIGHT + STRIDE, 0) // STRIDE
+    row = tl.minimum(row, ROWS - REACHING_ROWS)
+    column = tl.maximum(tl.maximum(left, 0) // CHANNELS - KERNEL_WIDTH + STRIDE, 0) // STRIDE
+    turn = tl.maximum(column - PHASE + SPREAD - 1, 0) // SPREAD
+    turn = tl.minimum(turn, (COLUMNS - PHASE + SPREAD - 1) // SPREAD - REACHING_COLUMNS)
+    column = turn * SPREAD + PHASE
+    first = (row.to(tl.int64) * COLUMNS + column) * MAPS
+    given_at = codes + first * batch + sample[None, :]
+    there = (sample < batch)[None, :]
 
     part = tl.arange(0, DOWN * UNITS)
     h, t = top + part // UNITS, left + part % UNITS
-    # The first position whose window may reach here.
-    first_row = tl.maximum(top - KERNEL_HEIGHT + STRIDE, 0) // STRIDE
-    first_column = tl.maximum(left // CHANNELS - KERNEL_WIDTH + STRIDE, 0) // STRIDE
+    over, along = h - row * STRIDE, t - column * STEP
+    # Where its filter would begin that lay over the whole plane; an even number before that.
+    corner = first * KERNEL - row * (STRIDE * KERNEL_RUN) - column * STEP - BEFORE
+    filters = weight + tl.multiple_of(corner, [EVEN])
+    here = h * KERNEL_RUN + t + BEFORE
 
-    sums = tl.zeros((SAMPLES, DOWN * UNITS), tl.float32)
+    sums = tl.zeros((DOWN * UNITS, SAMPLES), tl.float32)
     for start in range(0, LENGTH, INNER):
         k = start + tl.arange(0, INNER)
-        p, along = first_row + k // RUN, first_column * MAPS + k % RUN
-        exists = (k < LENGTH) & (p < ROWS) & (along < COLUMNS * MAPS)
-        place = p.to(tl.int64) * (COLUMNS * MAPS) + along
-        given = tl.load(
-            codes + place[None, :] * batch + sample[:, None],
-            mask=exists[None, :] & (sample < batch)[:, None],
-            other=0.0,
-        )
-        down, right = p * STRIDE, along // MAPS * (STRIDE * CHANNELS)
-        u, v = h[None, :] - down[:, None], t[None, :] - right[:, None]
-        reached = (u >= 0) & (u < KERNEL_HEIGHT) & (v >= 0) & (v < KERNEL_RUN)
-        # Where a filter would begin that lay over the whole plane.
-        filters = place * (KERNEL_HEIGHT * KERNEL_RUN) - down * KERNEL_RUN - right
-        laid = tl.load(
-            weight + filters[:, None] + (h * KERNEL_RUN + t)[None, :],
-            mask=reached & exists[:, None],
-            other=0.0,
-        )
-        sums = tl.dot(given, laid, sums)
-    tl.store(
-        x + (h.to(tl.int64) * LINE + t)[None, :] * batch + sample[:, None],
-        sums.to(x.dtype.element_ty),
-        mask=((h < HEIGHT) & (t < LINE))[None, :] & (sample < batch)[:, None],
-    )
+        # Beyond the codes that reach here any will do: no filter is laid down there.
+        held = tl.minimum(k, LENGTH - 1)
+        p = quotient(held, RUN, LENGTH)
+        q = (held - p * RUN) // MAPS
+        place = held + p * (COLUMNS * MAPS - RUN) + q * ((SPREAD - 1) * MAPS)
+        given = tl.load(given_at + (place * batch)[:, None], mask=there, other=0.0)
+        v = tl.multiple_of(along[:, None] - (q * (SPREAD * STEP))[None, :], [EVEN, 1])
+        v = tl.max_contiguous(v, [EVEN, 1])
+        reached = inside(over[:, None] - (p * STRIDE)[None, :], v, KERNEL_HEIGHT, KERNEL_RUN)
+        further = held * KERNEL + p * ((COLUMNS * MAPS - RUN) * KERNEL - STRIDE * KERNEL_RUN)
+        further += q * ((SPREAD - 1) * MAPS * KERNEL - SPREAD * STEP)
+        at = tl.multiple_of(here[:, None] + further[None, :], [EVEN, 1])
+        at = tl.max_contiguous(at, [EVEN, 1])
+        laid = tl.load(filters + at, mask=reached & (k < LENGTH)[None, :], other=0.0)
+        sums = tl.dot(laid, given, sums)
+    where = (h.to(tl.int64) * LINE + t)[:, None] * batch + sample[None, :]
+    exists = ((h < HEIGHT) & (t >= 0) & (t < LINE))[:, None] & there
+    if PHASE > 0:
+        sums += tl.load(partial + where, mask=exists, other=0.0)
+    if PHASE < SPREAD - 1:
+        tl.store(partial + where, sums, mask=exists)
+    else:
+        tl.store(x + where, sums.to(x.dtype.element_ty), mask=exists)
