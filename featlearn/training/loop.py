@@ -1,7 +1,7 @@
 """The training loop: an iterator over steps, with a state that can be put back."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -197,10 +197,11 @@ class Loop:
         problem, step = self.problem, self.state.step
         draw = generator(self.seed, problem.name, "noise", step, device=problem.device)
         with seeded(derive(self.seed, problem.name, "dropout", step), problem.device):
-            with self._precision(), casts_kept():
+            with self._precision(), casts_kept(self.updates.taker):
                 terms = problem.terms(rows, draw)
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
-            figures = {name: float(term.detach()) for name, term in terms.items()}
+            # At once: each number that is asked for waits for the device.
+            figures = dict(zip(terms, _numbers(terms.values()), strict=True))
             self._check_figures(figures, "term", step=step + 1)
             self.updates.backward(loss)
         return figures
@@ -272,6 +273,10 @@ class Loop:
             factor, best, waited = self.state.rate
             self.plateau.factor, self.plateau.waited = factor, waited
             self.plateau.best = math.inf if best is None else best
+
+
+def _numbers(scalars: Iterable[Tensor]) -> list[float]:
+    return torch.stack([scalar.detach().double() for scalar in scalars]).tolist()
 
 
 def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -17,6 +17,9 @@ from featlearn.config.training import (
     RMSpropSpec,
     SGDSpec,
 )
+from featlearn.errors import UsageError
+from featlearn.ops import sgd
+from featlearn.ops.casts import Taker
 
 Group = dict[str, Any]
 
@@ -89,6 +92,10 @@ class Updates:
         alone = [{**group, "params": [p]} for group in groups for p in group["params"]]
         parts = [[group] for group in alone] if in_backward else [groups]
         self._optimizers = [build_optimizer(spec, part) for part in parts]
+        self._alone: dict[Tensor, Optimizer] = {}
+        if in_backward:
+            self._alone = dict(zip(self.parameters, self._optimizers, strict=True))
+        self._moved: set[Tensor] = set()
 
     @property
     def groups(self) -> Iterator[Group]:
@@ -99,16 +106,25 @@ class Updates:
         """Compute the gradients, and where that is wanted take the step too."""
         for optimizer in self._optimizers:
             optimizer.zero_grad()
+        self._moved.clear()
         hooks: list[RemovableHandle] = []
         try:
-            if self.in_backward:
-                for parameter, optimizer in zip(self.parameters, self._optimizers, strict=True):
-                    update = functools.partial(_update, optimizer)
-                    hooks.append(parameter.register_post_accumulate_grad_hook(update))
+            for parameter in self._alone:
+                hooks.append(parameter.register_post_accumulate_grad_hook(self._update))
             loss.backward()
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def taker(self, parameter: Tensor) -> Taker | None:
+        """Give who takes the step of a parameter by its rounded gradient, where that is faster.
+
+        That is in the backward pass, by plain gradient descent on a CUDA device: one pass over
+        memory, in which the gradient is never there in single precision.
+        """
+        if not isinstance(self._alone.get(parameter), SGD) or not sgd.usable(parameter):
+            return None
+        return functools.partial(self._descend, parameter)
 
     def step(self) -> None:
         """Take the step, unless the backward pass took it."""
@@ -148,14 +164,38 @@ class Updates:
             with torch.no_grad():
                 optimizer.load_state_dict({"state": mine, "param_groups": groups})
 
+    def _descend(self, parameter: Tensor, gradient: Tensor) -> None:
+        """Take the one step of a parameter by a gradient in lower precision."""
+        optimizer = self._move(parameter)
+        (group,) = optimizer.param_groups
+        state = optimizer.state[parameter]
+        velocity: Tensor | None = state.get("momentum_buffer")
+        first = velocity is None
+        if first and group["momentum"]:
+            velocity = state["momentum_buffer"] = torch.empty_like(parameter)
+        descent = sgd.Descent(
+            group["lr"], group["momentum"], group["weight_decay"], group["nesterov"]
+        )
+        sgd.descend_(parameter.detach(), gradient, velocity, descent, first=first)
+
+    def _update(self, parameter: Tensor) -> None:
+        """Take the one step of a parameter, and free its gradient."""
+        optimizer = self._move(parameter)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def _move(self, parameter: Tensor) -> Optimizer:
+        """Give the optimiser of a parameter, which takes one step in a backward pass."""
+        if parameter in self._moved:
+            raise UsageError(
+                "some weights are used in two precisions at once, so that no single gradient "
+                'moves them; train with pretrain.update = "step"'
+            )
+        self._moved.add(parameter)
+        return self._alone[parameter]
+
     def _states(self) -> Iterator[dict[str, Any]]:
         """Give the state of every parameter, in their order."""
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 yield from (optimizer.state.get(p, {}) for p in group["params"])
-
-
-def _update(optimizer: Optimizer, _parameter: Tensor) -> None:
-    """Change the one parameter of an optimiser, and free its gradient."""
-    optimizer.step()
-    optimizer.zero_grad()

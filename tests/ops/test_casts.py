@@ -2,7 +2,7 @@
 
 import torch
 
-from featlearn.ops.casts import cast, casts_kept
+from featlearn.ops.casts import Taker, cast, casts_kept
 from featlearn.ops.local import local2d, local_transpose2d
 
 
@@ -57,3 +57,22 @@ def test_gradients_of_all_uses_meet() -> None:
     assert kept.dtype == torch.float32
     for found in (kept, slope(torch.bfloat16)):
         assert (found - exact).norm() < 0.02 * exact.norm()
+
+
+def test_who_takes_a_gradient_has_it_instead_of_the_weight() -> None:
+    taken = torch.randn(3, requires_grad=True)
+    other = torch.randn(3, requires_grad=True)
+    gradients: list[torch.Tensor] = []
+
+    def taker(weight: torch.Tensor) -> Taker | None:
+        return gradients.append if weight is taken else None
+
+    with casts_kept(taker):
+        loss = sum(cast(weight, torch.bfloat16).sum() for weight in (taken, taken, other))
+    assert isinstance(loss, torch.Tensor)
+    loss.backward()
+    (gradient,) = gradients
+    assert gradient.dtype == torch.bfloat16
+    assert torch.equal(gradient, torch.full((3,), 2.0, dtype=torch.bfloat16))
+    assert taken.grad is None
+    assert other.grad is not None

@@ -68,3 +68,16 @@ def test_heads_are_trained_and_measured_on_cuda(tmp_path: Path, tiny: Tiny) -> N
 
 def _tables(tiny: Tiny) -> list[dict[str, object]]:
     return [msgspec.to_builtins(stage) for stage in tiny().stages]
+
+
+def test_steps_in_the_backward_pass_are_those_after_it(tmp_path: Path, tiny: Tiny) -> None:
+    local = {"kind": "local", "size": 5, "maps": 4}
+    stages = [{**stage, "filter": local} for stage in _tables(tiny)[:1]]
+    optimizer = {"kind": "sgd", "lr": 1e-3, "momentum": 0.9, "weight_decay": 0.01}
+    for update in ("step", "backward"):
+        loop = {"epochs": 3, "precision": "bfloat16", "update": update, "optimizer": optimizer}
+        recipe = tiny(stages=stages, pretrain=loop)
+        pretrain(recipe, out=tmp_path / update, root=tmp_path, device="cuda")
+    after, within = weights(tmp_path / "step"), weights(tmp_path / "backward")
+    for name, value in after.items():
+        torch.testing.assert_close(within[name], value, atol=1e-3, rtol=1e-2)

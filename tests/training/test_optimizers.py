@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from featlearn.config.training import FinetuneSpec, OptimizerSpec
+from featlearn.errors import UsageError
+from featlearn.ops import sgd as descent
+from featlearn.ops.casts import cast, casts_kept
 from featlearn.training.optimizers import (
     Updates,
     build_optimizer,
@@ -190,3 +193,32 @@ def test_frozen_parameters_are_left_out() -> None:
     (group,) = weight_groups(layer)
     assert group["params"] == [layer.weight]
     assert weight_groups(layer.requires_grad_(False)) == []
+
+
+def test_a_weight_that_was_moved_is_not_moved_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descent, "usable", lambda _weight: True)
+    monkeypatch.setattr(descent, "descend_", lambda *_given, **_how: None)
+    weight = nn.Parameter(start())
+    updates = Updates(spec_of(kind="sgd"), [{"params": [weight]}], in_backward=True)
+    with casts_kept(updates.taker):
+        rounded = cast(weight, torch.bfloat16)
+    updates.backward(rounded.sum())  # in one precision: a step
+    with casts_kept(updates.taker):
+        rounded = cast(weight, torch.bfloat16)
+    with pytest.raises(UsageError, match=r"in two precisions at once.*pretrain\.update"):
+        updates.backward(rounded.float().sum() + weight.sum())
+
+
+@pytest.mark.parametrize("kind", ["adamw", "sgd"])
+def test_only_plain_descent_in_the_backward_pass_takes_gradients(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = nn.Parameter(start())
+    groups: list[dict[str, Any]] = [{"params": [weight]}]
+    within = Updates(spec_of(kind=kind), groups, in_backward=True)
+    after = Updates(spec_of(kind=kind), groups)
+    assert within.taker(weight) is None  # where there is no kernel
+    monkeypatch.setattr(descent, "usable", lambda _weight: True)
+    assert (within.taker(weight) is not None) == (kind == "sgd")
+    assert within.taker(torch.zeros(3)) is None
+    assert after.taker(weight) is None
