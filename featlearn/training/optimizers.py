@@ -7,7 +7,6 @@ from typing import Any, assert_never
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from torch.utils.hooks import RemovableHandle
 
 from featlearn.config.training import (
     AdaGradSpec,
@@ -107,10 +106,8 @@ class Updates:
         for optimizer in self._optimizers:
             optimizer.zero_grad()
         self._moved.clear()
-        hooks: list[RemovableHandle] = []
+        hooks = [p.register_post_accumulate_grad_hook(self._update) for p in self._alone]
         try:
-            for parameter in self._alone:
-                hooks.append(parameter.register_post_accumulate_grad_hook(self._update))
             loss.backward()
         finally:
             for hook in hooks:
