@@ -23,6 +23,7 @@ IMAGES = {
     "lenet5": MapShape(1, 32, 32),
     "catnet-small": MapShape(3, 105, 105),
     "catnet-2012": MapShape(3, 200, 200),
+    "catnet-2013": MapShape(3, 200, 200),
 }
 
 

@@ -190,3 +190,14 @@ def test_the_network_of_2012_has_the_weights_of_its_paper_s_sizes(tmp_path: Path
     assert sides == [183, 179, 175, 158, 154, 150, 133, 129, 125]
     assert all(row.output[0] == 8 for row in found.layers)
     assert peak < 2**26  # counted, and never built
+
+
+def test_the_size_of_2013_has_as_many_weights_as_its_recipe_says(tmp_path: Path) -> None:
+    recipe = load_recipe("catnet-2013")
+    found = describe_source("catnet-2013", root=tmp_path)
+    assert found.totals.weights == sum(
+        positions**2 * maps * 18**2 * below
+        for positions, maps, below in ((183, 32, 3), (158, 24, 32), (133, 29, 24))
+    )
+    assert recipe.expect.startswith(f"{found.totals.weights:,} encoder weights")
+    assert 11.2 <= found.totals.weights / 1e9 < 11.3  # those of the paper
