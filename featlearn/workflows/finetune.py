@@ -27,6 +27,7 @@ from featlearn.workflows.head_plan import (
     Options,
     check_same_images,
     head_recipe,
+    scratch_stack_lr,
     head_settings,
     resume_command,
 )
@@ -63,7 +64,8 @@ def finetune(
         labels: How many labels to use, class-balanced; all if absent.
         label_seed: Seed of the draw of labels.
         freeze: Stages to leave as they are; the recipe's if absent.
-        from_scratch: Start from random weights (the paired control).
+        from_scratch: Start from random weights (the paired control); its stages take the full
+            learning rate, unless the overrides say another `stack_lr`.
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: `finetune.KEY=VALUE` texts.
         resume: Go on from the newest checkpoint that verifies.
@@ -91,6 +93,10 @@ def finetune(
     with reading_from(Path(path)):
         run = RunDirectory.open(path)
         recipe = head_recipe(run, overrides, freeze=freeze)
+        if from_scratch:
+            share = scratch_stack_lr(recipe, overrides)
+            control = msgspec.structs.replace(recipe.finetune, stack_lr=share)
+            recipe = msgspec.structs.replace(recipe, finetune=control)
         options = Options(
             labels=labels,
             label_seed=label_seed,

@@ -53,6 +53,15 @@ def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | No
         raise UsageError(f"--freeze {freeze}: {error}") from None
 
 
+def scratch_stack_lr(recipe: Recipe, overrides: Sequence[str]) -> float:
+    """Give the share of the rate that stages from random weights take.
+
+    All of it, as they know nothing yet, unless a share was asked for.
+    """
+    keys = {"".join(text.partition("=")[0].split()) for text in overrides}
+    return recipe.finetune.stack_lr if "finetune.stack_lr" in keys else 1.0
+
+
 def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None:
     """Refuse data that are no longer those of the run: test images may have been learned from.
 

@@ -23,10 +23,10 @@ from featlearn.visualize.label_sweep import label_sweep_figure
 from featlearn.visualize.style import save_figure
 from featlearn.wording import percent
 from featlearn.workflows.few_labels import TUNING_SEEDS, choose_settings
-from featlearn.workflows.head_plan import check_same_images, head_recipe
+from featlearn.workflows.head_plan import check_same_images, head_recipe, scratch_stack_lr
 from featlearn.workflows.labelled import Drawn
 from featlearn.workflows.running import SAVE_SECONDS, Running
-from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan, own_setting
+from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan
 from featlearn.workflows.sweep_results import (
     SweepPoint,
     SweepResult,
@@ -106,6 +106,7 @@ def sweep_labels(
             tune=tune,
             freeze=recipe.finetune.freeze,
             seed=recipe.seed if seed is None else seed,
+            scratch_stack_lr=scratch_stack_lr(recipe, overrides),
         )
         folder = run.sweep(name)
         command = ["featlearn", "finetune", str(run.path), "--name", name, "--resume"]
@@ -189,7 +190,7 @@ def _make(
     workers: int,
 ) -> SweepResult:
     """Make all trials, and write what they came to."""
-    chosen: dict[str, Setting] = {}
+    chosen = plan.own_settings(bench.recipe)
     if plan.tuned:
         chosen = choose_settings(
             log,
@@ -223,7 +224,6 @@ def _result(
     table: list[SweepPoint],
 ) -> SweepResult:
     """Sum up a sweep whose trials are made."""
-    own = own_setting(bench.recipe.finetune)
     labels = match_classes(bench.test, bench.train.classes)
     tuning = None
     if plan.tuned:
@@ -237,7 +237,7 @@ def _result(
         run=str(folder.run),
         sweep=folder.path.name,
         table=table,
-        settings={arm: chosen.get(arm, own) for arm in plan.arms if arm != PIXELS},
+        settings=chosen,
         tuning=tuning,
         freeze=plan.freeze,
         seed=plan.seed,

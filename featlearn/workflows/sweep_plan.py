@@ -32,6 +32,7 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True):
         tune: Whether each method chooses its learning rates on other draws.
         freeze: Stages to leave as they are, from the bottom.
         seed: Seed of the first draw's weights; the others count on from it.
+        scratch_stack_lr: Share of the learning rate for stages from random weights, untuned.
     """
 
     labels: tuple[Labels, ...]
@@ -40,6 +41,7 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True):
     tune: bool
     freeze: int
     seed: int
+    scratch_stack_lr: float
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -62,6 +64,12 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True):
         if not self.tuned:
             return []
         return tuning_trials(grid(recipe), self.tuned, labels=self.tuning_labels, seed=self.seed)
+
+    def own_settings(self, recipe: Recipe) -> dict[str, Setting]:
+        """Give the rates of every method that are not chosen: the recipe's, but for the share."""
+        own = own_setting(recipe.finetune)
+        shares = {PRETRAINED: own.stack_lr, SCRATCH: self.scratch_stack_lr}
+        return {arm: Setting(own.lr, shares[arm]) for arm in self.arms if arm in shares}
 
     def trials(self, count: Labels, settings: Mapping[str, Setting]) -> list[Trial]:
         """List the trials at one number of labels, the methods of a draw side by side."""
@@ -97,6 +105,7 @@ def make_plan(
     tune: bool,
     freeze: int,
     seed: int,
+    scratch_stack_lr: float = 1.0,
 ) -> SweepPlan:
     """Put what was asked for in order.
 
@@ -126,6 +135,7 @@ def make_plan(
         tune=tune,
         freeze=freeze,
         seed=seed,
+        scratch_stack_lr=scratch_stack_lr,
     )
 
 

@@ -141,6 +141,20 @@ def test_the_control_differs_in_its_filters_alone(run: Path) -> None:
     assert not torch.equal(stack.stage(0).filter.weight, control.stage(0).filter.weight)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "share"), [((), 1.0), (("finetune.stack_lr=0.3",), 0.3)], ids=["own", "asked"]
+)
+def test_stages_that_know_nothing_take_the_full_rate(
+    tmp_path: Path, tiny: Tiny, overrides: tuple[str, ...], share: float
+) -> None:
+    recipe = tiny(pretrain={"epochs": 1}, finetune={"stack_lr": 0.1, "epochs": 1})
+    pretrain(recipe, out=tmp_path / "run", root=tmp_path, device="cpu")
+    for name, scratch in (("default", False), ("scratch", True)):
+        tune(tmp_path / "run", labels=50, from_scratch=scratch, overrides=overrides)
+        used = load_recipe(tmp_path / "run/heads" / name / "recipe.toml").finetune.stack_lr
+        assert used == (share if scratch or overrides else 0.1)
+
+
 def test_same_seeds_same_bytes(run: Path) -> None:
     models = [
         (tune(run, name=name, labels=30, seed=seed), run / "heads" / name / "model.safetensors")[1]

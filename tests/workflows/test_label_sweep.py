@@ -18,10 +18,11 @@ from featlearn.errors import (
 )
 from featlearn.files import sha256
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.sweep_results import SweepResult
 from featlearn.workflows.trials import Workbench
 from featlearn_cli.main import group
-from tests.workflows.sweeping import Cut, contents, head_error, sweep
+from tests.workflows.sweeping import QUICK, Cut, Tiny, contents, head_error, sweep
 
 
 class TestTable:
@@ -115,6 +116,22 @@ class TestTable:
 
 def contents_of_run(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+
+
+def test_a_control_s_stages_take_the_full_rate(tmp_path: Path, tiny: Tiny) -> None:
+    recipe = tiny(pretrain={"epochs": 1}, finetune={"stack_lr": 0.1})
+    pretrain(recipe, out=tmp_path / "run", root=tmp_path, device="cpu")
+    options: dict[str, Any] = {"labels": (30,), "controls": ("scratch",)}
+    result = sweep(tmp_path / "run", **options)
+    shares = {arm: setting.stack_lr for arm, setting in result.settings.items()}
+    assert shares == {"pretrained": 0.1, "scratch": 1.0}
+    found = result.table[0].draws[1].error["scratch"]
+    assert found == head_error(
+        tmp_path / "run", labels=30, label_seed=1, seed=recipe.seed + 1, from_scratch=True
+    )
+    asked = (*QUICK, "finetune.stack_lr=0.5")
+    result = sweep(tmp_path / "run", **options, overrides=asked, overwrite=True)
+    assert {setting.stack_lr for setting in result.settings.values()} == {0.5}
 
 
 def test_without_a_control_there_is_no_gain(run: Path) -> None:
