@@ -16,12 +16,13 @@ from featlearn.config.base import Count
 from featlearn.config.data import PCASpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
-from featlearn.errors import CheckpointError, RecipeError, ShapeError
+from featlearn.errors import CheckpointError, RecipeError, ShapeError, UsageError
 from featlearn.filenames import MODEL, RESULTS
 from featlearn.files import BAD_JSON, canonical_json, replacing, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, check_format, read_figures
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.stage import Stage
 
 _ENTRY = "featlearn"
 M = TypeVar("M", bound=nn.Module)
@@ -107,7 +108,17 @@ def save_stack(path: Path, stack: Stack, recipe: Recipe, **extra: object) -> Non
         stack: The model.
         recipe: What it was built from.
         extra: Further metadata, in JSON's types.
+
+    Raises:
+        UsageError: If a stage is of a class of the caller's own: it would come back as another.
     """
+    for place in range(len(stack)):
+        stage = stack.stage(place)
+        if type(stage) is not Stage:
+            raise UsageError(
+                f"stage {stage.name!r} is a {type(stage).__name__}, and a model's file says only "
+                "how to build a Stage; keep its state_dict(), and build your classes again"
+            )
     metadata = {
         "recipe": as_tables(recipe_as_built(recipe, stack)),
         "input_shape": list(stack.input_shape),

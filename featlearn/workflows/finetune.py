@@ -27,9 +27,9 @@ from featlearn.workflows.head_plan import (
     Options,
     check_same_images,
     head_recipe,
-    scratch_stack_lr,
     head_settings,
     resume_command,
+    scratch_stack_lr,
 )
 from featlearn.workflows.head_results import FinetuneResult, read_head_result
 from featlearn.workflows.labelled import Labelled, draw_labelled

@@ -35,7 +35,7 @@ from featlearn.workflows.sweep_results import (
     sum_up,
 )
 from featlearn.workflows.trial_log import TrialLog
-from featlearn.workflows.trials import PIXELS, Score, Setting, Trial, Workbench
+from featlearn.workflows.trials import Score, Setting, Trial, Workbench
 
 
 def sweep_labels(
