@@ -99,11 +99,14 @@ class ImageEstimator(BaseEstimator):
         return state
 
     def _resolved(self) -> Recipe:
-        """Load the recipe with its changes, and the seed that `random_state` gives."""
+        """Load the recipe for rows, with its changes and the seed that `random_state` gives."""
         base = self.recipe
         if not isinstance(base, Recipe):
             base = load_recipe("dense" if base is None else base)
         recipe = changed_recipe(base, self.overrides or {})
+        # A row is a whole image: none is cut up here, so none has crops to keep together.
+        data = msgspec.structs.replace(recipe.data, crops=None)
+        recipe = msgspec.structs.replace(recipe, data=data)
         if self.random_state is None:
             return recipe
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))

@@ -21,6 +21,8 @@ from featlearn import FeatureLearner, Recipe, load_model, load_recipe
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.evaluate.projection import through_output
 from featlearn.networks.stack import What
+from featlearn.training.pictures import Pictures
+from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
@@ -210,6 +212,37 @@ def test_it_is_kept_by_pickle_and_by_a_file(
     images = torch.tensor(rows).reshape(-1, 1, 1, 64)
     with torch.no_grad():
         np.testing.assert_array_equal(loaded.stack.double().encode(images).numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "hold_out"),
+    [
+        ("dense", 8, 0.05),
+        ("digits", 8, 0.05),
+        ("natural-sparse", 16, 0.05),
+        ("photographs", 12, 0.0),
+        ("template", 8, 0.05),
+    ],
+)
+def test_every_row_is_learned_from_or_held_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, side: int, hold_out: float
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Watched(Pretraining):
+        def __init__(
+            self, recipe: Recipe, images: Pictures, *, held_out: Pictures | None = None
+        ) -> None:
+            seen.append((len(images), 0 if held_out is None else len(held_out)))
+            super().__init__(recipe, images, held_out=held_out)
+
+    monkeypatch.setattr("featlearn.estimator.base.Pretraining", Watched)
+    # Recipes that cut 5,000 or 12,000 crops out of a picture have none to cut here.
+    given = np.random.default_rng(0).random((301, side * side))
+    learner = FeatureLearner(name, image_shape=(side, side), overrides={"pretrain.epochs": 1})
+    assert learner.fit(given).transform(given).shape[0] == 301
+    kept = round(301 * hold_out)
+    assert seen == [(301 - kept, kept)]
 
 
 class Counting(Silent):
