@@ -25,7 +25,10 @@ from featlearn.estimator.base import (
 )
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import start_finetuning
+from featlearn.heads.problem import labels_of
 from featlearn.heads.store import save_classifier
+from featlearn.heads.validation import split_validation
+from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.unrecorded import Unrecorded
 
@@ -37,7 +40,8 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
     """Learn features from all rows, then a classifier from those that have a label.
 
     The stages are trained without labels on every row, and fine-tuned with a head on the
-    rows that have one, by the recipe's `[finetune]`.
+    rows that have one, by the recipe's `[finetune]`. Where that has `patience` or a plateau,
+    some of these rows (the share `data.hold_out`, else a tenth) are only measured.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`; its `[data]`
@@ -118,18 +122,31 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
                 f"{len(classes)} class{'es' * (len(classes) != 1)} (-1 marks a row without a label)"
             )
         recipe = self._resolved()
-        training = self._pretrain(recipe, rows)
-        labelled = self._pictures(
-            rows[known], labels.astype(np.int64), tuple(str(name) for name in classes)
-        )
-        work = start_finetuning(
-            training.stack, recipe.finetune, labelled, sample=training.sample, seed=recipe.seed
-        )
-        Unrecorded(self.progress).run(work.loop, work.classifier)
-        self.classifier_ = work.classifier.eval()
-        self.stack_ = work.classifier.stack
+        names = tuple(str(name) for name in classes)
+        labelled = self._pictures(rows[known], labels.astype(np.int64), names)
+        self.classifier_ = self._finetuned(recipe, rows, labelled)
+        self.stack_ = self.classifier_.stack
         self.classes_, self.recipe_ = classes, recipe
         return self
+
+    def _finetuned(self, recipe: Recipe, rows: Floats, labelled: Pictures) -> Classifier:
+        """Learn a stack from all rows, and train it with a head on those with a label."""
+        classes = labels_of(labelled).cpu().numpy()
+        learned, measured = (
+            Pictures(labelled.set.subset(places), labelled.device)
+            for places in split_validation(recipe, classes, seed=recipe.seed)
+        )  # before the long training, since there may be too few
+        training = self._pretrain(recipe, rows)
+        work = start_finetuning(
+            training.stack,
+            recipe.finetune,
+            learned,
+            sample=training.sample,
+            validation=measured if len(measured) else None,
+            seed=recipe.seed,
+        )
+        Unrecorded(self.progress).run(work.loop, work.classifier)
+        return work.classifier.eval()
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Compute the probability of every class, in the precision of the rows.

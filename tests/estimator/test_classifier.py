@@ -10,8 +10,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from featlearn import FeatureClassifier
+from featlearn.errors import DataError
 from featlearn.estimator.classifier import labelled_rows
 from featlearn.heads.store import load_classifier
+from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
 Classes = NDArray[np.int64]
@@ -97,3 +99,63 @@ def test_keys_of_the_recipe_reach_the_head(data: tuple[Rows, Classes]) -> None:
     model.fit(rows[:200], classes[:200])
     assert model.classifier_.frozen
     assert model.recipe_.finetune.head.hidden == (7,)
+
+
+class Watching(Silent):
+    """Keeps what is told of fine-tuning."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepReport] = []
+
+    def step(self, report: StepReport) -> None:
+        if report.phase == "finetune":
+            self.steps.append(report)
+
+
+def finetuned(data: tuple[Rows, Classes], **changes: object) -> list[StepReport]:
+    rows, classes = data
+    told = Watching()
+    few = np.where(np.arange(len(classes)) < 100, classes, -1)
+    plain = {"pretrain.epochs": 1, "finetune.steps": 0, "finetune.epochs": 30, "finetune.batch": 10}
+    overrides = {**plain, **{key.replace("__", "."): value for key, value in changes.items()}}
+    FeatureClassifier(overrides=overrides, progress=told).fit(rows[:200], few[:200])
+    return told.steps
+
+
+def test_patience_is_with_labelled_rows_that_are_only_measured(
+    data: tuple[Rows, Classes],
+) -> None:
+    # Without it every labelled row is learned from, in ten batches of ten.
+    patient = finetuned(data)
+    assert len(patient) == 30 * 10
+    assert all(report.held_out is None for report in patient)
+    # A rate that blows up: what is measured gets worse, which ends it two epochs after its best.
+    hasty = finetuned(
+        data,
+        finetune__patience=2,
+        finetune__rate={"kind": "constant"},
+        finetune__optimizer={"kind": "sgd", "lr": 3.0},
+        data__hold_out=0.2,
+    )
+    measured = [r.held_out["loss"] for r in hasty if r.held_out is not None]
+    assert hasty[-1].epoch < 29
+    assert len(hasty) == 8 * len(measured)  # 80 of the 100 labelled rows
+    assert int(np.argmin(measured)) == len(measured) - 1 - 2
+
+
+def test_a_plateau_is_followed_on_labelled_rows(data: tuple[Rows, Classes]) -> None:
+    told = finetuned(
+        data,
+        finetune__rate={"kind": "plateau", "patience": 1, "factor": 0.5},
+        finetune__optimizer={"kind": "sgd", "lr": 3.0},
+    )
+    assert all((report.held_out is not None) == report.ended for report in told)
+    rates = [report.lr for report in told]
+    assert rates[0] == 3.0
+    assert rates[-1] < 1.0
+
+
+def test_patience_needs_a_row_to_spare(data: tuple[Rows, Classes]) -> None:
+    rows, _ = data
+    with pytest.raises(DataError, match=r"patience and a plateau need labelled .* 2 labels leave"):
+        FeatureClassifier(overrides={"finetune.patience": 1}).fit(rows[:9], [0, 1] + [-1] * 7)
