@@ -25,7 +25,7 @@ from featlearn.estimator.base import (
     refuse,
 )
 from featlearn.evaluate.decoding import decode
-from featlearn.networks.stack import What
+from featlearn.networks.stack import What, check_what
 from featlearn.training.incremental import SoFar, begin_stack, learn_part
 from featlearn.training.progress import Progress
 
@@ -97,8 +97,12 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             X: `(n, features)`, finite.
             y: Ignored.
             refused: Nothing is known here, weights of rows neither.
+
+        Raises:
+            UsageError: If `what` is no part of a stage.
         """
         refuse(self, refused)
+        check_what(self.what)
         rows = self._rows(X, reset=True)
         recipe = self._resolved()
         self.stack_ = self._pretrain(recipe, rows).stack
@@ -119,6 +123,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             refused: Nothing is known here, weights of rows neither.
         """
         refuse(self, refused)
+        check_what(self.what)
         begun = hasattr(self, "stack_")
         rows = self._rows(X, reset=not begun)
         images = self._pictures(rows)
@@ -140,6 +145,9 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
 
         Returns:
             `(n, features of the stage)`, maps flattened map after map.
+
+        Raises:
+            UsageError: If there is no such stage or part of it.
         """
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
@@ -181,6 +189,9 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
 
         Args:
             input_features: Names of the columns, which must be those that were seen.
+
+        Raises:
+            UsageError: If there is no such stage or part of it.
         """
         names: NDArray[Any] = super().get_feature_names_out(input_features)
         prefix = self.stage or self.stack_.names[-1]
@@ -189,6 +200,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
     @property
     def _n_features_out(self) -> int:
         """Count the features of a row."""
+        check_what(self.what)
         stage = self.stack_.stage(len(self.stack_) - 1 if self.stage is None else self.stage)
         shapes = {"code": stage.code_shape, "pooled": stage.pooled_shape}
         return (shapes.get(self.what) or stage.output_shape).units

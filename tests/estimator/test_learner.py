@@ -2,7 +2,7 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import joblib
 import numpy as np
@@ -190,6 +190,19 @@ def test_what_does_not_fit_is_named(rows: Rows, fitted: FeatureLearner) -> None:
         fitted.inverse_transform(rows)
     with pytest.raises(NotFittedError):
         FeatureLearner().transform(rows)
+
+
+def test_a_part_that_no_stage_has_is_named(rows: Rows, fitted: FeatureLearner) -> None:
+    wrong = pickle.loads(pickle.dumps(fitted)).set_params(what="codes")
+    unfitted = FeatureLearner(what=cast("What", "codes"))
+    for ask in (
+        lambda: wrong.transform(rows),
+        wrong.get_feature_names_out,
+        lambda: unfitted.fit(rows),
+        lambda: unfitted.partial_fit(rows),
+    ):
+        with pytest.raises(UsageError, match="what is one of code, pooled, output; got 'codes'"):
+            ask()
 
 
 def test_a_recipe_may_be_an_object_a_path_or_a_name(tmp_path: Path, rows: Rows) -> None:
