@@ -1,6 +1,5 @@
 """`FeatureClassifier`: features from all rows, a classifier from those that have a label."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from featlearn.config.changes import Overrides
 from featlearn.config.recipe import Recipe
 from featlearn.estimator.base import (
     FLOATS,
@@ -48,7 +48,8 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
             says only how many rows are held out. The shipped `dense`, a denoising
             auto-encoder on whole rows, if absent.
         overrides: Changes to the recipe by key, as in `{"finetune.freeze": 1}`. They are
-            parameters too: `recipe__finetune__freeze`.
+            parameters too: `recipe__finetune__freeze`. Or a list of texts, as in
+            `["finetune.freeze=1"]`.
         image_shape: (height, width) or (height, width, maps) of the image that a row is,
             flattened as NumPy does; without it a row is one line of numbers, which only
             dense stages suit.
@@ -84,7 +85,7 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
         self,
         recipe: str | Path | Recipe | None = None,
         *,
-        overrides: Mapping[str, Any] | None = None,
+        overrides: Overrides | None = None,
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = None,
         device: str = "auto",

@@ -1,6 +1,5 @@
 """`FeatureLearner`: features learned without labels, as a scikit-learn transformer."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
+from featlearn.config.changes import Overrides
 from featlearn.config.recipe import Recipe
 from featlearn.errors import UsageError
 from featlearn.estimator.base import (
@@ -40,7 +40,8 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             says only how many rows are held out. The shipped `dense`, a denoising
             auto-encoder on whole rows, if absent.
         overrides: Changes to the recipe by key, as in `{"stages.features.filter.maps": 50}`.
-            They are parameters too: `recipe__stages__features__filter__maps`.
+            They are parameters too: `recipe__stages__features__filter__maps`. Or a list of
+            texts, as in `["pretrain.epochs=3"]`.
         image_shape: (height, width) or (height, width, maps) of the image that a row is,
             flattened as NumPy does; without it a row is one line of numbers, which only
             dense stages suit.
@@ -72,7 +73,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
         self,
         recipe: str | Path | Recipe | None = None,
         *,
-        overrides: Mapping[str, Any] | None = None,
+        overrides: Overrides | None = None,
         image_shape: tuple[int, ...] | None = None,
         stage: str | None = None,
         what: What = "output",

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from featlearn import FeatureLearner, Recipe, load_model, load_recipe
-from featlearn.errors import RecipeError, ShapeError, UsageError
+from featlearn.errors import DeviceError, RecipeError, ShapeError, UsageError
 from featlearn.evaluate.projection import through_output
 from featlearn.networks.stack import What
 from featlearn.training.pictures import Pictures
@@ -190,6 +190,35 @@ def test_what_does_not_fit_is_named(rows: Rows, fitted: FeatureLearner) -> None:
         fitted.inverse_transform(rows)
     with pytest.raises(NotFittedError):
         FeatureLearner().transform(rows)
+
+
+@pytest.mark.parametrize("shape", ["8x8", 64, (8.0, 8.0), (-8, -8), (), (1, 1, 1, 64), [None, 8]])
+def test_a_shape_that_is_none_is_refused(rows: Rows, shape: Any) -> None:
+    with pytest.raises(ShapeError, match="whole numbers that multiply to the 64 features") as told:
+        FeatureLearner(image_shape=shape).fit(rows)
+    assert str(told.value).endswith(f"got {shape!r}")
+
+
+def test_parameters_of_another_kind_are_refused(rows: Rows) -> None:
+    wrong: Any
+    for wrong in ("pretrain.epochs=1", 3, ["pretrain.epochs=1", 4]):
+        with pytest.raises(UsageError, match=r"overrides are values by key.* got ") as told:
+            FeatureLearner(overrides=wrong).fit(rows)
+        assert str(told.value).endswith(f"got {wrong!r}")
+    wrong = 42
+    with pytest.raises(UsageError, match=r"a recipe is the name of a shipped one.* got 42"):
+        FeatureLearner(wrong).fit(rows)
+    wrong = None
+    with pytest.raises(DeviceError, match="None is no device; use auto, cpu or cuda"):
+        FeatureLearner(device=wrong).fit(rows)
+
+
+def test_changes_may_be_texts(rows: Rows) -> None:
+    learner = FeatureLearner(overrides=["pretrain.epochs=1", "stages.features.filter.maps=7"])
+    assert learner.fit(rows).transform(rows).shape == (300, 7)
+    learner.set_params(recipe__stages__features__filter__maps=5)
+    assert clone(learner).fit(rows).transform(rows).shape == (300, 5)
+    assert learner.fit(rows).recipe_.pretrain.epochs == 1
 
 
 def test_a_part_that_no_stage_has_is_named(rows: Rows, fitted: FeatureLearner) -> None:
