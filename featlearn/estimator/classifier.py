@@ -180,7 +180,10 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
         return self.classes_[best]
 
     def save(self, path: str | Path) -> None:
-        """Write the classifier to a file.
+        """Write the network to a file, for `featlearn.load_classifier`.
+
+        That gives the network and the names of the classes as text, not this estimator,
+        which pickle or joblib keeps whole.
 
         Args:
             path: The file, as a rule `*.safetensors`.

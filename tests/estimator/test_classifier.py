@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+import featlearn
 from featlearn import FeatureClassifier
-from featlearn.errors import DataError
+from featlearn.errors import CheckpointError, DataError
 from featlearn.estimator.classifier import labelled_rows
-from featlearn.heads.store import load_classifier
 from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
@@ -82,13 +83,20 @@ def test_it_is_kept_by_pickle_and_by_a_file(
     rows, _ = data
     copy = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(copy.predict_proba(rows[:9]), fitted.predict_proba(rows[:9]))
-    fitted.save(tmp_path / "model.safetensors")
-    loaded = load_classifier(tmp_path / "model.safetensors")
+    file = tmp_path / "model.safetensors"
+    fitted.save(file)
+    loaded = featlearn.load_classifier(str(file))
     assert loaded.classes == tuple(map(str, range(10)))
     weights = fitted.classifier_.state_dict()
     assert all(
         (value == weights[name]).all() for name, value in loaded.classifier.state_dict().items()
     )
+    images = torch.tensor(rows[:9]).reshape(9, 1, 8, 8)
+    with torch.no_grad():
+        found = loaded.classifier.double()(images).softmax(1).numpy()
+    np.testing.assert_array_equal(found, fitted.predict_proba(rows[:9]))
+    with pytest.raises(CheckpointError, match=r"holds a classifier: open it with featlearn\.load_"):
+        featlearn.load_model(file)
 
 
 def test_keys_of_the_recipe_reach_the_head(data: tuple[Rows, Classes]) -> None:
