@@ -22,7 +22,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.tensors import as_tensor
-from featlearn.errors import ShapeError
+from featlearn.errors import DataError, ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import save_stack
 from featlearn.training.device import pick_device
@@ -121,7 +121,17 @@ class ImageEstimator(BaseEstimator):
         labels: NDArray[np.int64] | None = None,
         classes: tuple[str, ...] = (),
     ) -> Pictures:
-        """View rows as images in single precision."""
+        """View rows as images in single precision, in which networks are trained.
+
+        Raises:
+            DataError: If they go beyond it.
+        """
+        largest = max(rows.max(), -rows.min())
+        if largest > np.finfo(np.float32).max:
+            raise DataError(
+                "rows are learned from in single precision, which ends at 3.4e+38, and these "
+                f"hold numbers of {largest:.1e}; scale them, as a rule to [0, 1]"
+            )
         maps = as_maps(rows, self.image_shape).astype(np.float32)
         return Pictures(ImageSet(maps, labels, classes, None, "X"), pick_device(self.device))
 
