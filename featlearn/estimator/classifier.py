@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -23,6 +21,7 @@ from featlearn.estimator.base import (
     in_precision,
     refuse,
 )
+from featlearn.estimator.labels import find_labels, mixed_kept
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import start_finetuning
 from featlearn.heads.problem import labels_of
@@ -31,9 +30,6 @@ from featlearn.heads.validation import split_validation
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.unrecorded import Unrecorded
-
-UNLABELLED = -1
-"""What marks a row without a label, as in `sklearn.semi_supervised`."""
 
 
 class FeatureClassifier(ClassifierMixin, ImageEstimator):
@@ -104,27 +100,21 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
 
         Args:
             X: `(n, features)`, finite.
-            y: `(n,)` classes, numbers or text. Among numbers -1 marks a row without one,
-                except where -1 and 1 are all there is: then they are the two classes, as
-                they are commonly numbered.
+            y: `(n,)` classes, numbers or text. The number -1 marks a row without one, among
+                text too, and so does None. Where -1 and 1 are all there is, they are the two
+                classes, as they are commonly numbered, and a warning says so.
             refused: Nothing is known here, weights of rows neither.
 
         Raises:
-            ValueError: If fewer than two classes have a labelled row.
+            ValueError: If fewer than two classes have a labelled row, or some are numbers
+                and some text.
         """
         refuse(self, refused)
-        rows, given = checked_data(self, X, y, dtype=FLOATS)
-        check_classification_targets(given)
-        known = labelled_rows(given)
-        classes, labels = np.unique(given[known], return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs labelled rows of two classes or more; got "
-                f"{len(classes)} class{'es' * (len(classes) != 1)} (-1 marks a row without a label)"
-            )
+        rows, given = checked_data(self, X, mixed_kept(y), dtype=FLOATS)
+        known, classes, places = find_labels(given, owner=type(self).__name__)
         recipe = self._resolved()
         names = tuple(str(name) for name in classes)
-        labelled = self._pictures(rows[known], labels.astype(np.int64), names)
+        labelled = self._pictures(rows[known], places, names)
         self.classifier_ = self._finetuned(recipe, rows, labelled)
         self.stack_ = self.classifier_.stack
         self.classes_, self.recipe_ = classes, recipe
@@ -191,10 +181,3 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
         check_is_fitted(self)
         classes = tuple(str(name) for name in self.classes_)
         save_classifier(Path(path), self.classifier_, self.recipe_, classes)
-
-
-def labelled_rows(y: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which rows have a label, by `UNLABELLED`; all of them, if y is -1 and 1 alone."""
-    if y.dtype.kind not in "if" or set(np.unique(y)) == {UNLABELLED, 1}:
-        return np.ones(len(y), dtype=np.bool_)
-    return y != UNLABELLED

@@ -1,7 +1,9 @@
 """A classifier from few labels, with features from all rows."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 import featlearn
 from featlearn import FeatureClassifier
 from featlearn.errors import CheckpointError, DataError
-from featlearn.estimator.classifier import labelled_rows
+from featlearn.estimator.labels import labelled_rows
 from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
@@ -65,6 +67,39 @@ def test_the_mark_of_a_row_without_a_label() -> None:
     assert labelled_rows(np.array([0.0, -1.0, 1.0])).tolist() == [True, False, True]
     assert labelled_rows(np.array([-1, 1, 1])).all()  # two classes, as commonly numbered
     assert labelled_rows(np.array(["-1", "a"])).all()
+    few = np.array(["a", -1, None, "-1", np.int64(-1), -1.0], dtype=object)
+    assert labelled_rows(few).tolist() == [True, False, False, True, False, False]
+    assert labelled_rows(np.array([-1, 1, None], dtype=object)).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("mark", [-1, None])
+@pytest.mark.parametrize("kind", [list, lambda y: np.array(y, dtype=object)])
+def test_names_may_lack_where_there_is_no_label(
+    data: tuple[Rows, Classes], mark: object, kind: Callable[[list[object]], Any]
+) -> None:
+    rows, classes = data
+    names = [["even", "odd"][k % 2] for k in classes[:120]]
+    some: list[object] = [name if place < 60 else mark for place, name in enumerate(names)]
+    numbers = [k % 2 if place < 60 else -1 for place, k in enumerate(classes[:120])]
+    named, numbered = (
+        FeatureClassifier(overrides={"pretrain.epochs": 1}).fit(rows[:120], y)
+        for y in (kind(some), numbers)
+    )
+    assert list(named.classes_) == ["even", "odd"]
+    probabilities = named.predict_proba(rows[:50])
+    np.testing.assert_array_equal(probabilities, numbered.predict_proba(rows[:50]))
+
+
+def test_minus_one_as_a_class_is_said(data: tuple[Rows, Classes]) -> None:
+    rows, classes = data
+    signs = np.where(classes[:60] % 2, 1, -1)
+    quick = {"pretrain.epochs": 1, "finetune.steps": 1}
+    for given in (signs, signs.astype(float), signs.astype(object)):
+        with pytest.warns(UserWarning, match="-1 and 1 alone, which are taken for two classes"):
+            model = FeatureClassifier(overrides=quick).fit(rows[:60], given)
+        assert list(model.classes_) == [-1, 1]
+    with pytest.raises(ValueError, match="y holds names and numbers"):
+        FeatureClassifier().fit(rows[:4], ["a", 0, "b", -1])
 
 
 def test_one_class_is_refused(data: tuple[Rows, Classes]) -> None:
