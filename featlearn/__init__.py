@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from featlearn.config.recipe import Recipe
     from featlearn.estimator.classifier import FeatureClassifier
     from featlearn.estimator.learner import FeatureLearner
+    from featlearn.heads.store import load_classifier
     from featlearn.networks.stack import Stack, build_stack
     from featlearn.networks.store import load_stack as load_model
     from featlearn.stages.local import LocallyConnected2d, LocallyConnectedTranspose2d
@@ -35,6 +36,7 @@ __all__ = [
     "build_stack",
     "encode",
     "finetune",
+    "load_classifier",
     "load_model",
     "load_recipe",
     "predict",
@@ -51,6 +53,7 @@ _HOMES = {
     "build_stack": "featlearn.networks.stack",
     "encode": "featlearn.workflows.encode",
     "finetune": "featlearn.workflows.finetune",
+    "load_classifier": "featlearn.heads.store",
     "load_model": "featlearn.networks.store",
     "load_recipe": "featlearn.config.load",
     "predict": "featlearn.workflows.predict",

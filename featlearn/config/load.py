@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import tomli_w
 
+from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
@@ -59,13 +60,13 @@ def recipe_text(name: str) -> str:
     return resources.files(_SHIPPED).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
-def load_recipe(source: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe:
     """Read and check a recipe.
 
     Args:
         source: Name of a shipped recipe, or the path of a TOML file or of a
             folder (a run) that holds a `recipe.toml`. A `Path` is always a path.
-        overrides: `key=value` texts, see `apply_overrides`.
+        overrides: Values by key, or `key=value` texts; see `apply_overrides`.
 
     Returns:
         The recipe. A `data.source` that is a relative path is taken from the
@@ -77,19 +78,29 @@ def load_recipe(source: str | Path, *, overrides: Sequence[str] = ()) -> Recipe:
         UsageError: If there is no such recipe, or an override does not fit.
         DataError: If the path of the images is not in UTF-8.
     """
+    texts = override_texts(overrides)
     path = _path_of(source)
     if path is None:
         title, text = f"recipe {source}", recipe_text(str(source))
     else:
         title, text = f"recipe {path}", _read(path)
     raw = _parse(text, where="" if path is None else str(path), title=title)
-    changed, done = apply_overrides(raw, overrides)
+    changed, done = apply_overrides(raw, texts)
     result = validate(changed)
     if isinstance(result, Problem):
         raise _refusal(title, raw, result, done)
     by_hand = any(override.keys[:2] == ("data", "source") for override in done)
     folder = Path.cwd() if by_hand or path is None else path.parent
     return _with_absolute_source(result, folder) if by_hand or path is not None else result
+
+
+def as_recipe(recipe: Recipe | str | Path) -> Recipe:
+    """Give a recipe as it is, or load the one that a name or a path stands for.
+
+    Raises:
+        FeatlearnError: As `load_recipe` does.
+    """
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
 def parse_recipe(text: str, *, title: str = "the recipe") -> Recipe:
@@ -112,6 +123,10 @@ def dump_recipe(recipe: Recipe) -> str:
 def _path_of(source: str | Path) -> Path | None:
     """Tell a path from the name of a shipped recipe, which goes first."""
     named = isinstance(source, str)
+    if not named and not isinstance(source, Path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(
+            f"a recipe is the name of a shipped one, the path of a file or a Recipe; got {source!r}"
+        )
     if named and source in recipe_names():
         return None
     path = _existing(Path(), str(source))
@@ -180,8 +195,8 @@ def _refusal(
     for override in reversed(done):
         length = min(len(override.keys), len(problem.keys))
         if override.keys[:length] == problem.keys[:length] and length:
-            return UsageError(f"--set {override.text}: {problem.text}")
-    texts = " ".join(f"--set {override.text}" for override in done)
+            return UsageError(f"{override.text}: {problem.text}")
+    texts = ", ".join(override.text for override in done)
     return UsageError(f"{title} with {texts}: {problem.text}")
 
 

@@ -1,4 +1,4 @@
-"""Changing single values of a recipe from the command line: `--set key=value`."""
+"""Changing single values of a recipe by `key=value` texts, as `--set` has them."""
 
 import copy
 import tomllib
@@ -19,7 +19,7 @@ Holder = dict[str, object] | list[object]
 
 
 class Override(NamedTuple):
-    """One `--set`, as it was written and where it points."""
+    """One text, as it was written and where it points."""
 
     text: str
     keys: Keys
@@ -43,13 +43,11 @@ def apply_overrides(
     for text in overrides:
         path, found, value = text.partition("=")
         if not found or not path.strip():
-            raise UsageError(
-                f"--set {text}: expected KEY=VALUE, such as stages.strokes.pool.size=2"
-            )
+            raise UsageError(f"{text}: expected KEY=VALUE, such as stages.strokes.pool.size=2")
         try:
             keys = _assign(changed, [part.strip() for part in path.split(".")], value.strip())
         except UsageError as error:
-            raise UsageError(f"--set {text}: {error}") from None
+            raise UsageError(f"{text}: {error}") from None
         done.append(Override(text, keys))
     return changed, done
 

@@ -1,12 +1,30 @@
 """Which images are labelled, held out or set apart."""
 
+import operator
 from collections.abc import Sequence
+from typing import SupportsIndex, cast
 
 import numpy as np
 
 from featlearn.datasets.imageset import ImageSet, Indices
-from featlearn.errors import DataError
+from featlearn.errors import DataError, UsageError
 from featlearn.seeds import derive
+
+
+def whole_labels(count: object) -> int | None:
+    """Give how many labels are asked for, `None` for all of them.
+
+    Raises:
+        UsageError: If that is no whole number.
+    """
+    if count is None:
+        return None
+    try:
+        return operator.index(cast("SupportsIndex", count))
+    except TypeError:
+        raise UsageError(
+            f"labels is a whole number, or None for all of them; got {count!r}"
+        ) from None
 
 
 def balanced_subset(

@@ -2,9 +2,10 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import index
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, SupportsIndex, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -15,13 +16,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from featlearn.config.changes import changed_recipe
-from featlearn.config.load import load_recipe
+from featlearn.config.changes import Overrides, changed_recipe, override_texts
+from featlearn.config.load import as_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.tensors import as_tensor
-from featlearn.errors import ShapeError
+from featlearn.errors import DataError, ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import save_stack
 from featlearn.training.device import pick_device
@@ -52,7 +53,7 @@ class ImageEstimator(BaseEstimator):
     """
 
     recipe: str | Path | Recipe | None
-    overrides: Mapping[str, Any] | None
+    overrides: Overrides | None
     image_shape: tuple[int, ...] | None
     random_state: Any
     device: str
@@ -78,7 +79,7 @@ class ImageEstimator(BaseEstimator):
         }
         super().set_params(**params)
         if changes:
-            self.overrides = {**(self.overrides or {}), **changes}
+            self.overrides = {**_by_key(self.overrides), **changes}
         return self
 
     def save(self, path: str | Path) -> None:
@@ -99,11 +100,12 @@ class ImageEstimator(BaseEstimator):
         return state
 
     def _resolved(self) -> Recipe:
-        """Load the recipe with its changes, and the seed that `random_state` gives."""
-        base = self.recipe
-        if not isinstance(base, Recipe):
-            base = load_recipe("dense" if base is None else base)
-        recipe = changed_recipe(base, self.overrides or {})
+        """Load the recipe for rows, with its changes and the seed that `random_state` gives."""
+        base = as_recipe("dense" if self.recipe is None else self.recipe)
+        recipe = changed_recipe(base, self.overrides)
+        # A row is a whole image: none is cut up here, so none has crops to keep together.
+        data = msgspec.structs.replace(recipe.data, crops=None)
+        recipe = msgspec.structs.replace(recipe, data=data)
         if self.random_state is None:
             return recipe
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -119,7 +121,17 @@ class ImageEstimator(BaseEstimator):
         labels: NDArray[np.int64] | None = None,
         classes: tuple[str, ...] = (),
     ) -> Pictures:
-        """View rows as images in single precision."""
+        """View rows as images in single precision, in which networks are trained.
+
+        Raises:
+            DataError: If they go beyond it.
+        """
+        largest = max(rows.max(), -rows.min())
+        if largest > np.finfo(np.float32).max:
+            raise DataError(
+                "rows are learned from in single precision, which ends at 3.4e+38, and these "
+                f"hold numbers of {largest:.1e}; scale them, as a rule to [0, 1]"
+            )
         maps = as_maps(rows, self.image_shape).astype(np.float32)
         return Pictures(ImageSet(maps, labels, classes, None, "X"), pick_device(self.device))
 
@@ -134,6 +146,14 @@ class ImageEstimator(BaseEstimator):
         )
         training.run(Unrecorded(self.progress))
         return training
+
+
+def _by_key(overrides: Overrides | None) -> dict[str, object]:
+    """Give changes by key, where they are texts too."""
+    if isinstance(overrides, Mapping):
+        return dict(overrides)
+    parts = (text.partition("=") for text in override_texts(overrides))
+    return {key.strip(): value for key, _, value in parts}
 
 
 def refuse(estimator: object, given: Mapping[str, object]) -> None:
@@ -164,14 +184,22 @@ def as_maps(rows: Floats, image_shape: tuple[int, ...] | None) -> Floats:
         ShapeError: If rows have another length than an image.
     """
     features = rows.shape[1]
-    shape = (1, features) if image_shape is None else tuple(image_shape)
-    if len(shape) not in (2, 3) or math.prod(shape) != features:
+    sizes = (1, features) if image_shape is None else _sizes(image_shape)
+    if len(sizes) not in (2, 3) or min(sizes) < 1 or math.prod(sizes) != features:
         raise ShapeError(
-            "image_shape is (height, width) or (height, width, maps), which multiply to the "
-            f"{features} features of a row; got {image_shape}"
+            "image_shape is (height, width) or (height, width, maps), whole numbers that "
+            f"multiply to the {features} features of a row; got {image_shape!r}"
         )
-    height, width, *maps = shape
+    height, width, *maps = sizes
     return rows.reshape(len(rows), height, width, *(maps or [1])).transpose(0, 3, 1, 2)
+
+
+def _sizes(image_shape: object) -> tuple[int, ...]:
+    """Give whole numbers as they are, and none for anything else."""
+    try:
+        return tuple(index(size) for size in cast("Iterable[SupportsIndex]", image_shape))
+    except TypeError:
+        return ()
 
 
 def as_rows(images: Floats) -> Floats:

@@ -1,16 +1,14 @@
 """`FeatureClassifier`: features from all rows, a classifier from those that have a label."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from featlearn.config.changes import Overrides
 from featlearn.config.recipe import Recipe
 from featlearn.estimator.base import (
     FLOATS,
@@ -23,28 +21,31 @@ from featlearn.estimator.base import (
     in_precision,
     refuse,
 )
+from featlearn.estimator.labels import find_labels, mixed_kept
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import start_finetuning
+from featlearn.heads.problem import labels_of
 from featlearn.heads.store import save_classifier
+from featlearn.heads.validation import split_validation
+from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.unrecorded import Unrecorded
-
-UNLABELLED = -1
-"""What marks a row without a label, as in `sklearn.semi_supervised`."""
 
 
 class FeatureClassifier(ClassifierMixin, ImageEstimator):
     """Learn features from all rows, then a classifier from those that have a label.
 
     The stages are trained without labels on every row, and fine-tuned with a head on the
-    rows that have one, by the recipe's `[finetune]`.
+    rows that have one, by the recipe's `[finetune]`. Where that has `patience` or a plateau,
+    some of these rows (the share `data.hold_out`, else a tenth) are only measured.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`; its `[data]`
             says only how many rows are held out. The shipped `dense`, a denoising
             auto-encoder on whole rows, if absent.
         overrides: Changes to the recipe by key, as in `{"finetune.freeze": 1}`. They are
-            parameters too: `recipe__finetune__freeze`.
+            parameters too: `recipe__finetune__freeze`. Or a list of texts, as in
+            `["finetune.freeze=1"]`.
         image_shape: (height, width) or (height, width, maps) of the image that a row is,
             flattened as NumPy does; without it a row is one line of numbers, which only
             dense stages suit.
@@ -80,7 +81,7 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
         self,
         recipe: str | Path | Recipe | None = None,
         *,
-        overrides: Mapping[str, Any] | None = None,
+        overrides: Overrides | None = None,
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = None,
         device: str = "auto",
@@ -99,37 +100,44 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
 
         Args:
             X: `(n, features)`, finite.
-            y: `(n,)` classes, numbers or text. Among numbers -1 marks a row without one,
-                except where -1 and 1 are all there is: then they are the two classes, as
-                they are commonly numbered.
+            y: `(n,)` classes, numbers or text. The number -1 marks a row without one, among
+                text too, and so does None. Where -1 and 1 are all there is, they are the two
+                classes, as they are commonly numbered, and a warning says so.
             refused: Nothing is known here, weights of rows neither.
 
         Raises:
-            ValueError: If fewer than two classes have a labelled row.
+            ValueError: If fewer than two classes have a labelled row, or some are numbers
+                and some text.
         """
         refuse(self, refused)
-        rows, given = checked_data(self, X, y, dtype=FLOATS)
-        check_classification_targets(given)
-        known = labelled_rows(given)
-        classes, labels = np.unique(given[known], return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs labelled rows of two classes or more; got "
-                f"{len(classes)} class{'es' * (len(classes) != 1)} (-1 marks a row without a label)"
-            )
+        rows, given = checked_data(self, X, mixed_kept(y), dtype=FLOATS)
+        known, classes, places = find_labels(given, owner=type(self).__name__)
         recipe = self._resolved()
-        training = self._pretrain(recipe, rows)
-        labelled = self._pictures(
-            rows[known], labels.astype(np.int64), tuple(str(name) for name in classes)
-        )
-        work = start_finetuning(
-            training.stack, recipe.finetune, labelled, sample=training.sample, seed=recipe.seed
-        )
-        Unrecorded(self.progress).run(work.loop, work.classifier)
-        self.classifier_ = work.classifier.eval()
-        self.stack_ = work.classifier.stack
+        names = tuple(str(name) for name in classes)
+        labelled = self._pictures(rows[known], places, names)
+        self.classifier_ = self._finetuned(recipe, rows, labelled)
+        self.stack_ = self.classifier_.stack
         self.classes_, self.recipe_ = classes, recipe
         return self
+
+    def _finetuned(self, recipe: Recipe, rows: Floats, labelled: Pictures) -> Classifier:
+        """Learn a stack from all rows, and train it with a head on those with a label."""
+        classes = labels_of(labelled).cpu().numpy()
+        learned, measured = (
+            Pictures(labelled.set.subset(places), labelled.device)
+            for places in split_validation(recipe, classes, seed=recipe.seed)
+        )  # before the long training, since there may be too few
+        training = self._pretrain(recipe, rows)
+        work = start_finetuning(
+            training.stack,
+            recipe.finetune,
+            learned,
+            sample=training.sample,
+            validation=measured if len(measured) else None,
+            seed=recipe.seed,
+        )
+        Unrecorded(self.progress).run(work.loop, work.classifier)
+        return work.classifier.eval()
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Compute the probability of every class, in the precision of the rows.
@@ -162,7 +170,10 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
         return self.classes_[best]
 
     def save(self, path: str | Path) -> None:
-        """Write the classifier to a file.
+        """Write the network to a file, for `featlearn.load_classifier`.
+
+        That gives the network and the names of the classes as text, not this estimator,
+        which pickle or joblib keeps whole.
 
         Args:
             path: The file, as a rule `*.safetensors`.
@@ -170,10 +181,3 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
         check_is_fitted(self)
         classes = tuple(str(name) for name in self.classes_)
         save_classifier(Path(path), self.classifier_, self.recipe_, classes)
-
-
-def labelled_rows(y: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which rows have a label, by `UNLABELLED`; all of them, if y is -1 and 1 alone."""
-    if y.dtype.kind not in "if" or set(np.unique(y)) == {UNLABELLED, 1}:
-        return np.ones(len(y), dtype=np.bool_)
-    return y != UNLABELLED

@@ -1,6 +1,5 @@
 """`FeatureLearner`: features learned without labels, as a scikit-learn transformer."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
+from featlearn.config.changes import Overrides
 from featlearn.config.recipe import Recipe
 from featlearn.errors import UsageError
 from featlearn.estimator.base import (
@@ -25,7 +25,7 @@ from featlearn.estimator.base import (
     refuse,
 )
 from featlearn.evaluate.decoding import decode
-from featlearn.networks.stack import What
+from featlearn.networks.stack import What, check_what
 from featlearn.training.incremental import SoFar, begin_stack, learn_part
 from featlearn.training.progress import Progress
 
@@ -40,7 +40,8 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             says only how many rows are held out. The shipped `dense`, a denoising
             auto-encoder on whole rows, if absent.
         overrides: Changes to the recipe by key, as in `{"stages.features.filter.maps": 50}`.
-            They are parameters too: `recipe__stages__features__filter__maps`.
+            They are parameters too: `recipe__stages__features__filter__maps`. Or a list of
+            texts, as in `["pretrain.epochs=3"]`.
         image_shape: (height, width) or (height, width, maps) of the image that a row is,
             flattened as NumPy does; without it a row is one line of numbers, which only
             dense stages suit.
@@ -72,7 +73,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
         self,
         recipe: str | Path | Recipe | None = None,
         *,
-        overrides: Mapping[str, Any] | None = None,
+        overrides: Overrides | None = None,
         image_shape: tuple[int, ...] | None = None,
         stage: str | None = None,
         what: What = "output",
@@ -97,8 +98,12 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             X: `(n, features)`, finite.
             y: Ignored.
             refused: Nothing is known here, weights of rows neither.
+
+        Raises:
+            UsageError: If `what` is no part of a stage.
         """
         refuse(self, refused)
+        check_what(self.what)
         rows = self._rows(X, reset=True)
         recipe = self._resolved()
         self.stack_ = self._pretrain(recipe, rows).stack
@@ -119,6 +124,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             refused: Nothing is known here, weights of rows neither.
         """
         refuse(self, refused)
+        check_what(self.what)
         begun = hasattr(self, "stack_")
         rows = self._rows(X, reset=not begun)
         images = self._pictures(rows)
@@ -140,6 +146,9 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
 
         Returns:
             `(n, features of the stage)`, maps flattened map after map.
+
+        Raises:
+            UsageError: If there is no such stage or part of it.
         """
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
@@ -181,6 +190,9 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
 
         Args:
             input_features: Names of the columns, which must be those that were seen.
+
+        Raises:
+            UsageError: If there is no such stage or part of it.
         """
         names: NDArray[Any] = super().get_feature_names_out(input_features)
         prefix = self.stage or self.stack_.names[-1]
@@ -189,6 +201,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
     @property
     def _n_features_out(self) -> int:
         """Count the features of a row."""
+        check_what(self.what)
         stage = self.stack_.stage(len(self.stack_) - 1 if self.stage is None else self.stage)
         shapes = {"code": stage.code_shape, "pooled": stage.pooled_shape}
         return (shapes.get(self.what) or stage.output_shape).units

@@ -23,7 +23,15 @@ from featlearn.networks.store import (
 
 
 class LoadedClassifier(NamedTuple):
-    """A classifier from disk with what its file says about it."""
+    """A classifier from disk with what its file says about it.
+
+    Attributes:
+        classifier: A PyTorch module, of images `(n, maps, height, width)` to logits
+            `(n, classes)`; its stages are `classifier.stack`.
+        classes: Names of the classes, in the order of the logits.
+        recipe: What it was built from.
+        metadata: All that the file says.
+    """
 
     classifier: Classifier
     classes: tuple[str, ...]
@@ -53,8 +61,10 @@ def save_classifier(
     save_tensors(path, classifier.state_dict(), metadata)
 
 
-def load_classifier(path: Path) -> LoadedClassifier:
-    """Read a classifier from a `model.safetensors`, or from the head's folder.
+def load_classifier(path: Path | str) -> LoadedClassifier:
+    """Read a classifier from the file of one, or from the folder of a head.
+
+    Such files are written by `FeatureClassifier.save`, and as `RUN/heads/NAME/model.safetensors`.
 
     What can be read of a head is compared with the checksums that it keeps, too.
 

@@ -1,7 +1,7 @@
 """A stack: preparation of the images, then stages in order."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,17 @@ from featlearn.stages.preprocess import build_preprocess
 from featlearn.stages.stage import Stage, StageOutput, build_stage
 
 What = Literal["code", "pooled", "output"]
+
+
+def check_what(what: object) -> None:
+    """Refuse what is no part of a stage.
+
+    Raises:
+        UsageError: Naming the parts.
+    """
+    parts: tuple[str, ...] = get_args(What)
+    if what not in parts:
+        raise UsageError(f"what is one of {', '.join(parts)}; got {what!r}")
 
 
 class Stack(nn.Module):
@@ -128,8 +139,9 @@ class Stack(nn.Module):
             `(batch, features)`: the maps flattened, map after map.
 
         Raises:
-            UsageError: If there is no such stage, or it does not pool.
+            UsageError: If there is no such stage or part of it, or it does not pool.
         """
+        check_what(what)
         index = len(self) - 1 if stage is None else self.index(stage)
         output: StageOutput = self.stage(index)(self.maps_below(images, index))
         match what:

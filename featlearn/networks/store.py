@@ -194,10 +194,16 @@ def load_stack(path: Path | str) -> LoadedStack:
     What can be read of a run is compared with the checksum that it keeps, too.
 
     Raises:
-        CheckpointError: If the file cannot be used; the sentence says why.
+        CheckpointError: If the file cannot be used; the sentence says why. A classifier's is
+            for `featlearn.load_classifier`, which gives its stack too.
     """
     file = find_model(path)
     tensors, metadata = load_tensors(file)
+    if "classes" in metadata:
+        raise CheckpointError(
+            f"{file} holds a classifier: open it with featlearn.load_classifier, whose "
+            "classifier.stack is the stack"
+        )
     recipe, shape = read_header(file, metadata)
     stack = build_loaded(file, lambda: build_stack(recipe, shape, seed=0), tensors)
     check_recorded(path)

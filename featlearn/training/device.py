@@ -15,15 +15,17 @@ def pick_device(name: str) -> torch.device:
     """Turn `auto`, `cpu` or `cuda` into a device, and make that device repeatable.
 
     Raises:
-        DeviceError: If CUDA is asked for and PyTorch finds none.
+        DeviceError: If CUDA is asked for and PyTorch finds none, or this is no device.
     """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DeviceError(f"{name!r} is no device; use auto, cpu or cuda")
     available = torch.cuda.is_available()
     if name == "auto":
         name = "cuda" if available else "cpu"
     if name.startswith("cuda") and not available:
         raise DeviceError(
-            "--device cuda was asked for, but PyTorch finds no CUDA device here; "
-            "use --device cpu, or see `featlearn doctor`"
+            "the device cuda was asked for, but PyTorch finds no CUDA device here; "
+            "ask for cpu, or see `featlearn doctor`"
         )
     try:
         device = torch.device(name)

@@ -1,10 +1,10 @@
 """`describe`: the layers of a recipe or a run, with their sizes and costs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from featlearn.config.changes import Overrides
 from featlearn.config.data import DataSpec
 from featlearn.config.layers import Plan
 from featlearn.config.load import load_recipe, recipe_names
@@ -49,7 +49,7 @@ def describe_source(
     *,
     root: Path,
     input_shape: MapShape | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     batch: int | None = None,
     figure: Path | None = None,
     overwrite: bool = False,
@@ -63,7 +63,7 @@ def describe_source(
         root: Where data sets are. They are opened only where neither the recipe
             nor the catalogue tells the shape of an image.
         input_shape: Shape of one image, instead of the data's.
-        overrides: `key=value` texts that change the recipe.
+        overrides: Changes of the recipe, values by key or `key=value` texts.
         batch: Images in a batch, for the memory of training; `pretrain.batch` if absent.
         figure: File to draw the network into: `.svg`, `.png` or `.pdf`.
         overwrite: Replace the file, if it is there already.
@@ -89,7 +89,7 @@ def _drawn(found: Description, file: Path) -> Description:
 
 
 def _subject(
-    source: str | Path, root: Path, input_shape: MapShape | None, overrides: Sequence[str]
+    source: str | Path, root: Path, input_shape: MapShape | None, overrides: Overrides
 ) -> tuple[Recipe, MapShape, int | None]:
     """Find the recipe, the shape of an image, and the number of classes."""
     recipe = load_recipe(source, overrides=overrides)

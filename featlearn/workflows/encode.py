@@ -7,7 +7,7 @@ import msgspec
 import torch
 
 from featlearn.errors import UsageError
-from featlearn.networks.stack import Stack, What
+from featlearn.networks.stack import Stack, What, check_what
 from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
@@ -79,6 +79,7 @@ def encode(
     Raises:
         FeatlearnError: If the run, the stage or the images stand in the way.
     """
+    check_what(what)
     out = Path(out)
     index = _check(out, overwrite=overwrite)
     run = RunDirectory.open(path)

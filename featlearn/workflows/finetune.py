@@ -6,8 +6,10 @@ from pathlib import Path
 import msgspec
 import torch
 
+from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
+from featlearn.datasets.labels import whole_labels
 from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
@@ -46,7 +48,7 @@ def finetune(
     freeze: int | None = None,
     from_scratch: bool = False,
     seed: int | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     resume: bool = False,
     overwrite: bool = False,
     device: str = "auto",
@@ -67,7 +69,7 @@ def finetune(
         from_scratch: Start from random weights (the paired control); its stages take the full
             learning rate, unless the overrides say another `stack_lr`.
         seed: Seed of weights, order and noise; the recipe's if absent.
-        overrides: `finetune.KEY=VALUE` texts.
+        overrides: Values by key, as `{"finetune.freeze": 1}`, or `finetune.KEY=VALUE` texts.
         resume: Go on from the newest checkpoint that verifies.
         overwrite: Replace a head that is there.
         device: `auto`, `cpu` or `cuda`.
@@ -80,6 +82,7 @@ def finetune(
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
+    labels, overrides = whole_labels(labels), override_texts(overrides)
     running = Running.prepare(
         device=device,
         threads=threads,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
@@ -49,7 +50,7 @@ def sweep_labels(
     name: str = "labels",
     freeze: int | None = None,
     seed: int | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     resume: bool = False,
     overwrite: bool = False,
     device: str = "auto",
@@ -74,7 +75,7 @@ def sweep_labels(
         name: Name of the sweep.
         freeze: Stages to leave as they are; the recipe's if absent.
         seed: Seed of the first draw's weights; the recipe's if absent.
-        overrides: `finetune.KEY=VALUE` texts.
+        overrides: Values by key, as `{"finetune.freeze": 1}`, or `finetune.KEY=VALUE` texts.
         resume: Go on from the first trial that is missing.
         overwrite: Replace a sweep that is there.
         device: `auto`, `cpu` or `cuda`.
@@ -86,6 +87,7 @@ def sweep_labels(
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop.
     """
+    overrides = override_texts(overrides)
     running = Running.prepare(
         device=device,
         threads=threads,

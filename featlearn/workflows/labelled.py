@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from featlearn.config.recipe import Recipe
-from featlearn.config.training import FinetuneSpec, PlateauSpec
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Indices, Splits
-from featlearn.datasets.labels import balanced_subset, hold_out_labelled
+from featlearn.datasets.labels import balanced_subset
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
-from featlearn.seeds import derive
+from featlearn.heads.validation import split_validation
 
 
 class Labelled(NamedTuple):
@@ -95,22 +94,7 @@ def draw_places(recipe: Recipe, pool: ImageSet, *, labels: int | None, label_see
     used = np.arange(len(pool))
     if labels is not None:
         used = balanced_subset(pool.labels, labels, seed=label_seed, classes=pool.classes)
-    if not _measures(recipe.finetune):
-        return Drawn(train=used, validation=used[:0], used=used)
-    on, off = hold_out_labelled(
-        pool.labels[used],
-        recipe.data.hold_out or 0.1,
-        seed=derive(label_seed, "validation"),
-        pictures=used // (recipe.data.crops or 1),
+    on, off = split_validation(
+        recipe, pool.labels[used], seed=label_seed, pictures=used // (recipe.data.crops or 1)
     )
-    if len(off) == 0:
-        raise DataError(
-            "finetune.patience and a plateau need labelled images to measure on, and "
-            f"{len(used)} labels leave none, as every class keeps one to learn from"
-        )
     return Drawn(train=used[on], validation=used[off], used=used)
-
-
-def _measures(spec: FinetuneSpec) -> bool:
-    """Tell whether training depends on images that it does not learn from."""
-    return spec.patience is not None or isinstance(spec.rate, PlateauSpec)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from featlearn.autoencoders.objective import Objective
-from featlearn.config.load import dump_recipe
+from featlearn.config.load import as_recipe, dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.datasets.entries import told_shape
@@ -78,7 +78,7 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pretrain(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     *,
     out: Path | str,
     root: Path | None = None,
@@ -94,7 +94,7 @@ def pretrain(
     """Train the stages of a recipe and write a run directory.
 
     Args:
-        recipe: Everything about the run, the seed too.
+        recipe: Everything about the run, the seed too; or its name or path.
         out: The run directory to make.
         root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         device: `auto`, `cpu` or `cuda`.
@@ -115,6 +115,7 @@ def pretrain(
         FeatlearnError: If the recipe, the data or the folder stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
+    recipe = as_recipe(recipe)
     running = Running.prepare(
         device=device,
         threads=threads,

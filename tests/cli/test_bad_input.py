@@ -43,11 +43,11 @@ def contents(path: Path) -> dict[str, bytes]:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_cuda_where_there_is_none(run: Run, tiny: Path) -> None:
-    refused(run("pretrain", tiny, "--out", "x", "-q", "--device", "cuda"), "--device cpu")
+    refused(run("pretrain", tiny, "--out", "x", "-q", "--device", "cuda"), "ask for cpu")
     assert not Path("x").exists()
     learned(run, tiny)
     for words in (["visualize", "run", "--out", "x"], ["report", "run", "--out", "x"]):
-        refused(run(*words, "--device", "cuda"), "--device cpu")
+        refused(run(*words, "--device", "cuda"), "ask for cpu")
         assert not Path("x").exists()
 
 

@@ -21,7 +21,7 @@ Start = Callable[..., subprocess.CompletedProcess[str]]
         (
             ("pretrain", "digits", "--out", "x", "--set", "pretrain.bach=3"),
             2,
-            "--set pretrain.bach=3: unknown key pretrain.bach; did you mean batch?",
+            "pretrain.bach=3: unknown key pretrain.bach; did you mean batch?",
         ),
         (
             ("pretrain", "digits", "--out", "x", "--set", "stages.strokes.filter.padding=valid",

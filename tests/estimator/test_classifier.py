@@ -1,17 +1,22 @@
 """A classifier from few labels, with features from all rows."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+import featlearn
 from featlearn import FeatureClassifier
-from featlearn.estimator.classifier import labelled_rows
-from featlearn.heads.store import load_classifier
+from featlearn.errors import CheckpointError, DataError
+from featlearn.estimator.labels import labelled_rows
+from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
 Classes = NDArray[np.int64]
@@ -62,6 +67,39 @@ def test_the_mark_of_a_row_without_a_label() -> None:
     assert labelled_rows(np.array([0.0, -1.0, 1.0])).tolist() == [True, False, True]
     assert labelled_rows(np.array([-1, 1, 1])).all()  # two classes, as commonly numbered
     assert labelled_rows(np.array(["-1", "a"])).all()
+    few = np.array(["a", -1, None, "-1", np.int64(-1), -1.0], dtype=object)
+    assert labelled_rows(few).tolist() == [True, False, False, True, False, False]
+    assert labelled_rows(np.array([-1, 1, None], dtype=object)).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("mark", [-1, None])
+@pytest.mark.parametrize("kind", [list, lambda y: np.array(y, dtype=object)])
+def test_names_may_lack_where_there_is_no_label(
+    data: tuple[Rows, Classes], mark: object, kind: Callable[[list[object]], Any]
+) -> None:
+    rows, classes = data
+    names = [["even", "odd"][k % 2] for k in classes[:120]]
+    some: list[object] = [name if place < 60 else mark for place, name in enumerate(names)]
+    numbers = [k % 2 if place < 60 else -1 for place, k in enumerate(classes[:120])]
+    named, numbered = (
+        FeatureClassifier(overrides={"pretrain.epochs": 1}).fit(rows[:120], y)
+        for y in (kind(some), numbers)
+    )
+    assert list(named.classes_) == ["even", "odd"]
+    probabilities = named.predict_proba(rows[:50])
+    np.testing.assert_array_equal(probabilities, numbered.predict_proba(rows[:50]))
+
+
+def test_minus_one_as_a_class_is_said(data: tuple[Rows, Classes]) -> None:
+    rows, classes = data
+    signs = np.where(classes[:60] % 2, 1, -1)
+    quick = {"pretrain.epochs": 1, "finetune.steps": 1}
+    for given in (signs, signs.astype(float), signs.astype(object)):
+        with pytest.warns(UserWarning, match="-1 and 1 alone, which are taken for two classes"):
+            model = FeatureClassifier(overrides=quick).fit(rows[:60], given)
+        assert list(model.classes_) == [-1, 1]
+    with pytest.raises(ValueError, match="y holds names and numbers"):
+        FeatureClassifier().fit(rows[:4], ["a", 0, "b", -1])
 
 
 def test_one_class_is_refused(data: tuple[Rows, Classes]) -> None:
@@ -80,13 +118,20 @@ def test_it_is_kept_by_pickle_and_by_a_file(
     rows, _ = data
     copy = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(copy.predict_proba(rows[:9]), fitted.predict_proba(rows[:9]))
-    fitted.save(tmp_path / "model.safetensors")
-    loaded = load_classifier(tmp_path / "model.safetensors")
+    file = tmp_path / "model.safetensors"
+    fitted.save(file)
+    loaded = featlearn.load_classifier(str(file))
     assert loaded.classes == tuple(map(str, range(10)))
     weights = fitted.classifier_.state_dict()
     assert all(
         (value == weights[name]).all() for name, value in loaded.classifier.state_dict().items()
     )
+    images = torch.tensor(rows[:9]).reshape(9, 1, 8, 8)
+    with torch.no_grad():
+        found = loaded.classifier.double()(images).softmax(1).numpy()
+    np.testing.assert_array_equal(found, fitted.predict_proba(rows[:9]))
+    with pytest.raises(CheckpointError, match=r"holds a classifier: open it with featlearn\.load_"):
+        featlearn.load_model(file)
 
 
 def test_keys_of_the_recipe_reach_the_head(data: tuple[Rows, Classes]) -> None:
@@ -97,3 +142,63 @@ def test_keys_of_the_recipe_reach_the_head(data: tuple[Rows, Classes]) -> None:
     model.fit(rows[:200], classes[:200])
     assert model.classifier_.frozen
     assert model.recipe_.finetune.head.hidden == (7,)
+
+
+class Watching(Silent):
+    """Keeps what is told of fine-tuning."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepReport] = []
+
+    def step(self, report: StepReport) -> None:
+        if report.phase == "finetune":
+            self.steps.append(report)
+
+
+def finetuned(data: tuple[Rows, Classes], **changes: object) -> list[StepReport]:
+    rows, classes = data
+    told = Watching()
+    few = np.where(np.arange(len(classes)) < 100, classes, -1)
+    plain = {"pretrain.epochs": 1, "finetune.steps": 0, "finetune.epochs": 30, "finetune.batch": 10}
+    overrides = {**plain, **{key.replace("__", "."): value for key, value in changes.items()}}
+    FeatureClassifier(overrides=overrides, progress=told).fit(rows[:200], few[:200])
+    return told.steps
+
+
+def test_patience_is_with_labelled_rows_that_are_only_measured(
+    data: tuple[Rows, Classes],
+) -> None:
+    # Without it every labelled row is learned from, in ten batches of ten.
+    patient = finetuned(data)
+    assert len(patient) == 30 * 10
+    assert all(report.held_out is None for report in patient)
+    # A rate that blows up: what is measured gets worse, which ends it two epochs after its best.
+    hasty = finetuned(
+        data,
+        finetune__patience=2,
+        finetune__rate={"kind": "constant"},
+        finetune__optimizer={"kind": "sgd", "lr": 3.0},
+        data__hold_out=0.2,
+    )
+    measured = [r.held_out["loss"] for r in hasty if r.held_out is not None]
+    assert hasty[-1].epoch < 29
+    assert len(hasty) == 8 * len(measured)  # 80 of the 100 labelled rows
+    assert int(np.argmin(measured)) == len(measured) - 1 - 2
+
+
+def test_a_plateau_is_followed_on_labelled_rows(data: tuple[Rows, Classes]) -> None:
+    told = finetuned(
+        data,
+        finetune__rate={"kind": "plateau", "patience": 1, "factor": 0.5},
+        finetune__optimizer={"kind": "sgd", "lr": 3.0},
+    )
+    assert all((report.held_out is not None) == report.ended for report in told)
+    rates = [report.lr for report in told]
+    assert rates[0] == 3.0
+    assert rates[-1] < 1.0
+
+
+def test_patience_needs_a_row_to_spare(data: tuple[Rows, Classes]) -> None:
+    rows, _ = data
+    with pytest.raises(DataError, match=r"patience and a plateau need labelled .* 2 labels leave"):
+        FeatureClassifier(overrides={"finetune.patience": 1}).fit(rows[:9], [0, 1] + [-1] * 7)

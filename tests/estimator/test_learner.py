@@ -13,14 +13,15 @@ import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from featlearn import FeatureLearner, Recipe, load_model, load_recipe
-from featlearn.errors import RecipeError, ShapeError, UsageError
+from featlearn.errors import RecipeError, UsageError
 from featlearn.evaluate.projection import through_output
 from featlearn.networks.stack import What
+from featlearn.training.pictures import Pictures
+from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
@@ -173,21 +174,12 @@ def test_parameters_are_read_and_set() -> None:
     assert clone(learner).get_params() == params
 
 
-def test_what_does_not_fit_is_named(rows: Rows, fitted: FeatureLearner) -> None:
-    with pytest.raises(UsageError, match=r"unknown key stages\.0\.filter\.map|unknown stage"):
-        FeatureLearner(overrides={"stages.featurs.filter.maps": 3}).fit(rows)
-    with pytest.raises(RecipeError, match=r"filter\.maps must be >= 1; got 0"):
-        FeatureLearner(overrides={"stages.features.filter.maps": 0}).fit(rows)
-    with pytest.raises(ShapeError, match=r"multiply to the 64 features of a row; got \(8, 7\)"):
-        FeatureLearner(image_shape=(8, 7)).fit(rows)
-    with pytest.raises(RecipeError, match=r"stage 'strokes': .* does not fit into 1x64"):
-        FeatureLearner("digits", overrides={"stages.strokes.filter.padding": "valid"}).fit(rows)
-    with pytest.raises(TypeError, match="FeatureLearner learns from every row alike and takes no"):
-        fitted.fit(rows, sample_weight=np.ones(len(rows)))
-    with pytest.raises(ShapeError, match=r"stage 'features' gives \(batch, 200\) features; got"):
-        fitted.inverse_transform(rows)
-    with pytest.raises(NotFittedError):
-        FeatureLearner().transform(rows)
+def test_changes_may_be_texts(rows: Rows) -> None:
+    learner = FeatureLearner(overrides=["pretrain.epochs=1", "stages.features.filter.maps=7"])
+    assert learner.fit(rows).transform(rows).shape == (300, 7)
+    learner.set_params(recipe__stages__features__filter__maps=5)
+    assert clone(learner).fit(rows).transform(rows).shape == (300, 5)
+    assert learner.fit(rows).recipe_.pretrain.epochs == 1
 
 
 def test_a_recipe_may_be_an_object_a_path_or_a_name(tmp_path: Path, rows: Rows) -> None:
@@ -210,6 +202,37 @@ def test_it_is_kept_by_pickle_and_by_a_file(
     images = torch.tensor(rows).reshape(-1, 1, 1, 64)
     with torch.no_grad():
         np.testing.assert_array_equal(loaded.stack.double().encode(images).numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "hold_out"),
+    [
+        ("dense", 8, 0.05),
+        ("digits", 8, 0.05),
+        ("natural-sparse", 16, 0.05),
+        ("photographs", 12, 0.0),
+        ("template", 8, 0.05),
+    ],
+)
+def test_every_row_is_learned_from_or_held_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, side: int, hold_out: float
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Watched(Pretraining):
+        def __init__(
+            self, recipe: Recipe, images: Pictures, *, held_out: Pictures | None = None
+        ) -> None:
+            seen.append((len(images), 0 if held_out is None else len(held_out)))
+            super().__init__(recipe, images, held_out=held_out)
+
+    monkeypatch.setattr("featlearn.estimator.base.Pretraining", Watched)
+    # Recipes that cut 5,000 or 12,000 crops out of a picture have none to cut here.
+    given = np.random.default_rng(0).random((301, side * side))
+    learner = FeatureLearner(name, image_shape=(side, side), overrides={"pretrain.epochs": 1})
+    assert learner.fit(given).transform(given).shape[0] == 301
+    kept = round(301 * hold_out)
+    assert seen == [(301 - kept, kept)]
 
 
 class Counting(Silent):

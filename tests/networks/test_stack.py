@@ -1,7 +1,7 @@
 """Stacks: order, shapes, names, preparation, and where their weights come from."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from featlearn.config.recipe import Recipe
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.networks.stack import Stack, build_stack, parameter_count
+from featlearn.networks.stack import Stack, What, build_stack, parameter_count
 
 Tiny = Callable[..., Recipe]
 IMAGE = MapShape(1, 8, 8)
@@ -80,6 +80,8 @@ def test_encode_of_what_is_not_there_is_refused(stack: Stack) -> None:
         stack.encode(images(), stage="edgs")
     with pytest.raises(UsageError, match=r"stage 'parts' has no pooling"):
         stack.encode(images(), what="pooled")
+    with pytest.raises(UsageError, match=r"what is one of code, pooled, output; got 'input'"):
+        stack.encode(images(), what=cast("What", "input"))
 
 
 def test_images_of_another_shape_are_refused(stack: Stack) -> None:

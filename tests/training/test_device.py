@@ -1,6 +1,7 @@
 """Devices by name, and threads."""
 
 import os
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_cuda_without_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match=r"--device cuda.*no CUDA device here; use --device cpu"):
+    with pytest.raises(DeviceError, match=r"the device cuda.*no CUDA device here; ask for cpu"):
         pick_device("cuda")
 
 
@@ -46,6 +47,9 @@ def test_cuda_is_made_repeatable_and_the_cpu_left_alone(monkeypatch: pytest.Monk
 def test_what_is_no_device_is_refused() -> None:
     with pytest.raises(DeviceError, match="'toaster' is no device; use auto, cpu or cuda"):
         pick_device("toaster")
+    unnamed: Any = None
+    with pytest.raises(DeviceError, match="None is no device; use auto, cpu or cuda"):
+        pick_device(unnamed)
 
 
 def test_threads_are_set_and_told() -> None:

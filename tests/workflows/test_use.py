@@ -297,6 +297,9 @@ def test_what_cannot_be_encoded_is_named(trained: Path, tmp_path: Path) -> None:
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", stage="egdes")
     with pytest.raises(UsageError, match="stage 'parts' has no pooling"):
         encode(trained, "digits", root=trained, out=tmp_path / "f.npy", what="pooled")
+    wrong: Any = "input"
+    with pytest.raises(UsageError, match="what is one of code, pooled, output; got 'input'"):
+        encode(trained, "digits", root=trained, out=tmp_path / "f.npy", what=wrong)
     assert list(tmp_path.iterdir()) == []
 
 

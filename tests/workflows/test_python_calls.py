@@ -1,0 +1,77 @@
+"""Calls as they are naturally written in Python, and one sentence for those that are wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from featlearn.config.load import dump_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.errors import DeviceError, UsageError
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.finetune import finetune
+from featlearn.workflows.pretrain import pretrain
+
+Tiny = Callable[..., Recipe]
+QUICK = {"finetune.epochs": 1, "finetune.steps": 0}
+
+
+def test_pretrain_takes_a_recipe_by_its_path(tmp_path: Path, tiny: Tiny) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(dump_recipe(tiny()), encoding="utf-8")
+    models: list[bytes] = []
+    for place, recipe in enumerate((tiny(), path, str(path))):
+        out = tmp_path / str(place)
+        pretrain(recipe, out=out, root=tmp_path, device="cpu")
+        models.append(RunDirectory(out).model_file.read_bytes())
+    assert models[0] == models[1] == models[2]
+
+
+def test_pretrain_takes_a_shipped_recipe_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny
+) -> None:
+    def shipped(name: str) -> str:
+        assert name == "digits"
+        return dump_recipe(tiny())
+
+    monkeypatch.setattr("featlearn.config.load.recipe_text", shipped)
+    assert pretrain("digits", out=tmp_path / "run", root=tmp_path, device="cpu").title == "Tiny"
+
+
+def test_what_is_no_recipe_or_device_is_refused(tmp_path: Path, tiny: Tiny) -> None:
+    wrong: Any = {"title": "x"}
+    with pytest.raises(UsageError, match=r"a recipe is the name of a shipped one.* got \{'title'"):
+        pretrain(wrong, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="no recipe or file is called digit; did you mean digits"):
+        pretrain("digit", out=tmp_path / "run")
+    wrong = None
+    with pytest.raises(DeviceError, match="None is no device; use auto, cpu or cuda"):
+        pretrain(tiny(), out=tmp_path / "run", device=wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("labels", ["100", 100.5, 100.0, [100]])
+def test_labels_that_are_no_whole_number_are_refused(trained: Path, labels: Any) -> None:
+    with pytest.raises(UsageError, match="labels is a whole number, or None for all of them; got"):
+        finetune(trained, root=trained, name="other", labels=labels)
+    assert not (trained / "heads" / "other").exists()
+
+
+def test_labels_of_numpy_and_changes_by_key(tmp_path: Path, tiny: Tiny) -> None:
+    run = tmp_path / "run"
+    pretrain(tiny(), out=run, root=run, device="cpu")
+    heads: list[bytes] = []
+    count: Any = np.int64(50)
+    for name, labels, overrides in (
+        ("a", 50, ["finetune.epochs=1", "finetune.steps=0"]),
+        ("b", count, QUICK),
+    ):
+        result = finetune(run, root=run, name=name, labels=labels, overrides=overrides)
+        assert result.labels == 50
+        heads.append(run.joinpath("heads", name, "model.safetensors").read_bytes())
+    assert heads[0] == heads[1]
+    wrong: Any = "finetune.epochs=1"
+    with pytest.raises(UsageError, match="or a list of texts"):
+        finetune(run, root=run, name="c", overrides=wrong)
