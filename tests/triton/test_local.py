@@ -174,8 +174,17 @@ def test_single_precision_goes_to_tensor_cores_where_torch_may_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(local_cuda, "able", lambda _: True)
-    single = torch.zeros(1)
-    assert not local_cuda._on_tensor_cores(single)
+    single, small = torch.zeros(1), Local(16, 8, 8, 2, 4, 3, 3, 1)
+    assert local_cuda._tile(forward_tile, small, single) is None
     monkeypatch.setattr(torch.backends.cuda, "matmul", SimpleNamespace(fp32_precision="tf32"))
-    assert local_cuda._on_tensor_cores(single)
-    assert not local_cuda._on_tensor_cores(single.double())
+    assert local_cuda._tile(forward_tile, small, single) == forward_tile(small, 4)
+    assert local_cuda._tile(forward_tile, small, single.double()) is None
+
+
+def test_what_a_kernel_cannot_count_is_taken_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_cuda, "able", lambda _: True)
+    half = torch.zeros(1, dtype=torch.bfloat16)
+    wide = Local(2**21, 200, 200, 3, 8, 18, 18, 1)
+    for choose in (forward_tile, transpose_tile, gradient_tile):
+        assert local_cuda._tile(choose, wide._replace(batch=256), half) is not None
+        assert local_cuda._tile(choose, wide, half) is None
