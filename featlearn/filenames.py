@@ -50,3 +50,22 @@ PAGE = "index.html"
 
 COMPARISON = "quickstart.json"
 """In a folder of runs: what pre-training was worth."""
+
+OWN_FILES = (
+    RESULTS,
+    HEADS,
+    SWEEPS,
+    CURVE,
+    EVALUATION,
+    REPORT,
+    MODEL,
+    CHECKPOINTS,
+    EVENTS,
+    LABELS,
+    CARD,
+    RECIPE,
+    METRICS,
+    TRIALS,
+    IDENTITY,
+)
+"""Everything that commands write into a run, a head or a sweep; results first, the mark last."""

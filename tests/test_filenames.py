@@ -4,9 +4,14 @@ import re
 from pathlib import Path
 
 from featlearn import filenames
-from featlearn.training.rundir import OWN_FILES, RunDirectory
+from featlearn.filenames import OWN_FILES
+from featlearn.training.rundir import RunDirectory
 
-NAMES = {name: value for name, value in vars(filenames).items() if name.isupper()}
+NAMES = {
+    name: value
+    for name, value in vars(filenames).items()
+    if isinstance(value, str) and name.isupper()
+}
 GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
 
 

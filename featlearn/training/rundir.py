@@ -8,28 +8,10 @@ from pathlib import Path
 
 from featlearn import filenames
 from featlearn.errors import CheckpointError, UsageError
+from featlearn.filenames import OWN_FILES
 from featlearn.files import write_bytes
 from featlearn.networks.store import check_recorded
 from featlearn.training.identity import Identity
-
-OWN_FILES = (
-    filenames.RESULTS,
-    filenames.HEADS,
-    filenames.SWEEPS,
-    filenames.CURVE,
-    filenames.EVALUATION,
-    filenames.REPORT,
-    filenames.MODEL,
-    filenames.CHECKPOINTS,
-    filenames.EVENTS,
-    filenames.LABELS,
-    filenames.CARD,
-    filenames.RECIPE,
-    filenames.METRICS,
-    filenames.TRIALS,
-    filenames.IDENTITY,
-)
-"""Everything that commands write into a run, a head or a sweep; results first, the mark last."""
 
 DEFAULT_HEAD = "default"
 """The head that is meant where none is named."""

@@ -18,7 +18,7 @@ from featlearn.datasets.source import open_images
 from featlearn.datasets.survey import Survey, survey
 from featlearn.errors import DataError, UsageError
 from featlearn.files import write_bytes
-from featlearn.workflows.outputs import check_new
+from featlearn.workflows.outputs import check_apart, check_new
 
 _FEW_PER_CLASS = 10
 
@@ -138,8 +138,8 @@ def inspect_data(
         overwrite: Replace the file, if it is there.
 
     Raises:
-        UsageError: If there is no such source, or the file is there, or there is nothing to
-            show of `augment` or nowhere to show it.
+        UsageError: If there is no such source, or the file is there, belongs to the source or
+            is no PNG by its name, or there is nothing to show of `augment` or nowhere to show it.
         DataError: If it cannot be read, or what `augment` changes is not of one shape, or
             no run could record where it lies.
         ShapeError: If the augmentation does not fit the images.
@@ -149,7 +149,7 @@ def inspect_data(
     absolute_source(source, Path())  # a run would record it, and must be able to
     augments = {} if augment is None else _augments(augment)
     if out is not None:
-        check_new(out, overwrite=overwrite)
+        _check_sheet(out, source, root=root, overwrite=overwrite)
     if spec is None:
         spec = DataSpec(source=source) if augment is None else augment.data
     try:
@@ -168,6 +168,14 @@ def inspect_data(
         sheet=None if out is None else str(out),
         **msgspec.structs.asdict(found),
     )
+
+
+def _check_sheet(out: Path, source: str, *, root: Path, overwrite: bool) -> None:
+    """Refuse a file that a sheet should not be written to."""
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out must end in .png, as the sheet is a PNG; got {out}")
+    check_apart(out, source=source, root=root)
+    check_new(out, overwrite=overwrite)
 
 
 def _augments(recipe: Recipe) -> dict[str, Augment]:

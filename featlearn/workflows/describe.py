@@ -13,7 +13,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets.entries import KNOWN, told_shape
 from featlearn.filenames import MODEL
 from featlearn.geometry import MapShape
-from featlearn.workflows.outputs import check_figure, check_new
+from featlearn.workflows.outputs import check_apart, check_figure, check_new
 
 
 class Description(Plan, frozen=True, kw_only=True):
@@ -73,6 +73,8 @@ def describe_source(
     """
     if figure is not None:
         check_figure(figure)
+        if isinstance(source, Path) or source not in recipe_names():
+            check_apart(figure, run=source)
         check_new(figure, overwrite=overwrite)
     recipe, shape, classes = _subject(source, root, input_shape, overrides)
     found = describe(recipe, shape, classes, batch=batch)

@@ -19,7 +19,7 @@ from featlearn.workflows.feature_files import (
     write_npy,
     write_parquet,
 )
-from featlearn.workflows.outputs import check_new
+from featlearn.workflows.outputs import check_apart, check_new
 from featlearn.workflows.runs import open_head, open_pictures
 
 _AT_ONCE = 256
@@ -82,6 +82,8 @@ def encode(
     check_what(what)
     out = Path(out)
     index = _check(out, overwrite=overwrite)
+    written = [out] if index is None else [out, index]
+    check_apart(*written, source=source, run=path, root=root)
     run = RunDirectory.open(path)
     chosen = pick_device(device)
     use_threads(threads)

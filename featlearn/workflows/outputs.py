@@ -2,10 +2,13 @@
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from featlearn.datasets.entries import KNOWN
 from featlearn.errors import UsageError
+from featlearn.filenames import OWN_FILES
 
 FIGURES = (".svg", ".png", ".pdf")
 """Endings of the files that a figure can be written to."""
@@ -24,6 +27,56 @@ def check_new(*paths: Path, overwrite: bool) -> None:
     for path in paths:
         if path.exists() and not overwrite:
             raise UsageError(f"{path} exists already; write elsewhere, or replace it (--overwrite)")
+
+
+def check_apart(
+    *paths: Path, source: str | None = None, run: Path | str | None = None, root: Path | None = None
+) -> None:
+    """Refuse to write into what a command reads, whether or not it may be replaced.
+
+    Links are followed. In the folder of a run only what commands wrote there is refused, so
+    that features may lie beside them.
+
+    Args:
+        paths: Files that are about to be written.
+        source: Images that are read, as a command names them.
+        run: The run that is read, or a recipe's file.
+        root: Where data sets are; see `find_root` where absent.
+
+    Raises:
+        UsageError: If one is, or lies in, the source or the run's own files.
+    """
+    for path in paths:
+        target = Path(os.path.realpath(path))
+        for place in _places(source, root):
+            if target == place or place in target.parents:
+                raise UsageError(f"{path} belongs to {source}, which is read; write elsewhere")
+        if run is not None and _owned(target, Path(os.path.realpath(run))):
+            raise UsageError(f"{path} belongs to {run}, which is read; write elsewhere")
+
+
+def _places(source: str | None, root: Path | None) -> list[Path]:
+    """List where the files of a source may be, without links."""
+    if not source:
+        return []
+    base, colon, split = source.rpartition(":")
+    names = [source, base] if colon and split in {"train", "test"} else [source]
+    places = [_known(name, root) if name in KNOWN else Path(name) for name in names if name]
+    return [Path(os.path.realpath(os.path.expanduser(place))) for place in places]  # noqa: PTH111
+
+
+def _known(name: str, root: Path | None) -> Path:
+    """Give the folder of a known set."""
+    from featlearn.datasets.source import find_root  # which numpy loads with
+
+    return find_root(root) / name
+
+
+def _owned(target: Path, run: Path) -> bool:
+    """Tell whether a file is `run`, or one that commands wrote there."""
+    if target == run:
+        return True
+    return run in target.parents and target.relative_to(run).parts[0] in OWN_FILES
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:

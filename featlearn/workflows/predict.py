@@ -11,7 +11,7 @@ from featlearn.files import write_bytes
 from featlearn.heads.problem import logits_of
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
-from featlearn.workflows.outputs import check_new, csv_text
+from featlearn.workflows.outputs import check_apart, check_new, csv_text
 from featlearn.workflows.runs import open_head, open_pictures
 
 
@@ -64,6 +64,7 @@ def predict(
         FeatlearnError: If the run, the head or the images stand in the way.
     """
     if out is not None:
+        check_apart(Path(out), source=source, run=path, root=root)
         check_new(Path(out), overwrite=overwrite)
     run = RunDirectory.open(path)
     chosen = pick_device(device)

@@ -181,7 +181,7 @@ CASES = [
     ("data inspect digits --size 0x4", 2, "write HxW"),
     ("data inspect digits --size 100000x100000 --fit resize", 1, "an image may have"),
     ("data inspect digits --out hole", 2, "'hole' is a directory"),
-    ("data inspect digits --out images.npz", 2, "images.npz exists already"),
+    ("data inspect images.npz --out images.npz --overwrite", 2, "must end in .png"),
     ("data inspect digits --augment nope", 2, "no recipe or file is called nope"),
     ("data inspect good.npz --augment stageless.toml", 1, "stages is missing"),
     ("check tiny.toml --seed 99999999999999999999999", 2, "at most 64 bits"),
