@@ -4,6 +4,7 @@ import copy
 import math
 from typing import NamedTuple
 
+from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.augment import build_augment
@@ -58,8 +59,10 @@ def start_finetuning(
 
     Raises:
         DataError: If the labels are missing or of one class.
-        RecipeError: If the head does not fit, or the rate's warm-up takes every step.
+        RecipeError: If the head or the augmentation does not fit, or the rate's warm-up takes
+            every step.
     """
+    check_augment(spec.augment, labelled.shape, table="finetune")
     classifier = Classifier(
         stack, spec.head, classes=len(labelled.set.classes), freeze=spec.freeze, seed=seed
     ).to(labelled.device)

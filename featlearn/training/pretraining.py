@@ -8,6 +8,7 @@ from torch import nn
 
 from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.autoencoders.objective import Objective
+from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.batches import batches_of
@@ -70,12 +71,13 @@ class Pretraining:
                 that the recipe names.
 
         Raises:
-            RecipeError: If the stages do not fit, an objective's stage is not there, or the
-                rate's warm-up takes every step of a phase.
+            RecipeError: If the stages or the augmentation do not fit, an objective's stage is
+                not there, or the rate's warm-up takes every step of a phase.
             DataError: If there are too few images for batch statistics.
         """
         self.recipe = recipe
         augment = recipe.pretrain.augment
+        check_augment(augment, images.shape, table="pretrain")
         self.material = Material(
             images, held_out, build_augment(augment) if augment else None, recipe.seed
         )

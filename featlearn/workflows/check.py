@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from featlearn.config.augmentation import check_augment
 from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.catalogue import KNOWN
@@ -82,6 +83,7 @@ def check(
     use_threads(threads)
     small = on_few_images(recipe)
     images = split_training(small, open_splits(small.data, root=root, seed=small.seed).train)[0]
+    check_augment(recipe.finetune.augment, images.shape, table="finetune")  # not after a minute
     training = Pretraining(small, Pictures(images, chosen), held_out=None)
     checker = Checker(small, training.sample, progress or Silent())
     training.run(checker)

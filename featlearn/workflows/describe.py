@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from featlearn.config.augmentation import check_augment
 from featlearn.config.changes import Overrides
 from featlearn.config.data import DataSpec
 from featlearn.config.layers import Plan
@@ -102,8 +103,12 @@ def _subject(
         recipe, own_shape = _as_trained(model)
         return recipe, input_shape or own_shape, _catalogued_classes(recipe.data)
     if input_shape is not None:
-        return recipe, input_shape, _catalogued_classes(recipe.data)
-    return recipe, *_image_of(recipe, root)
+        shape, classes = input_shape, _catalogued_classes(recipe.data)
+    else:
+        shape, classes = _image_of(recipe, root)
+    check_augment(recipe.pretrain.augment, shape, table="pretrain")
+    check_augment(recipe.finetune.augment, shape, table="finetune")
+    return recipe, shape, classes
 
 
 def _as_trained(model: Path) -> tuple[Recipe, MapShape]:
