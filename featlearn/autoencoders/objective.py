@@ -1,10 +1,12 @@
 """What a stage can be trained by: the protocol that every objective meets."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from featlearn.errors import UsageError
 from featlearn.stages.stage import Stage
 
 LossTerms = dict[str, Tensor]
@@ -38,8 +40,9 @@ class Objective(Protocol):
             generator: Source of every random draw, on the device of `x`.
 
         Returns:
-            One or more scalars by name, the same names every time, each weighted already,
-            summed over features and averaged over the batch.
+            One or more scalars by name, the same names every time and none called `loss`,
+            which is their sum; each weighted already, summed over features and averaged over
+            the batch.
         """
         ...
 
@@ -49,3 +52,66 @@ class Objective(Protocol):
         Called after every step of the optimiser, and once before the first.
         """
         ...
+
+
+def check_objective(objective: object, *, stage: str) -> None:
+    """Refuse what has not the methods of an objective.
+
+    Args:
+        objective: What a caller gave for a stage.
+        stage: The stage's name, for the sentence.
+
+    Raises:
+        UsageError: If one is missing.
+    """
+    for method in ("terms", "after_step"):
+        if not callable(getattr(objective, method, None)):
+            raise UsageError(
+                f"stage {stage!r}: an objective has the methods `terms` and `after_step`; "
+                f"{type(objective).__name__} has no {method!r}"
+            )
+
+
+def check_terms(terms: object, *, stage: str) -> LossTerms:
+    """Refuse what an objective gave if it is no loss; no value is asked for.
+
+    Args:
+        terms: What its `terms` returned.
+        stage: The stage's name, for the sentence.
+
+    Returns:
+        The same terms.
+
+    Raises:
+        UsageError: If it is no mapping of one or more scalar tensors by name, or one is called
+            `loss`. Where gradients are recorded, also if no term has one.
+    """
+    if not isinstance(terms, Mapping) or not terms:
+        got = "none" if isinstance(terms, Mapping) else f"a {type(terms).__name__}"
+        raise UsageError(
+            f"stage {stage!r}: the objective's `terms` must return one or more scalar tensors by "
+            f"name, as a dict; got {got}"
+        )
+    for name, term in terms.items():
+        fault = _fault(name, term)
+        if fault is not None:
+            raise UsageError(f"stage {stage!r}: the objective's term {name!r} {fault}")
+    if torch.is_grad_enabled() and not any(term.requires_grad for term in terms.values()):
+        raise UsageError(
+            f"stage {stage!r}: no term of the objective ({', '.join(terms)}) has a gradient; one "
+            "at least must be computed from the stage's weights, without `detach` and `no_grad`"
+        )
+    return dict(terms)
+
+
+def _fault(name: object, term: object) -> str | None:
+    """Say what is wrong with one term, if anything is."""
+    if not isinstance(name, str):
+        return f"must have a text for its name; got a {type(name).__name__}"
+    if name == "loss":
+        return "needs another name: `loss` is the sum of all terms"
+    if not isinstance(term, Tensor):
+        return f"must be a scalar tensor; got a {type(term).__name__}"
+    if term.ndim or not term.is_floating_point():
+        return f"must be a scalar tensor of floats; got {tuple(term.shape)} in {term.dtype}"
+    return None

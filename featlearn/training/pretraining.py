@@ -4,22 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import nn
 
 from featlearn.autoencoders.autoencoder import build_objectives
-from featlearn.autoencoders.objective import Objective
+from featlearn.autoencoders.objective import Objective, check_objective
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.batches import batches_of
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
+from featlearn.ops.random import generator
 from featlearn.training.checkpoints import Checkpoint
 from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
-from featlearn.training.problems import Material, build_problem
+from featlearn.training.problems import GreedyProblem, Material, build_problem
 from featlearn.training.rates import check_warmup
 from featlearn.training.settling import (
     check_norms,
@@ -74,6 +76,8 @@ class Pretraining:
             RecipeError: If the stages or the augmentation do not fit, an objective's stage is
                 not there, or the rate's warm-up takes every step of a phase.
             DataError: If there are too few images for batch statistics.
+            UsageError: If one of `objectives` gives no loss, which is tried on a batch, or is
+                for no stage.
         """
         self.recipe = recipe
         augment = recipe.pretrain.augment
@@ -89,6 +93,8 @@ class Pretraining:
         self.objectives = self._objectives(objectives or {})
         self.phases = plan_phases(recipe, self.objectives)
         self._check_phases()
+        for name, objective in (objectives or {}).items():
+            self._try(self.stack.index(name), objective)
 
     def run(self, driver: Conductor, checkpoint: Checkpoint | None = None) -> None:
         """Take every phase that is left to its end.
@@ -151,6 +157,15 @@ class Pretraining:
 
     def _objectives(self, given: Mapping[str, Objective]) -> dict[int, Objective]:
         """Find the objective of every stage that has one."""
+        for name, objective in given.items():
+            check_objective(objective, stage=name)
         found = build_objectives(self.recipe.stages)
         found |= {self.stack.index(name): objective for name, objective in given.items()}
         return dict(sorted(found.items()))
+
+    def _try(self, place: int, objective: Objective) -> None:
+        """Ask an objective for its terms once, on a batch, before anything is written."""
+        problem = GreedyProblem(self.stack, place, objective, self.material)
+        rows = torch.arange(min(self.recipe.pretrain.batch, problem.samples))
+        draw = generator(self.recipe.seed, problem.name, "trial", device=problem.device)
+        problem.terms(rows, draw)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from featlearn.autoencoders.objective import LossTerms, Objective
+from featlearn.autoencoders.objective import LossTerms, Objective, check_terms
 from featlearn.config.stages import PatchSpec
 from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
@@ -125,7 +125,8 @@ class GreedyProblem(PretrainProblem):
         with torch.no_grad():
             maps = self.stack.maps_below(images, self.place)
             x = self.stage.scaler(learning_input(self.stage, maps, draw))
-        return self.objectives[self.place].terms(self.stage, x, target=x, generator=draw)
+        terms = self.objectives[self.place].terms(self.stage, x, target=x, generator=draw)
+        return check_terms(terms, stage=self.name)
 
 
 class JointProblem(PretrainProblem):
@@ -185,7 +186,8 @@ class JointProblem(PretrainProblem):
             x = scaled
         else:
             x = stage.scaler(random_patches(maps, stage.spec.patches, draw))
-        return self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
+        terms = self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
+        return check_terms(terms, stage=stage.name)
 
     def _output(self, place: int, scaled: Tensor) -> Tensor:
         """Compute what the stage above sees."""
