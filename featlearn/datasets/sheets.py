@@ -17,16 +17,26 @@ from featlearn.ops.random import generator
 _CELL = 64
 """Side of a picture on a sheet, in pixels, at least roughly."""
 
+MOST_CLASSES = 20
+"""Classes that a sheet has a row for, unless asked otherwise."""
+
+_FEW_ROWS = 8
 _GAP = 4
 _LINE = 14
 _FONT = ImageFont.load_default(size=11)
 
 
-def preview(images: ImageSet, rows: int = 8, columns: int = 12) -> Image.Image:
+def left_out(images: ImageSet) -> int:
+    """Count the classes that a sheet has no row for, unless asked otherwise."""
+    return 0 if images.labels is None else max(0, len(np.unique(images.labels)) - MOST_CLASSES)
+
+
+def preview(images: ImageSet, rows: int | None = None, columns: int = 12) -> Image.Image:
     """Lay images out on one sheet.
 
     With labels, each row shows one class (classes evenly spaced, if there are
-    more than `rows`), with its name; without, images evenly spaced over the set.
+    more than `rows`, or 20), with its name; without, images evenly spaced over
+    the set, in 8 rows if nothing else is asked for.
     Small images are enlarged by a whole factor, pixel by pixel. Values beyond
     [0, 1] are scaled by the range of what is shown; one map is shown in grey,
     three in colour, any other number by their mean.
@@ -34,6 +44,8 @@ def preview(images: ImageSet, rows: int = 8, columns: int = 12) -> Image.Image:
     Returns:
         An RGB picture.
     """
+    if rows is None:
+        rows = _FEW_ROWS if images.labels is None else MOST_CLASSES
     chosen = _rows(images, rows=rows, columns=columns)
     names = [_class_name(images, int(row[0])) for row in chosen]
     shown = _as_grey_or_rgb(images.images[np.concatenate(chosen)])
@@ -45,7 +57,7 @@ def augmented_preview(
     images: ImageSet,
     augments: Mapping[str, Augment],
     *,
-    rows: int = 8,
+    rows: int | None = None,
     copies: int = 10,
     seed: int = 0,
 ) -> Image.Image:
@@ -58,7 +70,8 @@ def augmented_preview(
     Args:
         images: A set of at least one image.
         augments: What changes them, by the word to write above its copies.
-        rows: Most images that are shown. Under mixup they are mixed with one another.
+        rows: Most images that are shown; 8 if absent, or one of each class up to 20 classes.
+            Under mixup they are mixed with one another.
         copies: Copies of each, shared evenly between the `augments`.
         seed: Seed of the draws; a sheet depends on nothing else.
 
@@ -66,10 +79,10 @@ def augmented_preview(
         An RGB picture.
     """
     if images.labels is None:
-        chosen = _spread(np.arange(len(images)), rows)
+        chosen = _spread(np.arange(len(images)), rows or _FEW_ROWS)
     else:
-        each = max(1, rows // len(np.unique(images.labels)))
-        chosen = np.concatenate(_rows(images, rows=rows, columns=each))
+        each = max(1, (rows or _FEW_ROWS) // len(np.unique(images.labels)))
+        chosen = np.concatenate(_rows(images, rows=rows or MOST_CLASSES, columns=each))
     x = as_images(images.images[chosen])
     columns, heads = [x], {0: "original"}
     for name, augment in augments.items():

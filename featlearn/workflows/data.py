@@ -13,7 +13,7 @@ from featlearn.datasets.catalogue import KNOWN, KnownSet, Progress, fetch
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.inspection import Inspection, inspect_images
 from featlearn.datasets.known import is_present
-from featlearn.datasets.sheets import augmented_preview, preview
+from featlearn.datasets.sheets import augmented_preview, left_out, preview
 from featlearn.datasets.source import open_images
 from featlearn.datasets.survey import Survey, survey
 from featlearn.errors import DataError, UsageError
@@ -63,12 +63,14 @@ class Inspected(Inspection, frozen=True, kw_only=True):
     """What a source holds, see `Inspection`.
 
     `source` is as it was named, `warnings` are sentences about what may stand in the
-    way of learning, `sheet` is the picture that was written.
+    way of learning, `sheet` is the picture that was written, on which `left_out` classes
+    have no row.
     """
 
     source: str
     warnings: list[str]
     sheet: str | None
+    left_out: int = 0
 
 
 class Surveyed(Survey, frozen=True, kw_only=True):
@@ -134,7 +136,7 @@ def inspect_data(
             they are.
         augment: A recipe whose augmentation the sheet shows: each row an image, and what
             pre-training and fine-tuning could make of it.
-        out: PNG file for a sheet of examples: with labels a row for each class.
+        out: PNG file for a sheet of examples: with labels a row for each class, up to 20.
         overwrite: Replace the file, if it is there.
 
     Raises:
@@ -166,6 +168,7 @@ def inspect_data(
         source=source,
         warnings=_warnings(found),
         sheet=None if out is None else str(out),
+        left_out=0 if out is None else left_out(images),
         **msgspec.structs.asdict(found),
     )
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from featlearn.config.data import BlurSpec, ColourSpec, CutOutSpec, FlipSpec, MixupSpec
 from featlearn.datasets.augment import Augment, build_augment
 from featlearn.datasets.imageset import ImageSet
-from featlearn.datasets.sheets import augmented_preview, preview
+from featlearn.datasets.sheets import augmented_preview, left_out, preview
 
 
 def image_set(images: NDArray[np.generic], labels: list[int] | None = None) -> ImageSet:
@@ -33,6 +33,21 @@ def test_a_sheet_holds_no_more_than_it_may() -> None:
     assert sheet.shape == (2 * 68 + 4, 3 * 68 + 4, 3)
     # Evenly spaced, the first and the last among them.
     assert set(np.unique(sheet).tolist()) == {0, 20, 40, 59, 79, 99, 255}
+
+
+@pytest.mark.parametrize(("classes", "rows", "without"), [(10, 10, 0), (20, 20, 0), (23, 20, 3)])
+def test_each_class_has_a_row_up_to_twenty(classes: int, rows: int, without: int) -> None:
+    labels = np.repeat(np.arange(classes), 2)
+    names = tuple(map(str, range(classes)))
+    images = ImageSet(np.zeros((2 * classes, 1, 2, 2), np.uint8), labels, names, None, "many")
+    assert preview(images).height == rows * 68 + 4
+    assert augmented(images, build_augment([FlipSpec()])).shape[0] == 18 + rows * 68
+    assert left_out(images) == without
+
+
+def test_without_labels_no_class_is_left_out() -> None:
+    images = image_set(np.zeros((400, 1, 2, 2), np.uint8))
+    assert (preview(images).height, left_out(images)) == (8 * 68 + 4, 0)
 
 
 @pytest.mark.parametrize("maps", [1, 2, 3, 4, 7])
@@ -112,7 +127,7 @@ def test_few_classes_have_several_rows_and_many_one_each() -> None:
     assert two.shape[0] == 18 + 8 * 68
     names = tuple(map(str, range(40)))
     many = ImageSet(images, np.arange(40), names, None, "pets")
-    assert augmented(many, flip).shape[0] == 18 + 8 * 68
+    assert augmented(many, flip).shape[0] == 18 + 20 * 68
     assert augmented(image_set(images[:3]), flip).shape[0] == 18 + 3 * 68
 
 

@@ -84,7 +84,7 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
 @click.option(
     "--out",
     type=PathParam(path_type=Path, dir_okay=False),
-    help="PNG file for a sheet of examples, a row for each class.",
+    help="PNG file for a sheet of examples, a row for each class, up to 20.",
 )
 @click.option(
     "--augment",
@@ -185,7 +185,7 @@ def _inspection(result: "Inspected") -> "Iterable[RenderableType]":
             ("mean", f"{result.mean:.4g}, standard deviation {result.deviation:.4g}"),
             ("constant", result.constant),
             ("duplicates", result.duplicates),
-            ("sheet", result.sheet),
+            ("sheet", _sheet(result)),
         ]
     )
     if result.classes:
@@ -193,6 +193,13 @@ def _inspection(result: "Inspected") -> "Iterable[RenderableType]":
         yield table(["class", "images"], list(result.classes.items()))
     for warning in result.warnings:
         yield f"! {visible(warning)}"
+
+
+def _sheet(result: "Inspected") -> str | None:
+    """Name the sheet, and say what is not on it."""
+    if result.sheet is None or result.classes is None or not result.left_out:
+        return result.sheet
+    return f"{result.sheet}, without {result.left_out} of {len(result.classes)} classes"
 
 
 def _survey(result: "Surveyed") -> "Iterable[RenderableType]":
