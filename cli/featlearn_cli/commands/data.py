@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from featlearn_cli.params import PathParam, RecipeParam, SourceParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.config.data import Colour, DataSpec, Fit
     from featlearn.datasets.survey import Kind
     from featlearn.workflows.data import DataList, Inspected, Surveyed
 
@@ -91,23 +92,19 @@ def fetch_command(name: str, mirror: str | None, options: DataOptions) -> None:
     type=RecipeParam(),
     metavar="RECIPE",
     help="Draw on the sheet what RECIPE's augmentation makes of images; they take its size, fit "
-    "and colour, unless one is given here.",
+    "and colour, but for those given here.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @click.option("--size", type=SizeParam(), metavar="HxW", help="Size to give every image.")
 @click.option(
     "--fit",
     type=click.Choice(["exact", "crop", "pad", "resize"]),
-    default="exact",
-    show_default=True,
-    help="What becomes of an image of another size; needs --size.",
+    help="What becomes of an image of another size; needs a size. [default: exact]",
 )
 @click.option(
     "--colour",
     type=click.Choice(["keep", "grey", "rgb"]),
-    default="keep",
-    show_default=True,
-    help="Colours to give every image.",
+    help="Colours to give every image. [default: keep]",
 )
 @data_options
 def inspect_command(
@@ -117,8 +114,8 @@ def inspect_command(
     augment: str | None,
     overwrite: bool,
     size: tuple[int, int] | None,
-    fit: Literal["exact", "crop", "pad", "resize"],
-    colour: Literal["keep", "grey", "rgb"],
+    fit: "Fit | None",
+    colour: "Colour | None",
     options: DataOptions,
 ) -> None:
     """Count the images of SOURCE, and say what may stand in the way of learning.
@@ -127,18 +124,16 @@ def inspect_command(
     IDX, NPY or NPZ file. Where its pictures are not of one kind, it says which kinds
     there are, and what would bring them to one shape.
     """
-    if fit != "exact" and size is None:
-        raise click.UsageError(f"--fit {fit} needs --size HxW")
-    from featlearn.config.data import DataSpec
     from featlearn.config.load import load_recipe
     from featlearn.workflows.data import Inspected, inspect_data
 
-    given = size is not None or fit != "exact" or colour != "keep"
+    recipe = None if augment is None else load_recipe(augment)
+    policy = None if recipe is None else recipe.data
     found = inspect_data(
         source,
         root=options.root,
-        spec=DataSpec(source=source, size=size, fit=fit, colour=colour) if given else None,
-        augment=None if augment is None else load_recipe(augment),
+        spec=_policy(source, policy, size=size, fit=fit, colour=colour),
+        augment=recipe,
         out=out,
         overwrite=overwrite,
     )
@@ -148,6 +143,29 @@ def inspect_command(
     options.show(found, _survey)
     if out is not None:
         options.note(f"No sheet was drawn in {out}: the pictures do not go together yet.")
+
+
+def _policy(
+    source: str,
+    policy: "DataSpec | None",
+    *,
+    size: tuple[int, int] | None,
+    fit: "Fit | None",
+    colour: "Colour | None",
+) -> "DataSpec":
+    """Change what was given of a recipe's size policy, or of that which leaves images alone.
+
+    Raises:
+        click.UsageError: If a fit has no size to fit to.
+    """
+    from featlearn.config.data import DataSpec
+
+    if policy is None:
+        policy = DataSpec(source=source)
+    size, fit = size or policy.size, fit or policy.fit
+    if fit != "exact" and size is None:
+        raise click.UsageError(f"--fit {fit} needs --size HxW")
+    return DataSpec(source=source, size=size, fit=fit, colour=colour or policy.colour)
 
 
 def _listing(result: "DataList") -> "Iterable[RenderableType]":
