@@ -81,3 +81,7 @@ class Interrupted(FeatlearnError):
         """Keep the signal, which decides the exit code (128 + number)."""
         super().__init__(message)
         self.signal_number = signal_number
+
+
+class MissingCharacters(UserWarning):
+    """Characters in a figure that no font at hand has; a command says its text as a note."""

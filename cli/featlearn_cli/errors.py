@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import NamedTuple, TextIO
 
 import click
 
-from featlearn.errors import FeatlearnError, Interrupted, visible
+from featlearn.errors import FeatlearnError, Interrupted, MissingCharacters, visible
 from featlearn.files import system_error
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -55,6 +57,36 @@ def run(invoke: Callable[[], object], *, debug: bool) -> int:
         click.echo(visible(ending.text), err=True)
         return ending.code
     return early if isinstance(early, int) else DONE
+
+
+@contextmanager
+def short_warnings(*, shown: bool) -> Generator[None]:
+    """Say the package's own warnings on standard error as notes, each once.
+
+    Args:
+        shown: Whether they are wanted at all.
+    """
+    said: set[str] = set()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        text = visible(str(message))
+        if not issubclass(category, MissingCharacters):
+            usual(message, category, filename, lineno, file, line)
+        elif shown and text not in said:
+            said.add(text)
+            click.echo(f"Note: {text}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", MissingCharacters)
+        usual, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def _show(error: click.ClickException) -> None:

@@ -17,7 +17,7 @@ import click
 from featlearn._version import __version__
 from featlearn.errors import UsageError
 from featlearn.files import in_utf8
-from featlearn_cli.errors import run
+from featlearn_cli.errors import run, short_warnings
 
 
 class Entry(NamedTuple):
@@ -99,7 +99,8 @@ class LazyGroup(click.Group):
 
         def checked() -> object:
             _check_characters(words)
-            return invoke(words, prog_name, **extra)
+            with short_warnings(shown=not {"-q", "--quiet"} & {*words}):
+                return invoke(words, prog_name, **extra)
 
         sys.exit(run(checked, debug="--debug" in words))
 

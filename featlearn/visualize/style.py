@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from featlearn.files import write_bytes
+from featlearn.visualize.fonts import fallbacks, missing_said
 
 PAPER = "#ffffff"
 INK = "#1b2228"
@@ -27,7 +28,6 @@ DPI = 200
 """Dots per inch of pictures: two for each point of a page at 100 per inch."""
 
 _STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -76,7 +76,8 @@ _QUIET_PDF = {"CreationDate": None, "Creator": None, "Producer": None}
 @contextmanager
 def styled() -> Generator[None]:
     """Draw in the house style inside, and leave matplotlib's settings as they were."""
-    with mpl.rc_context(cast(Any, _STYLE)):
+    style = {**_STYLE, "font.family": ["sans-serif", *fallbacks()]}
+    with mpl.rc_context(cast(Any, style)):
         yield
 
 
@@ -126,7 +127,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def figure_pixels(figure: Figure) -> NDArray[np.uint8]:
     """Draw a figure, and give it as `(height, width, 3)` bytes."""
-    with styled():
+    with styled(), missing_said():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -135,6 +136,6 @@ def figure_pixels(figure: Figure) -> NDArray[np.uint8]:
 def _written(figure: Figure, **how: Any) -> bytes:
     """Write a figure to memory in the house style."""
     buffer = BytesIO()
-    with styled():
+    with styled(), missing_said(drawn=how["format"] != "svg"):
         figure.savefig(buffer, **how)
     return buffer.getvalue()

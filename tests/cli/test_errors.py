@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from featlearn.errors import DataError, FeatlearnError, Interrupted, UsageError
-from featlearn_cli.errors import explain
+from featlearn_cli.errors import explain, short_warnings
 from featlearn_cli.errors import run as run_guarded
 
 Run = Callable[..., Result]
@@ -139,3 +140,18 @@ def test_a_signal_keeps_a_checkpoint_and_says_how_to_go_on(
     assert f"featlearn pretrain {out / 'recipe.toml'} --out {out} --resume" in stderr
     assert any((out / "checkpoints").iterdir())
     assert "Traceback" not in stderr
+
+
+def test_characters_that_no_font_has_are_one_note(run: Run) -> None:
+    words = ("describe", "lenet5", "--set", "title=\U000f0000\U000f0001", "--overwrite")
+    said = run(*words, "--figure", "u.png")
+    assert said.exit_code == 0
+    (line,) = said.stderr.splitlines()
+    assert line.startswith("Note: the fonts here lack characters of this figure")
+    assert run(*words, "--figure", "u.png", "-q").stderr == ""
+    assert run(*words, "--figure", "u.svg").stderr == ""
+
+
+def test_other_warnings_are_as_they_were() -> None:
+    with pytest.warns(UserWarning, match="^another$"), short_warnings(shown=False):
+        warnings.warn("another", stacklevel=1)
