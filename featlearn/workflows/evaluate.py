@@ -68,6 +68,39 @@ def evaluate(
 ) -> EvaluateResult:
     """Measure a head of a run; figures on the run's own test split are kept beside it.
 
+    Args are those of `measure`.
+
+    Raises:
+        FeatlearnError: If the run, the head or the data stand in the way.
+        OSError: If the figures cannot be written.
+    """
+    result = measure(path, root=root, source=source, head=head, device=device, threads=threads)
+    keep(result)
+    return result
+
+
+def keep(result: EvaluateResult) -> None:
+    """Write figures on a run's own test split beside its head; others are of the moment.
+
+    Raises:
+        OSError: If they cannot be written.
+    """
+    if result.split == "test":
+        file = RunDirectory(result.run).head(result.head).evaluation_file
+        write_json(file, msgspec.to_builtins(result))
+
+
+def measure(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    source: str | None = None,
+    head: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> EvaluateResult:
+    """Measure a head of a run, and write nothing.
+
     Args:
         path: The run.
         root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
@@ -98,7 +131,7 @@ def evaluate(
     predictions = logits_of(trained.classifier, images).argmax(1).cpu().numpy()
     report = classification_report(labels, predictions, trained.classes)
     seen = None if source is None else _seen(trained.recipe, images.set, root=root)
-    result = EvaluateResult(
+    return EvaluateResult(
         run=str(path),
         head=trained.name,
         source=source or trained.recipe.data.source,
@@ -107,9 +140,6 @@ def evaluate(
         note=None if source is None else _note(trained.recipe, seen, len(images)),
         **msgspec.structs.asdict(report),
     )
-    if source is None:
-        write_json(run.head(trained.name).evaluation_file, msgspec.to_builtins(result))
-    return result
 
 
 def _seen(recipe: Recipe, given: ImageSet, *, root: Path | None) -> int | None:

@@ -64,9 +64,9 @@ def command(
         for name, given in (("--labels", labels), ("--label-seed", label_seed)):
             if given is not None:
                 raise click.UsageError(f"{name} belongs to --probe; a head has learned already")
-        from featlearn.workflows.evaluate import evaluate
+        from featlearn.workflows.evaluate import keep, measure
 
-        result = evaluate(
+        result = measure(
             run,
             root=options.root,
             source=source,
@@ -74,7 +74,12 @@ def command(
             device=options.device,
             threads=options.threads,
         )
-        options.show(result, _figures)
+        options.show(result, _figures)  # they may have taken long, and are not to be lost
+        try:
+            keep(result)
+        except OSError:
+            options.note("These figures were not written into the run.")
+            raise
         return
     if source is not None or head is not None:
         raise click.UsageError("--probe takes neither SOURCE nor --head: it needs the run's data")
