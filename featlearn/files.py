@@ -22,11 +22,13 @@ def replacing(path: Path) -> Generator[Path]:
     The bytes are on disk (fsync) before the name appears; on an error the
     temporary file is removed and `path` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with creating(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp{path.suffix}")
     with naming(path, instead_of=temporary):
         # With the mode that any new file gets, which the process's umask narrows.
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        with creating(path):
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         mode = temporary.stat().st_mode
         try:
             yield temporary
@@ -60,6 +62,23 @@ def naming(path: Path, *, instead_of: Path | None = None) -> Generator[None]:
         if number is None:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error
+
+
+class NotCreatedError(FileNotFoundError):
+    """A file or folder that the system does not let anyone make, as under `/proc`."""
+
+
+@contextmanager
+def creating(path: Path) -> Generator[None]:
+    """Let an error in making a file or folder say so: the system's own says what is missing.
+
+    Raises:
+        NotCreatedError: If it cannot be made.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotCreatedError(error.errno, error.strerror, str(path)) from error
 
 
 def system_error(error: BaseException) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from featlearn.files import in_utf8, replacing, write_bytes
+from featlearn.files import NotCreatedError, creating, in_utf8, replacing, write_bytes
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -108,3 +108,11 @@ def test_threads_may_write_one_file(tmp_path: Path) -> None:
         thread.join()
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
     assert path.read_bytes() in {bytes([k]) * 1000 for k in range(8)}
+
+
+def test_what_cannot_be_made_is_told_from_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(NotCreatedError) as refused, creating(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b").touch()
+    assert (refused.value.errno, refused.value.filename) == (errno.ENOENT, str(tmp_path / "a/b"))
+    with pytest.raises(IsADirectoryError), creating(tmp_path):
+        tmp_path.write_bytes(b"")

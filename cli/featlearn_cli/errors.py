@@ -13,7 +13,7 @@ from typing import NamedTuple, TextIO
 import click
 
 from featlearn.errors import FeatlearnError, Interrupted, MissingCharacters, visible
-from featlearn.files import system_error
+from featlearn.files import NotCreatedError, system_error
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -131,6 +131,8 @@ def _os_sentence(error: OSError) -> str:
             return f"{file} is a folder, where a file was expected"
         case errno.ENOTDIR | errno.EEXIST:
             return f"{file} is a file, or lies under one, where a folder was expected"
+        case errno.ENOENT if isinstance(error, NotCreatedError):
+            return f"{file} cannot be created; choose another place"
         case errno.ENOENT:
             return f"{file} does not exist"
         case None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from featlearn.datasets.entries import KNOWN, KnownSet, RemoteFile, suggest
 from featlearn.datasets.quiet import quiet
 from featlearn.errors import DataError, UsageError
+from featlearn.files import creating
 
 if TYPE_CHECKING:
     from pooch import Pooch
@@ -140,6 +141,8 @@ def _fetch_from(url: str, file: RemoteFile, folder: Path, progress: Progress | N
     import pooch
     from requests.exceptions import HTTPError, RequestException
 
+    with creating(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for pause in (*_PAUSES, None):
         try:
             with quiet(pooch.get_logger().name, below=logging.WARNING):

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from featlearn.errors import CheckpointError
+from featlearn.files import creating
 
 
 @contextlib.contextmanager
@@ -54,7 +55,8 @@ def _lock(path: Path, *, shared: bool) -> int | None:
     except ImportError:
         return None
     while True:
-        path.mkdir(parents=True, exist_ok=True)
+        with creating(path):
+            path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

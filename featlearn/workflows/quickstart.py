@@ -13,7 +13,7 @@ import msgspec
 from featlearn.config.load import load_recipe
 from featlearn.errors import CheckpointError, Interrupted
 from featlearn.filenames import COMPARISON, PAGE, REPORT
-from featlearn.files import write_json
+from featlearn.files import creating, write_json
 from featlearn.networks.formats import FORMAT
 from featlearn.training.device import use_threads
 from featlearn.training.progress import Progress, Silent
@@ -211,7 +211,8 @@ def _new_folder(out: Path | None) -> Path:
         out = next(path for path in map(Path, names) if not path.exists())
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CheckpointError(f"{out} exists already; name a new or an empty folder with --out")
-    out.mkdir(parents=True, exist_ok=True)
+    with creating(out):
+        out.mkdir(parents=True, exist_ok=True)
     return out
 
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 
 from featlearn.errors import DataError, FeatlearnError, Interrupted, UsageError
+from featlearn.files import NotCreatedError
 from featlearn_cli.errors import explain, short_warnings
 from featlearn_cli.errors import run as run_guarded
 
@@ -40,6 +41,7 @@ def raising(error: BaseException) -> Callable[[], object]:
         (OSError(errno.EISDIR, "x", "/a/b"), 1, "Error: /a/b is a folder, where a file"),
         (OSError(errno.ENOTDIR, "x", "/a/b"), 1, "Error: /a/b is a file, or lies under one"),
         (OSError(errno.ENOENT, "x", "/a/b"), 1, "Error: /a/b does not exist"),
+        (NotCreatedError(errno.ENOENT, "x", "/a/b"), 1, "Error: /a/b cannot be created; choose"),
         (OSError(errno.EROFS, "x", "/a/b"), 1, "Error: /a/b lies on a disk that can only be read"),
         (OSError(errno.EIO, "Input/output error", "/a"), 1, "Error: /a: Input/output error"),
         (OSError("cannot identify image"), 1, "Error: cannot identify image"),
@@ -155,3 +157,23 @@ def test_characters_that_no_font_has_are_one_note(run: Run) -> None:
 def test_other_warnings_are_as_they_were() -> None:
     with pytest.warns(UserWarning, match="^another$"), short_warnings(shown=False):
         warnings.warn("another", stacklevel=1)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, where nothing is made")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "describe lenet5 --figure /proc/x.svg",
+        "describe lenet5 --figure /proc/x/y.svg",
+        "pretrain digits --out /proc/x",
+        "check digits --out /proc/x",
+        "quickstart --out /proc/x",
+        "data inspect digits --out /proc/x.png",
+        "data fetch mnist --data-root /proc/x --mirror http://127.0.0.1:9/",
+    ],
+)
+def test_what_cannot_be_made_is_not_called_missing(run: Run, line: str) -> None:
+    refused = run(*line.split(), "-q")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: /proc/x")
+    assert refused.stderr.endswith(" cannot be created; choose another place\n")
