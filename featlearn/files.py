@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BAD_JSON = (ValueError, RecursionError)
@@ -79,6 +79,27 @@ def creating(path: Path) -> Generator[None]:
         yield
     except FileNotFoundError as error:
         raise NotCreatedError(error.errno, error.strerror, str(path)) from error
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that no file can be written into, before long work is done for it.
+
+    A folder that is not there is made to find out, and removed again.
+
+    Raises:
+        OSError: If it cannot be made or written into.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    temporary = path / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with creating(path), naming(path, instead_of=temporary):
+            path.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            temporary.unlink()
+    finally:
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
 
 def system_error(error: BaseException) -> int | None:

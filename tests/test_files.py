@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from featlearn.files import NotCreatedError, creating, in_utf8, replacing, write_bytes
+from featlearn.files import NotCreatedError, check_folder, creating, in_utf8, replacing, write_bytes
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -116,3 +116,26 @@ def test_what_cannot_be_made_is_told_from_what_is_missing(tmp_path: Path) -> Non
     assert (refused.value.errno, refused.value.filename) == (errno.ENOENT, str(tmp_path / "a/b"))
     with pytest.raises(IsADirectoryError), creating(tmp_path):
         tmp_path.write_bytes(b"")
+
+
+def test_a_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    check_folder(tmp_path)
+    check_folder(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file") as refused:
+        check_folder(tmp_path / "file" / "a")
+    assert refused.value.errno in {errno.ENOTDIR, errno.EEXIST}
+
+
+def test_a_folder_that_takes_no_files_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(path: Path, *_: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", no)
+    with pytest.raises(PermissionError) as refused:
+        check_folder(tmp_path / "new")
+    assert refused.value.filename == str(tmp_path / "new")
+    assert not list(tmp_path.iterdir())

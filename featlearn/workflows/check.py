@@ -13,6 +13,7 @@ from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.labels import limited
 from featlearn.datasets.source import open_splits
+from featlearn.files import check_folder
 from featlearn.seeds import derive
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
@@ -77,8 +78,11 @@ def check(
 
     Raises:
         FeatlearnError: If the recipe or the data stand in the way.
+        OSError: If nothing can be written into `out`.
     """
     begun = time.monotonic()
+    if out is not None:
+        check_folder(out)
     chosen = pick_device(device)
     use_threads(threads)
     small = on_few_images(recipe)

@@ -1,4 +1,4 @@
-"""`evaluate` where nothing can be written."""
+"""`evaluate` and `check` where nothing can be written."""
 
 import errno
 import json
@@ -36,3 +36,15 @@ def test_figures_are_shown_before_they_are_lost(
     assert json.loads(machine.stdout)["images"] == 500
     given = run("evaluate", path, "digits:test")  # which are not kept
     assert (given.exit_code, given.stderr) == (0, "")
+
+
+def test_check_tries_its_folder_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the images were opened")
+
+    monkeypatch.setattr("featlearn.workflows.check.open_splits", never)
+    Path("file").touch()
+    refused = run("check", "digits", "--out", "file/pictures")
+    assert refused.exit_code == 1
+    assert "is a file, or lies under one" in refused.stderr
+    assert [path.name for path in Path().iterdir()] == ["file"]
