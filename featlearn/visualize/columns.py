@@ -9,7 +9,6 @@ from featlearn.visualize.style import MUTED, SERIES
 _PER_ROW = 10
 _WORDS = {
     "l2 pooling": "L2 pooling",
-    "avg pooling": "mean pooling",
     "lcn": "contrast norm.",
     "lrn": "response norm.",
     "batch normalisation": "batch norm.",

@@ -148,3 +148,10 @@ def test_files_of_every_format_repeat_to_the_byte(tmp_path: Path) -> None:
 )
 def test_counts_in_words(number: int, said: str) -> None:
     assert count_words(number) == said
+
+
+def test_average_pooling_has_its_name_in_recipes() -> None:
+    recipe = load_recipe("lenet5", overrides=['stages.C1.pool={ kind = "avg", size = 2 }'])
+    said = words(network_figure(plan(recipe, MapShape(1, 32, 32), 10)))
+    assert "avg pooling" in said
+    assert not any("mean" in word for word in said)
