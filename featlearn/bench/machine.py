@@ -1,8 +1,6 @@
 """The best that this machine does: at multiplying, and at moving numbers."""
 
-import platform
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 import torch
@@ -57,15 +55,6 @@ def measure_machine(device: torch.device, *, rounds: int = 7) -> Machine:
         best_gflops=found,
         copy_gb_s=2 * copied / copy.seconds / 1e9,
     )
-
-
-def processor() -> str:
-    """Name the processor, as far as the system knows its name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def _routes(device: torch.device, precision: torch.dtype) -> dict[str, Callable[[], object]]:

@@ -1,6 +1,9 @@
 """Where a run computes, and on how many threads."""
 
 import os
+import platform
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 
@@ -76,3 +79,13 @@ def use_threads(count: int | None) -> int:
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
+
+
+def processor() -> str:
+    """Name the model of the processor, or else its kind, as far as the system knows it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            name, _, model = line.partition(":")
+            if name.strip() == "model name" and model.strip():
+                return model.strip()
+    return platform.processor() or platform.machine()

@@ -198,8 +198,9 @@ def _devices() -> list[Device]:
     """List the processor and the CUDA devices."""
     import torch
 
-    name = platform.processor() or platform.machine()
-    found = [Device(name, "cpu", whole_memory(), product_speed(torch.device("cpu")))]
+    from featlearn.training.device import processor
+
+    found = [Device(processor(), "cpu", whole_memory(), product_speed(torch.device("cpu")))]
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         speed = product_speed(torch.device("cuda", index))

@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from featlearn.bench.machine import processor
 from featlearn.evaluate.paired import paired_interval
+from featlearn.training.device import processor
 
 PARTS = ("help", "quickstart", "mnist-local", "mnist-conv")
 FEATLEARN = (sys.executable, "-m", "featlearn_cli")

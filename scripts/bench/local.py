@@ -30,12 +30,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from local_peers import PEERS, Pass, peer
 from local_shapes import SHAPES, Shape, operands
 
-from featlearn.bench.machine import PRECISIONS, Machine, measure_machine, processor
+from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
 from featlearn.bench.timing import in_turns
 from featlearn.files import write_bytes
 from featlearn.ops import local_kernels
 from featlearn.ops.local import local2d, local_transpose2d
 from featlearn.ops.memory import keep_freed_memory
+from featlearn.training.device import processor
 
 PASSES: tuple[Pass, ...] = ("forward", "forward+backward", "transpose")
 SLOW = 20.0

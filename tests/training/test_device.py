@@ -1,6 +1,8 @@
 """Devices by name, and threads."""
 
 import os
+import platform
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from featlearn.datasets.limits import whole_memory
 from featlearn.errors import DeviceError, UsageError
-from featlearn.training.device import device_memory, pick_device, use_threads
+from featlearn.training.device import device_memory, pick_device, processor, use_threads
 
 
 def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +74,25 @@ def test_memory_is_the_machine_s_or_the_card_s(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: Properties())
     assert device_memory(torch.device("cuda")) == 80 * 10**9
     assert device_memory(torch.device("cpu")) == whole_memory()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("processor\t: 0\nmodel name\t: Quick (R) CPU @ 2.10GHz\nmodel name\t: Other\n", "Quick"),
+        ("processor\t: 0\nmodel name\t:\n", None),
+        ("Features\t: fp asimd\n", None),
+        (None, None),
+    ],
+)
+def test_the_processor_has_its_model_s_name_or_its_kind_s(
+    monkeypatch: pytest.MonkeyPatch, text: str | None, name: str | None
+) -> None:
+    def read(path: Path, **_: str) -> str:
+        if text is None:
+            raise FileNotFoundError(str(path))
+        return text
+
+    monkeypatch.setattr(Path, "read_text", read)
+    kind = platform.processor() or platform.machine()
+    assert processor() == (kind if name is None else "Quick (R) CPU @ 2.10GHz")

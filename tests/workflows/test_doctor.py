@@ -10,6 +10,7 @@ import torch
 from featlearn._version import __version__
 from featlearn.datasets.catalogue import KNOWN
 from featlearn.datasets.known import is_present
+from featlearn.training.device import processor
 from featlearn.workflows import doctor as module
 from featlearn.workflows import speed as speed_module
 from featlearn.workflows.doctor import doctor
@@ -30,6 +31,7 @@ def test_says_what_this_process_computes_with(tmp_path: Path) -> None:
     assert {row.name: row.version for row in found.packages}["torch"] == torch.__version__
     assert found.memory is None or found.memory > 10**8
     assert found.cores >= 1
+    assert found.devices[0].name == processor()
 
 
 def test_a_folder_that_does_not_exist_yet_is_judged_by_the_one_above(tmp_path: Path) -> None:
