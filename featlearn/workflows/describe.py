@@ -14,6 +14,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets.entries import KNOWN, told_shape
 from featlearn.filenames import MODEL
 from featlearn.geometry import MapShape
+from featlearn.workflows.changes import check_changes
 from featlearn.workflows.outputs import check_apart, check_figure, check_new
 
 
@@ -106,6 +107,8 @@ def _subject(
         shape, classes = input_shape, _catalogued_classes(recipe.data)
     else:
         shape, classes = _image_of(recipe, root)
+    read = None if told_shape(recipe.data) else shape
+    check_changes(source, recipe, overrides, input_shape or read)
     check_augment(recipe.pretrain.augment, shape, table="pretrain")
     check_augment(recipe.finetune.augment, shape, table="finetune")
     return recipe, shape, classes

@@ -294,7 +294,7 @@ CASES = [
     ("describe digits --input 1x2", 1, "filter.size 5 does not fit into 1x2"),
     ("describe digits --set stages.0.nope=1", 2, "unknown stage 0 (known: strokes, digits)"),
     ("describe digits --figure hole/x.bmp", 2, "should end in .svg"),
-    ("describe natural-sparse --set data.size=[1,1]", 1, "preprocess.1.keep must be at most 1"),
+    ("describe natural-sparse --set data.size=[1,1]", 2, "preprocess.1.keep must be at most 1"),
     ("describe lenet5 --set stages.C1.filter.maps=99999999999999999999", 2, "at most 64 bits"),
     ("describe nomodel --set data.source=nowhere", 2, "no path 'nowhere'"),
     ("bench extra", 2, "unexpected extra argument (extra)"),

@@ -26,7 +26,7 @@ Start = Callable[..., subprocess.CompletedProcess[str]]
         (
             ("pretrain", "digits", "--out", "x", "--set", "stages.strokes.filter.padding=valid",
              "--set", "stages.strokes.filter.size=99"),
-            1,
+            2,
             "stage 'strokes': filter.size 99 does not fit into",
         ),
         (("pretrain", "digits", "--out", "x", "--resume", "--overwrite"), 2, "contradict"),
@@ -93,3 +93,13 @@ def test_bad_input_is_one_sentence_and_a_code(
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
     assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("describe",), ("check",), ("pretrain", "--out", "run")])
+def test_a_change_that_does_not_fit_the_images_is_a_wrong_word(
+    run: Run, words: tuple[str, ...]
+) -> None:
+    refused = run(*words, "lenet5", "--set", 'stages.C1.norm={kind="lcn",size=99}')
+    assert refused.exit_code == 2
+    assert "stage 'C1': norm.size 99 does not fit into 14x14" in refused.stderr
+    assert not Path("run").exists()

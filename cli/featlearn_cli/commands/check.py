@@ -41,8 +41,10 @@ def command(context: click.Context, recipe: str, out: Path | None, options: ByRe
     written. The exit code is 1 if a check fails, and the table says which.
     """
     from featlearn.config.load import load_recipe
+    from featlearn.workflows.changes import check_changes
 
     loaded = load_recipe(recipe, overrides=options.overrides)  # a mistake shows before torch loads
+    check_changes(recipe, loaded, options.overrides)
     from featlearn.workflows.check import check
 
     result = check(

@@ -38,8 +38,10 @@ def command(recipe: str, out: Path, options: Training) -> None:
     a recipe file.
     """
     from featlearn.config.load import load_recipe
+    from featlearn.workflows.changes import check_changes
 
     loaded = load_recipe(recipe, overrides=options.overrides)  # a mistake shows before torch loads
+    check_changes(recipe, loaded, options.overrides)
     from featlearn.workflows.pretrain import pretrain
 
     result = pretrain(
