@@ -15,7 +15,7 @@ from featlearn.geometry import MapShape
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure little, as what is fast is not what is tested."""
     monkeypatch.setattr(machine, "_SIDES", {"cpu": 64, "cuda": 64})
-    monkeypatch.setattr(machine, "_COPIED", 2**20)
+    monkeypatch.setattr(machine, "_COPIED", {"cpu": 2**20})
     cases = [case._replace(shape=MapShape(case.shape.maps, 20, 20)) for case in layers.CASES]
     monkeypatch.setattr(layers, "CASES", cases)
 

@@ -10,7 +10,7 @@ from tests.cli.conftest import Run
 
 def test_a_table_or_one_object(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_SIDES", {"cpu": 64})
-    monkeypatch.setattr(machine, "_COPIED", 2**20)
+    monkeypatch.setattr(machine, "_COPIED", {"cpu": 2**20})
     monkeypatch.setattr(layers, "BATCH", 2)
     cases = [case for case in layers.CASES if case.name in ("local 7x7, 16 maps", "LCN 5x5")]
     monkeypatch.setattr(layers, "CASES", cases)
