@@ -24,7 +24,8 @@ def main() -> None:
     parser.add_argument("figure", type=Path)
     options = parser.parse_args()
     found = json.loads(options.measured.read_text("utf-8"))
-    rows = [row for row in found["shapes"] if row["pass"] == KIND]
+    measured = (row for row in found["shapes"] if row["pass"] == KIND)
+    rows = sorted(measured, key=lambda row: row["name"])
     dtypes = list(dict.fromkeys(row["dtype"] for row in rows))
     figure = Figure(figsize=(5.2 * len(dtypes), 3.8))
     panels = figure.subplots(1, len(dtypes), sharey=True, squeeze=False)
