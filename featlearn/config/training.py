@@ -141,8 +141,8 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
     gradient, `patience` stops after that many epochs without a better held-out
     loss and keeps the best weights. `precision = "bfloat16"` computes products
     under autocast; weights stay in float32. `update = "backward"` changes every weight as soon
-    as its gradient is known, and frees that: the same numbers in less memory, but without
-    `clip`, which needs all gradients at once.
+    as its gradient is known, and frees that: the same numbers (on a GPU up to
+    rounding) in less memory, but without `clip`, which needs all gradients at once.
     """
 
     epochs: Count = 5

@@ -39,7 +39,8 @@ def cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
         return weight.to(dtype)
     before = _kept.get((id(weight), dtype))
     # What was rounded where nobody differentiates leads to no gradient.
-    if before is None or (torch.is_grad_enabled() and not before[1].requires_grad):
+    wanted = torch.is_grad_enabled() and weight.requires_grad
+    if before is None or (wanted and not before[1].requires_grad):
         before = weight, _rounded(weight, dtype)  # the weight too: another may not take its name
         _kept[id(weight), dtype] = before
     return before[1]

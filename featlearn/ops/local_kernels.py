@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch._C._functorch import peek_interpreter_stack  # torch has no public word for it
+from torch.autograd import forward_ad
 from torch.library import custom_op
 
 from featlearn.ops import local_cuda, local_tiles
@@ -58,10 +59,14 @@ def usable(x: Tensor, weight: Tensor) -> bool:
 
 
 def transformed() -> bool:
-    """Tell whether a transform of `torch.func` goes on, which knows plain operations only."""
+    """Tell whether a transform goes on that knows plain operations only.
+
+    Such are those of `torch.func`, and derivatives that are taken forwards.
+    """
     if torch.compiler.is_compiling():
         return False
-    return peek_interpreter_stack() is not None  # pyright: ignore[reportUnnecessaryComparison]
+    forwards = getattr(forward_ad, "_current_level", -1) >= 0  # nor for this
+    return forwards or peek_interpreter_stack() is not None  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def described() -> str:

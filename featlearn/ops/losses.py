@@ -118,12 +118,19 @@ class _SumOfSquares(torch.autograd.Function):
         """Keep what was summed."""
         del output
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Give twice the numbers, by the slope of their sample."""
         (x,) = ctx.saved_tensors
         return x * _beside(2 * slope, x)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Give the slope of the sums along a direction."""
+        (x,) = ctx.saved_tensors
+        return _sum_features(2 * x * tangent)
 
 
 class _SumOfSizes(_SumOfSquares):
@@ -139,6 +146,12 @@ class _SumOfSizes(_SumOfSquares):
         """Give the signs of the numbers, by the slope of their sample."""
         (x,) = ctx.saved_tensors
         return x.sgn() * _beside(slope, x)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Give the slope of the sums along a direction."""
+        (x,) = ctx.saved_tensors
+        return _sum_features(x.sgn() * tangent)
 
 
 def _sum_features(values: Tensor) -> Tensor:

@@ -101,13 +101,14 @@ class InputScaler(nn.Module):
     def _numbers_of(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Choose centre and scale by one batch, and tell whether all of it is finite.
 
-        In the precision of the batch and in one pass, as it happens at every step.
+        In the precision of the batch, single at least, and in one pass: it happens at every step.
         """
         if self.kind == "unit":
             least, greatest = torch.amin(x, self._dims, True), torch.amax(x, self._dims, True)
             width = greatest - least
             return least.double(), _not_zero(width.double()), width.isfinite().all()
-        variance, mean = torch.var_mean(x.float(), self._dims, correction=0, keepdim=True)
+        exact = x.to(torch.promote_types(x.dtype, torch.float32))
+        variance, mean = torch.var_mean(exact, self._dims, correction=0, keepdim=True)
         deviation = _deviation(variance.double().sqrt())
         return mean.double(), deviation, variance.isfinite().all()
 

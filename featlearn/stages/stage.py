@@ -90,7 +90,7 @@ class Stage(nn.Module):
             RecipeError: If a part does not fit; the sentence names the stage and the key.
         """
         super().__init__()
-        self._last: dict[str, tuple[Tensor, Tensor]] | None = None
+        self._last: dict[str, tuple[Tensor, Tensor, tuple[object, ...]]] | None = None
         self.name = spec.name
         self.spec = spec
         self.input_shape = input_shape
@@ -153,7 +153,7 @@ class Stage(nn.Module):
     def remembering(self) -> Generator[None]:
         """Within it, the code of the last input, and what is pooled of it, are computed once.
 
-        The weights must not change meanwhile.
+        Unless the input, the filter or the result has changed since, or the precision.
         """
         self._last = {}
         try:
@@ -162,14 +162,27 @@ class Stage(nn.Module):
             self._last = None
 
     def _once(self, what: str, given: Tensor, compute: Callable[[], Tensor]) -> Tensor:
-        """Compute something, or give it back if it was computed of the same tensor before."""
+        """Compute something, or give it back if it was computed of the same before."""
         if self._last is None:
             return compute()
-        of, found = self._last.get(what, (None, given))
-        # What was computed where nobody differentiates leads to no gradient.
-        if of is not given or (torch.is_grad_enabled() and not found.requires_grad):
-            self._last[what] = given, compute()
-        return self._last[what][1]
+        before = self._last.get(what)
+        if before is None or before[0] is not given or before[2] != self._state(given, before[1]):
+            found = compute()
+            self._last[what] = before = given, found, self._state(given, found)
+        return before[1]
+
+    def _state(self, given: Tensor, found: Tensor) -> tuple[object, ...]:
+        """Tell one state of an input, the filter and a result from another.
+
+        What was computed where nobody differentiates leads to no gradient, and is not given to
+        who needs one.
+        """
+        kind = given.device.type
+        cast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        half = torch.get_autocast_dtype(kind) if cast else None
+        wanted = not torch.is_grad_enabled() or found.requires_grad
+        changes = [t._version for t in (given, found, *self.filter.parameters())]  # noqa: SLF001
+        return wanted, half, *changes
 
     def decode(self, h: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
         """Rebuild scaled input from a code.

@@ -74,7 +74,8 @@ class Updates:
     """Steps of an optimiser: after the gradients are all there, or each as soon as it is.
 
     Updating in the backward pass, a parameter's gradient is freed before the next one is
-    computed. Either way gives the same bytes, and a state that the other goes on from.
+    computed. Either way gives a state that the other goes on from, and the same bytes;
+    on a CUDA device, where rounded gradients are taken as they are, the same up to rounding.
 
     Attributes:
         parameters: All that is changed.

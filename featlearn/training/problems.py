@@ -175,6 +175,8 @@ class JointProblem(PretrainProblem):
                 if place < last:
                     with torch.set_grad_enabled(self.through and torch.is_grad_enabled()):
                         maps = self._kept(self._output, place, x, draw=draw)
+                    # What was remembered has a graph of its own.
+                    maps = maps if self.through else maps.detach()
         return terms
 
     def _own_terms(

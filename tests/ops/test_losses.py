@@ -1,10 +1,12 @@
 """Terms of the objectives against their formulas, and at singular points."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from featlearn.errors import ShapeError
 from featlearn.ops.losses import cross_entropy, kl_sparsity, l1, squared_error
@@ -124,3 +126,18 @@ def test_shapes_that_differ_are_named() -> None:
 def test_a_target_outside_is_refused() -> None:
     with pytest.raises(ValueError, match=r"target in \(0, 1\); got 1"):
         kl_sparsity(torch.zeros(1, 1, 1, 1), target=1.0, shared=True)
+
+
+# Torch's own rules for derivatives taken forwards are scripted when they are first loaded.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.parametrize("loss", [lambda x: squared_error(x, torch.zeros_like(x)), l1])
+def test_derivatives_may_be_taken_forwards(loss: Callable[[Tensor], Tensor]) -> None:
+    x, way = (torch.randn(3, 4, 5, dtype=torch.float64) for _ in range(2))
+    value, slope = torch.func.jvp(loss, (x,), (way,))[:2]
+    torch.testing.assert_close(value, loss(x))
+    step = 1e-6
+    torch.testing.assert_close(slope, (loss(x + step * way) - loss(x - step * way)) / (2 * step))
+    curvature = torch.func.hessian(lambda x: loss(x).sum())(x)
+    bends = loss is not l1
+    expected = 2.0 * bends * torch.eye(x.numel(), dtype=x.dtype)
+    torch.testing.assert_close(curvature.reshape(x.numel(), -1), expected)

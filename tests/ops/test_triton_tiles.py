@@ -53,7 +53,8 @@ def test_all_codes_that_reach_a_tile_are_counted(
 ) -> None:
     sizes = Local(1, kernel + 20, kernel + 20, channels, 1, kernel, kernel, stride)
     tile = Tile(down, 1, spread, units, 16, 16, 4)
-    even = tiles.even_run(sizes, tile)
+    even = tiles.even_part(sizes, tile)
+    assert units % even == 0
     for phase in range(min(spread, sizes.columns)):
         count = tiles.reaching_columns(sizes, tile, phase)
         columns = range(phase, sizes.columns, spread)

@@ -155,3 +155,12 @@ def test_nan_is_refused() -> None:
     with pytest.raises(DataError, match="NaN or infinity"):
         scaler.fit([torch.full((2, *SHAPE), float("nan"))])
     assert torch.equal(scaler.scale, torch.ones(3, 1, 1))
+
+
+def test_a_batch_is_measured_in_its_own_precision() -> None:
+    x = 1e6 + torch.randn(50, 1, 4, 4, dtype=torch.float64)
+    scaler = InputScaler(MapShape(1, 4, 4), "standardize").double()
+    scaler.running = True
+    scaler.update(x, momentum=1.0)
+    torch.testing.assert_close(scaler.centre.flatten(), x.mean().view(1))
+    torch.testing.assert_close(scaler.scale.flatten(), x.std(correction=0).view(1))

@@ -25,7 +25,7 @@ from featlearn.config.stages import (
     StageSpec,
     TiledSpec,
 )
-from featlearn.errors import RecipeError
+from featlearn.errors import RecipeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.ops.activations import activate
 from featlearn.ops.random import generator
@@ -274,3 +274,54 @@ def test_dropout_is_of_the_output_and_in_training_only(norm: BatchNormSpec | Non
 def test_groups_that_do_not_divide_the_maps_below_are_named() -> None:
     with pytest.raises(RecipeError, match=r"'parts': filter.groups must divide the 2 maps below"):
         stage_of(filter=ConvSpec(maps=6, size=3, groups=3))
+
+
+def remembered() -> tuple[Stage, torch.Tensor]:
+    spec = StageSpec(name="s", filter=ConvSpec(maps=5, size=3), pool=L2PoolSpec(size=2))
+    stage = build_stage(spec, SHAPE, generator=generator(0, "weights"))
+    return stage, torch.rand(3, *SHAPE)
+
+
+def test_a_code_is_remembered_only_where_it_is_asked_for() -> None:
+    stage, x = remembered()
+    with stage.remembering():
+        code = stage.code(x)
+        assert stage.code(x) is code
+        assert stage.respond(x).code is code
+        assert stage.pooled(code) is stage.pooled(code)
+        assert stage.code(x.clone()) is not code
+    assert stage.code(x) is not stage.code(x)
+
+
+def test_what_has_changed_is_computed_again() -> None:
+    stage, x = remembered()
+    with stage.remembering():
+        with torch.no_grad():
+            plain = stage.code(x)
+        code = stage.code(x)
+        assert code.requires_grad
+        assert not plain.requires_grad
+        with torch.no_grad():
+            assert stage.code(x) is code
+            x.add_(1.0)
+            moved = stage.code(x)
+            assert not torch.equal(moved, code)
+            stage.filter.weight.mul_(2.0)
+            assert not torch.equal(stage.code(x), moved)
+            masked = stage.code(x)
+            whole = masked.clone()
+            masked.mul_(0.0)
+            assert torch.equal(stage.code(x), whole)
+            with torch.autocast("cpu", torch.bfloat16):
+                assert stage.code(x).dtype == torch.bfloat16
+            assert stage.code(x).dtype == torch.float32
+
+
+def test_a_stage_without_pooling_pools_nothing() -> None:
+    stage = build_stage(
+        StageSpec(name="s", filter=ConvSpec(maps=5, size=3)),
+        SHAPE,
+        generator=generator(0, "weights"),
+    )
+    with pytest.raises(UsageError, match="stage 's' does not pool"):
+        stage.pooled(torch.rand(3, 5, 10, 8))

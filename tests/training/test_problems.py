@@ -149,6 +149,40 @@ def test_jointly_every_stage_has_the_gradient_of_its_own_loss(
     assert not bool(found["stages.0.norm.weight"].any())
 
 
+TICA = {"kind": "tica", "weight": 0.1}
+PLAINLY = {**EDGES, "activation": "identity", "objective": TICA}
+LOWER = {
+    "plain": {**EDGES, "pool": None, "norm": None},
+    "pooled": {**PLAINLY, "norm": None},
+    "normalised": PLAINLY,
+}
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("lower", LOWER)
+def test_no_gradient_crosses_stages_whatever_the_lower_one_is(
+    tiny: Tiny, pictures: Make, lower: str, recompute: bool
+) -> None:
+    stack, problem = joint(
+        tiny(stages=[LOWER[lower], PARTS]), pictures(), through=False, recompute=recompute
+    )
+    terms = problem.terms(torch.arange(12), generator())
+    found = gradients(stack, terms["parts.reconstruction"])
+    assert all(not bool(g.any()) for name, g in found.items() if name.startswith("stages.0"))
+    assert bool(found["stages.1.filter.weight"].any())
+
+
+def test_every_stage_is_computed_once(tiny: Tiny, pictures: Make) -> None:
+    recipe = tiny(stages=[LOWER["pooled"], PARTS])
+    calls: list[int] = []
+    for recompute in (False, True):
+        stack, problem = joint(recipe, pictures(), through=False, recompute=recompute)
+        stack.stage(0).filter.register_forward_hook(lambda *_: calls.append(0))
+        problem.terms(torch.arange(12), generator())
+        calls.append(1)
+    assert calls == [0, 1, 0, 0, 1]
+
+
 @pytest.mark.parametrize("through", [False, True])
 def test_what_is_computed_again_is_the_same(recipe: Recipe, pictures: Make, through: bool) -> None:
     images, kept = pictures(), [0, 0]

@@ -13,6 +13,7 @@ from featlearn.ops.triton import tiles, window_tiles
 
 STAGE = Local(256, 30, 40, 8, 8, 18, 18, 1)  # as the second of `catnet-2012`, but smaller
 SMALL = Local(9, 7, 8, 3, 5, 3, 2, 2)
+NARROW = Local(64, 32, 11, 1, 16, 12, 4, 4)  # a tile of planes one number wide
 
 
 def local_calls(sizes: Local, itemsize: int) -> list[tuple[str, tuple[int, ...], int]]:
@@ -20,7 +21,7 @@ def local_calls(sizes: Local, itemsize: int) -> list[tuple[str, tuple[int, ...],
     forward, gradient = tiles.forward_tile(sizes, itemsize), tiles.gradient_tile(sizes, itemsize)
     back = tiles.transpose_tile(sizes, itemsize)
     base = (*sizes[2:], sizes.rows, sizes.columns)
-    even, last = tiles.even_run(sizes, back), back.spread - 1
+    even, last = tiles.even_part(sizes, back), back.spread - 1
     row = (
         *(tiles.reaching_rows(sizes, back.down), tiles.reaching_columns(sizes, back, last)),
         *(back.down, *back[3:6], even, back.spread, last, tiles.before(sizes, even, last)),
@@ -84,7 +85,7 @@ def main() -> None:
     """Print what was compiled: kernel, numbers, capability, memory, kinds of products."""
     for number, capability in itertools.product(("bf16", "fp16", "fp32"), (80, 90)):
         itemsize = 4 if number == "fp32" else 2
-        local = [call for sizes in (STAGE, SMALL) for call in local_calls(sizes, itemsize)]
+        local = [call for sizes in (STAGE, SMALL, NARROW) for call in local_calls(sizes, itemsize)]
         contrast = contrast_calls() if number == "fp32" else []
         for call in [*local, *window_calls(), *contrast]:
             found = compiled(call, number, capability)

@@ -12,7 +12,7 @@ from featlearn.ops.triton.blocks import inside, quotient
 from featlearn.ops.triton.tiles import (
     Tile,
     before,
-    even_run,
+    even_part,
     parts,
     reaching_columns,
     reaching_rows,
@@ -32,7 +32,7 @@ def transpose(codes: Tensor, weight: Tensor, sizes: Local, tile: Tile) -> Tensor
     x = codes.new_empty(sizes.height, sizes.width, sizes.channels, sizes.batch)
     if not x.numel():
         return x
-    even = even_run(sizes, tile)
+    even = even_part(sizes, tile)
     # Sums of one part of the columns, on their way to the next.
     partial = x if tile.spread == 1 else torch.empty_like(x, dtype=torch.float32)
     for phase in range(tile.spread):

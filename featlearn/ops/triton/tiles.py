@@ -105,6 +105,11 @@ def even_run(sizes: Local, tile: Tile) -> int:
     return math.gcd(run, step, _MOST_MOVED // 2)
 
 
+def even_part(sizes: Local, tile: Tile) -> int:
+    """Count those of them that lie in one row of a tile of planes."""
+    return math.gcd(even_run(sizes, tile), tile.units)
+
+
 def stages(tile: Tile, x: Tensor) -> int:
     """Count the operands that are on their way at once: as many as the device has room for."""
     each = tile.loaded * x.itemsize
