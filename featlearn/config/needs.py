@@ -19,8 +19,9 @@ def pretraining_footprint(
 
     The weights of all stages are there from the beginning. Of stages that learn one after
     the other, only the one that takes most counts with gradients, optimiser and
-    activations. Patches are small, and what is computed of them is not counted; nor are the
-    images, and what a layer computes on the way to its output. So a run takes somewhat more.
+    activations. In bfloat16 the weights that learn are there once more, rounded. Patches are
+    small, and what is computed of them is not counted; nor are the images, and what a layer
+    computes on the way to its output. So a run takes somewhat more.
 
     Args:
         recipe: What is trained.
@@ -58,7 +59,10 @@ def pretraining_footprint(
     if recipe.pretrain.recompute:
         activations = max((stage.activations for stage in learning), default=0)
     return msgspec.structs.replace(
-        found, weights=weights, gradients=gradients, activations=activations
+        found,
+        weights=weights + found.weights,
+        gradients=gradients,
+        activations=activations,
     )
 
 
@@ -71,4 +75,5 @@ def _learning(layers: Iterable[Layer], *, patches: bool, half: bool) -> Footprin
     """Count what a stage takes beyond its weights while it learns."""
     taken = sum_of(layer.training for layer in layers)
     activations = 0 if patches else taken.activations // (2 if half else 1)
-    return msgspec.structs.replace(taken, weights=0, activations=activations)
+    rounded = taken.weights // 2 if half else 0
+    return msgspec.structs.replace(taken, weights=rounded, activations=activations)

@@ -99,10 +99,12 @@ def test_what_does_not_learn_counts_by_its_weights_alone() -> None:
     assert needed(frozen, own=["small"]).gradients == 4 * 5 * 90
 
 
-def test_patches_are_left_out_and_bfloat16_halves_activations() -> None:
+def test_patches_are_left_out_and_bfloat16_halves_activations_but_rounds_weights() -> None:
     whole = needed(make(pretrain={"schedule": "joint"}))
     half = needed(make(pretrain={"schedule": "joint", "precision": "bfloat16"}))
-    assert half == msgspec.structs.replace(whole, activations=whole.activations // 2)
+    rounded = whole.weights + whole.weights // 2
+    expected = msgspec.structs.replace(whole, weights=rounded, activations=whole.activations // 2)
+    assert half == expected
     photographs = load_recipe("cifar-conv")
     shape = MapShape(3, 32, 32)
     assert any(stage.patches for stage in photographs.stages)
