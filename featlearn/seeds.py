@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+from typing import SupportsIndex
+
+from featlearn.errors import UsageError
 
 
 def derive(seed: int, *path: int | str) -> int:
@@ -19,3 +22,19 @@ def derive(seed: int, *path: int | str) -> int:
     # JSON and not a joined text: no two paths have the same spelling.
     text = json.dumps(parts, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def whole_seed(seed: object, *, name: str) -> int:
+    """Give a seed as it can be written down and read again.
+
+    Args:
+        seed: What was given.
+        name: What it is called.
+
+    Raises:
+        UsageError: If that is no whole number of at least 0.
+    """
+    whole = None if isinstance(seed, bool) or not isinstance(seed, SupportsIndex) else int(seed)
+    if whole is None or whole < 0:
+        raise UsageError(f"{name} is a whole number of at least 0; got {seed!r}")
+    return whole

@@ -86,7 +86,10 @@ def _note(record: SweepRecord, *, compared: bool) -> str:
             f"the labels of {count(tuning.images)} other training images: {given}"
         )
     elif "scratch" in record.settings:
-        sentences.append(f"Both networks have the recipe's settings, chosen for neither: {given}")
+        sentences.append(
+            "Both networks have the recipe's learning rate, chosen for neither, and from scratch "
+            f"all of it in the stages, unless another share was asked for: {given}"
+        )
     kept = [plural(row.validation, "label") for row in record.table if row.validation]
     if kept:
         sentences.append(f"Of the labels, {', '.join(kept)} were only measured on, to stop by")

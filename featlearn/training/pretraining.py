@@ -164,8 +164,16 @@ class Pretraining:
         return dict(sorted(found.items()))
 
     def _try(self, place: int, objective: Objective) -> None:
-        """Ask an objective for its terms once, on a batch, before anything is written."""
+        """Ask an objective for its terms once, on a batch, before anything is written.
+
+        As training begins, after its constraints are restored; the weights are put back.
+        """
+        stage = self.stack.stage(place)
+        before = {name: tensor.clone() for name, tensor in stage.state_dict().items()}
+        with torch.no_grad():
+            objective.after_step(stage)
         problem = GreedyProblem(self.stack, place, objective, self.material)
         rows = torch.arange(min(self.recipe.pretrain.batch, problem.samples))
         draw = generator(self.recipe.seed, problem.name, "trial", device=problem.device)
         problem.terms(rows, draw)
+        stage.load_state_dict(before)

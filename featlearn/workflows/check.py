@@ -23,6 +23,7 @@ from featlearn.training.range_test import RangeTest
 from featlearn.training.trying import at_full_rate
 from featlearn.workflows.check_words import Check
 from featlearn.workflows.checks import Checker
+from featlearn.workflows.outputs import check_apart
 
 FEW = 20
 """Labelled images that are learnt by heart."""
@@ -82,6 +83,7 @@ def check(
     """
     begun = time.monotonic()
     if out is not None:
+        check_apart(out / "rates.png", source=recipe.data.source, root=root)
         check_folder(out)
     chosen = pick_device(device)
     use_threads(threads)

@@ -79,6 +79,8 @@ def describe_source(
             check_apart(figure, run=source)
         check_new(figure, overwrite=overwrite)
     recipe, shape, classes = _subject(source, root, input_shape, overrides)
+    if figure is not None:
+        check_apart(figure, source=recipe.data.source, root=root)
     found = describe(recipe, shape, classes, batch=batch)
     return found if figure is None else _drawn(found, figure)
 

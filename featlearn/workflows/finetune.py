@@ -17,7 +17,7 @@ from featlearn.heads.problem import labels_of, logits_of
 from featlearn.heads.store import save_classifier
 from featlearn.networks.formats import FORMAT
 from featlearn.networks.store import load_stack, load_state
-from featlearn.seeds import derive
+from featlearn.seeds import derive, whole_seed
 from featlearn.training.driver import Driver
 from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.pictures import Pictures
@@ -102,10 +102,10 @@ def finetune(
             recipe = msgspec.structs.replace(recipe, finetune=control)
         options = Options(
             labels=labels,
-            label_seed=label_seed,
+            label_seed=whole_seed(label_seed, name="label_seed"),
             freeze=recipe.finetune.freeze,
             from_scratch=from_scratch,
-            seed=recipe.seed if seed is None else seed,
+            seed=recipe.seed if seed is None else whole_seed(seed, name="seed"),
         )
         usual = "scratch" if from_scratch else DEFAULT_HEAD
         folder = run.head(usual if name is None else name)

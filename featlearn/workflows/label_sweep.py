@@ -15,6 +15,7 @@ from featlearn.config.tables import as_tables
 from featlearn.datasets.labels import match_classes
 from featlearn.errors import Interrupted
 from featlearn.files import sha256, write_json
+from featlearn.seeds import whole_seed
 from featlearn.training.identity import Identity
 from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.progress import Progress
@@ -107,7 +108,7 @@ def sweep_labels(
             controls=controls,
             tune=tune,
             freeze=recipe.finetune.freeze,
-            seed=recipe.seed if seed is None else seed,
+            seed=recipe.seed if seed is None else whole_seed(seed, name="seed"),
             scratch_stack_lr=scratch_stack_lr(recipe, overrides),
         )
         folder = run.sweep(name)
@@ -157,9 +158,12 @@ def _sweep(
 
 def _identity(run: RunDirectory, recipe: Recipe, plan: SweepPlan, running: Running) -> Identity:
     """Name everything that decides a sweep's bytes; how many trials run at once does not."""
+    options = msgspec.to_builtins(plan)
+    if plan.scratch_stack_lr == recipe.finetune.stack_lr:  # as in sweeps that knew no other
+        del options["scratch_stack_lr"]
     settings: dict[str, Any] = {
         **as_tables(recipe),
-        "options": msgspec.to_builtins(plan),
+        "options": options,
         "model": sha256(run.model_file),
     }
     identity = running.identity(settings)

@@ -85,7 +85,7 @@ class SweepResult(msgspec.Struct, frozen=True, kw_only=True):
         sweep: Name of the sweep.
         table: A row for each number of labels.
         settings: What each method was fine-tuned with.
-        tuning: How that was chosen; None where it is what the recipe says, for all.
+        tuning: How that was chosen; None where the rate is what the recipe says, for all.
         freeze: Stages that were left as they are, from the bottom.
         seed: Seed of the first draw's weights; the others count on from it.
         test: Test images, the same for every trial.

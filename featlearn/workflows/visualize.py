@@ -21,6 +21,7 @@ from featlearn.visualize.picture import pictures_figure
 from featlearn.visualize.projections import has_plane, projections_figure, response_picture
 from featlearn.visualize.reconstructions import reconstructions_figure
 from featlearn.visualize.style import Figure, save_figure
+from featlearn.workflows.outputs import check_apart
 
 KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
 """What can be asked for."""
@@ -78,6 +79,8 @@ def visualize(
     chosen = pick_device(device)
     use_threads(threads)
     loaded = load_stack(run.path)
+    if not out.resolve().is_relative_to(run.path.resolve()):  # where no images are
+        check_apart(out / "picture.png", source=loaded.recipe.data.source, root=root)
     loaded.stack.to(chosen)
     subject = _Subject(run, loaded, chosen, root, head)
     files: list[str] = []

@@ -93,7 +93,8 @@ def test_without_a_control_nothing_is_compared() -> None:
 def test_the_note_says_where_settings_come_from() -> None:
     same = view(compared=True).note
     assert (
-        "Both networks have the recipe's settings, chosen for neither: pre-trained, learn" in same
+        "Both networks have the recipe's learning rate, chosen for neither, and from scratch all "
+        "of it in the stages, unless another share was asked for: pre-trained, learn" in same
     )
     tuning = {"tried": [{}, {}], "labels": 300, "draws": 2, "images": 10_000}
     tuned = view(compared=True, tuning=tuning).note

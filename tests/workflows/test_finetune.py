@@ -212,6 +212,14 @@ def test_more_labels_than_there_are_are_refused(run: Path) -> None:
     assert not (run / "heads/x").exists()
 
 
+@pytest.mark.parametrize("given", [{"label_seed": "3"}, {"label_seed": -1}, {"seed": 1.5}])
+def test_a_seed_that_cannot_be_read_again_is_refused(run: Path, given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(UsageError, match=f"^{name} is a whole number of at least 0; got "):
+        tune(run, name="seeded", labels=50, **given)
+    assert not (run / "heads/seeded").exists()
+
+
 def test_every_class_needs_a_label(run: Path) -> None:
     with pytest.raises(DataError, match=r"^9 labels cannot be shared among 10 classes.*least 10$"):
         tune(run, name="x", labels=9)

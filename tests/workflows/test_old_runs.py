@@ -182,3 +182,22 @@ def test_a_run_of_a_newer_version_is_refused_for_that(golden: Path) -> None:
         with pytest.raises(CheckpointError, match=said):
             command()
         assert not Path("x").exists(), name
+
+
+def test_their_sweeps_are_found_finished(golden: Path) -> None:
+    swept = golden / "components/sweeps/labels"
+    before = (swept / "results.json").read_bytes()
+    told = json.loads(before)
+    result = sweep_labels(
+        golden / "components",
+        root=golden,
+        labels=tuple(row["labels"] for row in told["table"]),
+        draws=len(told["table"][0]["draws"]),
+        controls=("scratch",),
+        seed=told["seed"],
+        resume=True,
+        device="cpu",
+        threads=1,
+    )
+    assert [row.labels for row in result.table] == [row["labels"] for row in told["table"]]
+    assert (swept / "results.json").read_bytes() == before

@@ -8,6 +8,7 @@ from PIL import Image
 
 from featlearn.config.load import load_recipe
 from featlearn.errors import UsageError
+from featlearn.workflows.check import check
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
@@ -88,3 +89,19 @@ def test_what_cannot_be_drawn_is_left_out_unless_it_was_named(run: Path, tmp_pat
 def test_an_unknown_kind(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no picture of 'art'; choose from filters"):
         visualize(run, what=["art"], out=tmp_path, root=tmp_path)
+
+
+def test_no_picture_is_drawn_among_the_images(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(30):
+        pixels = np.random.default_rng(i).integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{i}.png")
+    recipe = load_recipe("dense", overrides=[*SMALL, f"data.source={images}"])
+    pretrain(recipe, out=tmp_path / "run", root=tmp_path, device="cpu")
+    before = sorted(images.iterdir())
+    with pytest.raises(UsageError, match=r"belongs to .*images, which is read; write elsewhere"):
+        visualize(tmp_path / "run", out=images, root=tmp_path, what=["filters"], device="cpu")
+    with pytest.raises(UsageError, match="which is read"):
+        check(recipe, out=images, root=tmp_path, device="cpu")
+    assert sorted(images.iterdir()) == before
