@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
+from featlearn.ops.local_kernels import transformed
 
 
 def squared_error(prediction: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
@@ -27,9 +28,11 @@ def squared_error(prediction: Tensor, target: Tensor, *, weight: Tensor | None =
         ShapeError: If the shapes differ.
     """
     _check_alike(prediction, target, operation="squared_error")
-    if weight is None:
-        return _SumOfSquares.apply(prediction - target)
-    return _sum_features((prediction - target).square() * weight)
+    differences = prediction - target
+    if weight is None and not transformed():
+        return _SumOfSquares.apply(differences)
+    squares = differences.square()
+    return _sum_features(squares if weight is None else squares * weight)
 
 
 def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
@@ -56,7 +59,7 @@ def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = Non
 
 def l1(h: Tensor) -> Tensor:
     """Sum the absolute values of each sample's code, `(batch, ...)` to `(batch,)`."""
-    return _SumOfSizes.apply(h)
+    return _sum_features(h.abs()) if transformed() else _SumOfSizes.apply(h)
 
 
 def kl_sparsity(h: Tensor, *, target: float, shared: bool) -> Tensor:
@@ -118,19 +121,12 @@ class _SumOfSquares(torch.autograd.Function):
         """Keep what was summed."""
         del output
         ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Give twice the numbers, by the slope of their sample."""
         (x,) = ctx.saved_tensors
         return x * _beside(2 * slope, x)
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Give the slope of the sums along a direction."""
-        (x,) = ctx.saved_tensors
-        return _sum_features(2 * x * tangent)
 
 
 class _SumOfSizes(_SumOfSquares):
@@ -146,12 +142,6 @@ class _SumOfSizes(_SumOfSquares):
         """Give the signs of the numbers, by the slope of their sample."""
         (x,) = ctx.saved_tensors
         return x.sgn() * _beside(slope, x)
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Give the slope of the sums along a direction."""
-        (x,) = ctx.saved_tensors
-        return _sum_features(x.sgn() * tangent)
 
 
 def _sum_features(values: Tensor) -> Tensor:

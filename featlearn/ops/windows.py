@@ -47,9 +47,8 @@ def _apply(function: type[Function]) -> Callable[..., Any]:
 
 
 class _Context(Protocol):
-    """What derivatives need to know: this direction's arguments, and the other's."""
+    """What the derivative needs to know: the other direction's arguments."""
 
-    own: tuple[int, int]
     size: tuple[int, int]
     stride: int
 
@@ -66,16 +65,12 @@ class _Windows(Function):
 
     @staticmethod
     def setup_context(ctx: _Context, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        x, ctx.own, ctx.stride = inputs
+        x, _, ctx.stride = inputs
         ctx.size = (x.shape[0], x.shape[1])
 
     @staticmethod
     def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor, None, None]:
         return overlap_add(grads[0], size=ctx.size, stride=ctx.stride), None, None
-
-    @staticmethod
-    def jvp(ctx: _Context, *tangents: Any) -> Tensor:
-        return windows(tangents[0], size=ctx.own, stride=ctx.stride)
 
 
 class _OverlapAdd(Function):
@@ -97,13 +92,9 @@ class _OverlapAdd(Function):
 
     @staticmethod
     def setup_context(ctx: _Context, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        cols, ctx.own, ctx.stride = inputs
+        cols, _, ctx.stride = inputs
         ctx.size = (cols.shape[2], cols.shape[3])
 
     @staticmethod
     def backward(ctx: _Context, *grads: Tensor) -> tuple[Tensor, None, None]:
         return windows(grads[0], size=ctx.size, stride=ctx.stride), None, None
-
-    @staticmethod
-    def jvp(ctx: _Context, *tangents: Any) -> Tensor:
-        return overlap_add(tangents[0], size=ctx.own, stride=ctx.stride)
