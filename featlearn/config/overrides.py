@@ -52,6 +52,28 @@ def apply_overrides(
     return changed, done
 
 
+def says(overrides: Sequence[str], key: str) -> bool:
+    """Tell whether one of the texts gives `key` a value, by itself or in a whole table.
+
+    >>> says(["finetune={ epochs = 3 }"], "finetune.epochs"), says(["seed=1"], "finetune.epochs")
+    (True, False)
+    """
+    return any(_says(text, key.split(".")) for text in overrides)
+
+
+def _says(text: str, keys: list[str]) -> bool:
+    path, _, value = text.partition("=")
+    parts = [part.strip() for part in path.split(".")]
+    if keys[: len(parts)] != parts:
+        return False
+    inside = parse_value(value.strip())
+    for key in keys[len(parts) :]:
+        if not isinstance(inside, dict) or key not in inside:
+            return False
+        inside = cast("dict[str, object]", inside)[key]
+    return True
+
+
 def _assign(raw: dict[str, object], path: list[str], text: str) -> Keys:
     """Put a value in its place, making the tables on the way that have defaults."""
     kind = schema.recipe_type()

@@ -28,10 +28,10 @@ from featlearn.wording import plural
 from featlearn.workflows.head_plan import (
     Options,
     check_same_images,
+    control_recipe,
     head_recipe,
     head_settings,
     resume_command,
-    scratch_stack_lr,
 )
 from featlearn.workflows.head_results import FinetuneResult, read_head_result
 from featlearn.workflows.labelled import Labelled, draw_labelled
@@ -97,9 +97,7 @@ def finetune(
         run = RunDirectory.open(path)
         recipe = head_recipe(run, overrides, freeze=freeze)
         if from_scratch:
-            share = scratch_stack_lr(recipe, overrides)
-            control = msgspec.structs.replace(recipe.finetune, stack_lr=share)
-            recipe = msgspec.structs.replace(recipe, finetune=control)
+            recipe = control_recipe(recipe, overrides)
         options = Options(
             labels=labels,
             label_seed=whole_seed(label_seed, name="label_seed"),
@@ -177,8 +175,7 @@ def _note_more_epochs(
 ) -> None:
     """Say so where the least number of steps makes more epochs than were asked for here."""
     asked = recipe.finetune.epochs
-    keys = {"".join(text.partition("=")[0].split()) for text in overrides}
-    if "finetune.epochs" in keys and epochs > asked:
+    if says(overrides, "finetune.epochs") and epochs > asked:
         told.note(
             f"finetune.epochs={asked} becomes {plural(epochs, 'epoch')}, as finetune.steps asks "
             f"for at least {plural(recipe.finetune.steps, 'step')}; to have fewer, add "

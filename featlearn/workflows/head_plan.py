@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from featlearn.config.load import load_recipe
+from featlearn.config.overrides import says
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.datasets.imageset import Splits
@@ -58,8 +59,14 @@ def scratch_stack_lr(recipe: Recipe, overrides: Sequence[str]) -> float:
 
     All of it, as they know nothing yet, unless a share was asked for.
     """
-    keys = {"".join(text.partition("=")[0].split()) for text in overrides}
-    return recipe.finetune.stack_lr if "finetune.stack_lr" in keys else 1.0
+    return recipe.finetune.stack_lr if says(overrides, "finetune.stack_lr") else 1.0
+
+
+def control_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """Give a recipe as a control from random weights is fine-tuned by it."""
+    share = scratch_stack_lr(recipe, overrides)
+    spec = msgspec.structs.replace(recipe.finetune, stack_lr=share)
+    return msgspec.structs.replace(recipe, finetune=spec)
 
 
 def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None:

@@ -8,6 +8,7 @@ import pytest
 from featlearn.config.changes import changed_recipe
 from featlearn.config.data import ContrastSpec
 from featlearn.config.load import load_recipe
+from featlearn.config.overrides import says
 from featlearn.config.stages import L2PoolSpec, MaxPoolSpec
 from featlearn.errors import FeatlearnError, RecipeError, UsageError
 
@@ -120,3 +121,19 @@ def test_they_are_values_by_key_or_texts(
 def test_what_is_neither_is_refused(small: Path, changes: Any) -> None:
     with pytest.raises(UsageError, match=r"overrides are values by key, .* or a list of texts"):
         load_recipe(small, overrides=changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("finetune.stack_lr=0.3", True),
+        (" finetune . stack_lr = 0.3", True),
+        ("finetune={ stack_lr = 0.3, epochs = 2 }", True),
+        ("finetune={ epochs = 2 }", False),
+        ("finetune.epochs=2", False),
+        ("finetune=none", False),
+        ("pretrain={ stack_lr = 0.3 }", False),
+    ],
+)
+def test_what_the_texts_say_is_found_in_whole_tables_too(text: str, said: bool) -> None:
+    assert says(["seed=3", text], "finetune.stack_lr") == said

@@ -142,7 +142,13 @@ def test_the_control_differs_in_its_filters_alone(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("overrides", "share"), [((), 1.0), (("finetune.stack_lr=0.3",), 0.3)], ids=["own", "asked"]
+    ("overrides", "share"),
+    [
+        ((), 1.0),
+        (("finetune.stack_lr=0.3",), 0.3),
+        (("finetune = { stack_lr = 0.3, epochs = 1 }",), 0.3),
+    ],
+    ids=["own", "asked", "in a table"],
 )
 def test_stages_that_know_nothing_take_the_full_rate(
     tmp_path: Path, tiny: Tiny, overrides: tuple[str, ...], share: float
