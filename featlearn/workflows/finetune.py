@@ -8,6 +8,7 @@ import torch
 
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe
+from featlearn.config.overrides import says
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.labels import whole_labels
 from featlearn.files import sha256, write_json
