@@ -18,6 +18,7 @@ from featlearn.ops.kernels.local_forward import forward_kernel
 from featlearn.ops.kernels.local_gradient import gradient_kernel
 from featlearn.ops.kernels.local_transpose import transpose_kernel
 from featlearn.ops.kernels.target import Target, host, number
+from tests.ops.closeness import operands
 
 
 @st.composite
@@ -29,22 +30,6 @@ def layers(draw: st.DrawFn) -> Local:
     batch = draw(st.sampled_from([1, 3, 15, 16, 17, 33, 48, 70]))
     channels, maps = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 7, 8, 9, 16, 19, 33]))
     return Local(batch, *plane, channels, maps, *kernel, stride)
-
-
-def operands(
-    sizes: Local, dtype: torch.dtype = torch.float64
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Make planes, weights, biases and codes that go together."""
-    draw = torch.Generator().manual_seed(0)
-    grid, kernel = (sizes.rows, sizes.columns), (sizes.kernel_height, sizes.kernel_width)
-    shapes = [
-        (sizes.height, sizes.width, sizes.channels, sizes.batch),
-        (*grid, sizes.maps, *kernel, sizes.channels),
-        (*grid, sizes.maps),
-        (*grid, sizes.maps, sizes.batch),
-    ]
-    x, weight, bias, codes = (torch.randn(s, generator=draw).to(dtype) for s in shapes)
-    return x, weight, bias, codes
 
 
 @given(layers(), st.sampled_from([torch.float32, torch.float64]))

@@ -16,8 +16,7 @@ from featlearn.ops.triton.tiles import (
     gradient_tile,
     transpose_tile,
 )
-
-Operands = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+from tests.ops.closeness import Operands, excess, operands
 
 
 @st.composite
@@ -29,20 +28,6 @@ def layers(draw: st.DrawFn) -> Local:
     batch = draw(st.sampled_from([1, 2, 16, 19, 40]))
     channels, maps = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 7, 8, 9, 17]))
     return Local(batch, *plane, channels, maps, *kernel, stride)
-
-
-def operands(sizes: Local, dtype: torch.dtype = torch.float32) -> Operands:
-    """Make planes, weights, biases and codes that go together."""
-    draw = torch.Generator().manual_seed(0)
-    grid, kernel = (sizes.rows, sizes.columns), (sizes.kernel_height, sizes.kernel_width)
-    shapes = [
-        (sizes.height, sizes.width, sizes.channels, sizes.batch),
-        (*grid, sizes.maps, *kernel, sizes.channels),
-        (*grid, sizes.maps),
-        (*grid, sizes.maps, sizes.batch),
-    ]
-    x, weight, bias, codes = (torch.randn(s, generator=draw).to(dtype) for s in shapes)
-    return x, weight, bias, codes
 
 
 def found(given: Operands, sizes: Local, tiles: tuple[Tile, Tile, Tile]) -> list[torch.Tensor]:
@@ -71,13 +56,16 @@ def expected(given: Operands, sizes: Local) -> list[torch.Tensor]:
     return [y.detach() + bias.unsqueeze(3), y.detach(), back, slope]
 
 
-def check(given: Operands, sizes: Local, tiles: tuple[Tile, Tile, Tile]) -> None:
-    """Compare the kernels with the plain products, as exactly as the precision allows."""
-    single = given[0].dtype == torch.float32
-    for ours, exact in zip(found(given, sizes, tiles), expected(given, sizes), strict=True):
-        assert ours.dtype == given[0].dtype
-        least, error = (1e-5, 1e-5) if single else (2**-6, 2**-6)
-        torch.testing.assert_close(ours.double(), exact, rtol=error, atol=least)
+def worst(given: Operands, sizes: Local, tiles: tuple[Tile, Tile, Tile]) -> float:
+    """Compare the kernels with the plain products: at most 1 is as exact as may be."""
+    dtype = given[0].dtype
+    allowed = 1e-5 if dtype == torch.float32 else 2**-6
+    products = found(given, sizes, tiles)
+    assert all(product.dtype == dtype for product in products)
+    return max(
+        excess(ours, exact, rtol=allowed, atol=allowed)
+        for ours, exact in zip(products, expected(given, sizes), strict=True)
+    )
 
 
 def chosen(sizes: Local, itemsize: int) -> tuple[Tile, Tile, Tile]:
@@ -92,7 +80,7 @@ def chosen(sizes: Local, itemsize: int) -> tuple[Tile, Tile, Tile]:
 @given(layers(), st.sampled_from([torch.float32, torch.bfloat16, torch.float16]))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_equals_the_plain_products(sizes: Local, dtype: torch.dtype) -> None:
-    check(operands(sizes, dtype), sizes, chosen(sizes, dtype.itemsize))
+    assert worst(operands(sizes, dtype), sizes, chosen(sizes, dtype.itemsize)) <= 1
 
 
 @pytest.mark.parametrize(
@@ -107,12 +95,12 @@ def test_every_tile_gives_the_same(
     sizes = Local(21, max(9, (down - 1) * stride + 4), max(8, reach), 3, 5, 4, 4, stride)
     block = Tile(down, right, spread, units, samples=16, inner=16, warps=4)
     row = Tile(down, 1, spread, right * units, samples=16, inner=16, warps=4)
-    check(operands(sizes), sizes, (block, row, block))
+    assert worst(operands(sizes, torch.float32), sizes, (block, row, block)) <= 1
 
 
 def test_an_empty_batch_passes() -> None:
     sizes = Local(0, 6, 5, 2, 3, 3, 2, 1)
-    y, _, back, slope = found(operands(sizes), sizes, chosen(sizes, 4))
+    y, _, back, slope = found(operands(sizes, torch.float32), sizes, chosen(sizes, 4))
     assert y.shape == (4, 4, 3, 0)
     assert back.shape == (6, 5, 2, 0)
     assert not slope.any()
@@ -132,8 +120,8 @@ def test_nothing_is_read_or_written_beside_the_operands(monkeypatch: pytest.Monk
         return torch.empty(0) if kind else guarded(torch.full(shape, torch.nan))
 
     sizes = Local(17, 11, 10, 3, 5, 4, 3, 3)
-    x, weight, bias, codes = (guarded(t) for t in operands(sizes))
-    plain = expected(operands(sizes), sizes)
+    x, weight, bias, codes = (guarded(t) for t in operands(sizes, torch.float32))
+    plain = expected(operands(sizes, torch.float32), sizes)
     monkeypatch.setattr(torch.Tensor, "new_empty", new_empty)
     ours = found((x, weight, bias, codes), sizes, chosen(sizes, 4))
     monkeypatch.undo()
