@@ -38,6 +38,57 @@ def block_at(
 
 
 @triton.jit
+def units_of(
+    row,
+    column,
+    first_map,
+    COLUMNS: tl.constexpr,
+    MAPS: tl.constexpr,
+    DOWN: tl.constexpr,
+    RIGHT: tl.constexpr,
+    SPREAD: tl.constexpr,
+    UNITS: tl.constexpr,
+):
+    """Find the units of a block.
+
+    Returns:
+        The row and column of each in the block, its map, and its place among all units of the
+        layer, `(DOWN * RIGHT * UNITS,)` each.
+    """
+    unit = tl.arange(0, DOWN * RIGHT * UNITS)
+    i, j, m = unit // (RIGHT * UNITS), unit // UNITS % RIGHT, first_map + unit % UNITS
+    place = ((row + i).to(tl.int64) * COLUMNS + column + j * SPREAD) * MAPS + m
+    return i, j, m, place
+
+
+@triton.jit
+def first_reaching(
+    at,
+    KERNEL: tl.constexpr,
+    STRIDE: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    REACHING: tl.constexpr,
+    SPREAD: tl.constexpr,
+    PHASE: tl.constexpr,
+):
+    """Find the first position along an axis whose window may reach a place.
+
+    Args:
+        at: The place, the first of a tile.
+        KERNEL: Length of a window.
+        STRIDE: Step between positions.
+        POSITIONS: How many there are.
+        REACHING: How many of those looked at may reach the tile: from the first on, all exist.
+        SPREAD: Of so many positions one is looked at,
+        PHASE: from this one on.
+    """
+    first = tl.maximum(at - KERNEL + STRIDE, 0) // STRIDE
+    turn = tl.maximum(first - PHASE + SPREAD - 1, 0) // SPREAD
+    turn = tl.minimum(turn, (POSITIONS - PHASE + SPREAD - 1) // SPREAD - REACHING)
+    return turn * SPREAD + PHASE
+
+
+@triton.jit
 def quotient(k, BY: tl.constexpr, BELOW: tl.constexpr):
     """Divide numbers of at least 0 and below `BELOW`.
 

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.blocks import block_at, in_filter, inside, quotient
+from featlearn.ops.triton.blocks import block_at, in_filter, inside, quotient, units_of
 from featlearn.ops.triton.tiles import Tile, count_blocks, even_run, parts, stages
 
 
@@ -78,9 +78,7 @@ def _kernel(
     row, column, first_map, rows_before, columns_before = block_at(
         number // tiles, ROWS, COLUMNS, MAPS, DOWN, RIGHT, SPREAD, UNITS
     )
-    unit = tl.arange(0, DOWN * RIGHT * UNITS)
-    i, j, m = unit // (RIGHT * UNITS), unit // UNITS % RIGHT, first_map + unit % UNITS
-    place = ((row + i).to(tl.int64) * COLUMNS + column + j * SPREAD) * MAPS + m
+    i, j, m, place = units_of(row, column, first_map, COLUMNS, MAPS, DOWN, RIGHT, SPREAD, UNITS)
     down, right = i * STRIDE, j * (SPREAD * STRIDE * CHANNELS)
     # The first number of the joint window, where a filter would have one.
     filters = weight + (place * (KERNEL_HEIGHT * KERNEL_RUN) - down * KERNEL_RUN - right)[None, :]

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.blocks import block_at, in_filter, inside, quotient
+from featlearn.ops.triton.blocks import block_at, in_filter, inside, quotient, units_of
 from featlearn.ops.triton.tiles import (
     Tile,
     count_blocks,
@@ -82,9 +82,7 @@ def _kernel(
     row, column, first_map, _, _ = block_at(
         number // pieces, ROWS, COLUMNS, MAPS, DOWN, RIGHT, SPREAD, UNITS
     )
-    unit = tl.arange(0, DOWN * RIGHT * UNITS)
-    i, j, m = unit // (RIGHT * UNITS), unit // UNITS % RIGHT, first_map + unit % UNITS
-    place = ((row + i).to(tl.int64) * COLUMNS + column + j * SPREAD) * MAPS + m
+    i, j, m, place = units_of(row, column, first_map, COLUMNS, MAPS, DOWN, RIGHT, SPREAD, UNITS)
     corner = (row.to(tl.int64) * LINE + column * CHANNELS) * STRIDE
     # Beyond the window no filter has a number, and any number of the planes will do.
     held = tl.minimum(k, LENGTH - 1)

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from featlearn.ops.kernels.geometry import Local
-from featlearn.ops.triton.blocks import inside, quotient
+from featlearn.ops.triton.blocks import first_reaching, inside, quotient
 from featlearn.ops.triton.tiles import (
     Tile,
     before,
@@ -96,13 +96,9 @@ def _kernel(
     left = number % tl.cdiv(LINE + BEFORE, UNITS) * UNITS - BEFORE
     top = number // tl.cdiv(LINE + BEFORE, UNITS) * DOWN
 
-    # The first position whose window may reach here, of those that all exist.
-    row = tl.maximum(top - KERNEL_HEIGHT + STRIDE, 0) // STRIDE
-    row = tl.minimum(row, ROWS - REACHING_ROWS)
-    column = tl.maximum(tl.maximum(left, 0) // CHANNELS - KERNEL_WIDTH + STRIDE, 0) // STRIDE
-    turn = tl.maximum(column - PHASE + SPREAD - 1, 0) // SPREAD
-    turn = tl.minimum(turn, (COLUMNS - PHASE + SPREAD - 1) // SPREAD - REACHING_COLUMNS)
-    column = turn * SPREAD + PHASE
+    row = first_reaching(top, KERNEL_HEIGHT, STRIDE, ROWS, REACHING_ROWS, 1, 0)
+    pixel = tl.maximum(left, 0) // CHANNELS
+    column = first_reaching(pixel, KERNEL_WIDTH, STRIDE, COLUMNS, REACHING_COLUMNS, SPREAD, PHASE)
     first = (row.to(tl.int64) * COLUMNS + column) * MAPS
     given_at = codes + first * batch + sample[None, :]
     there = (sample < batch)[None, :]
