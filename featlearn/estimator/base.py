@@ -91,6 +91,10 @@ class ImageEstimator(BaseEstimator):
         check_is_fitted(self)
         save_stack(Path(path), self.stack_, self.recipe_)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether there is a network: rows that could not be learned from leave none."""
+        return hasattr(self, "stack_")
+
     def __getstate__(self) -> dict[str, Any]:
         """Give what is pickled: networks on the CPU, where every machine can read them."""
         state: dict[str, Any] = {**cast("dict[str, Any]", super().__getstate__())}

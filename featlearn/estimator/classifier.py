@@ -8,6 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from featlearn.config.augmentation import check_augment
 from featlearn.config.changes import Overrides
 from featlearn.config.recipe import Recipe
 from featlearn.estimator.base import (
@@ -127,6 +128,7 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
             Pictures(labelled.set.subset(places), labelled.device)
             for places in split_validation(recipe, classes, seed=recipe.seed)
         )  # before the long training, since there may be too few
+        check_augment(recipe.finetune.augment, labelled.shape, table="finetune")
         training = self._pretrain(recipe, rows)
         work = start_finetuning(
             training.stack,

@@ -61,6 +61,13 @@ def find_labels(y: NDArray[Any], *, owner: str) -> Labels:
             f"{owner} needs labelled rows of two classes or more; got {len(classes)} "
             f"class{'es' * (len(classes) != 1)} (-1 marks a row without a label)"
         )
+    if str(UNLABELLED) in {name for name in classes.tolist() if isinstance(name, str)}:
+        warnings.warn(
+            'the text "-1" is taken for a class, as NumPy makes it of the number among names; '
+            "give a list, or an array of objects, where it marks rows without a label",
+            UserWarning,
+            stacklevel=3,
+        )
     if _are_signs(y):
         warnings.warn(
             "y holds -1 and 1 alone, which are taken for two classes; if -1 was to mark rows "

@@ -100,12 +100,12 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             refused: Nothing is known here, weights of rows neither.
 
         Raises:
-            UsageError: If `what` is no part of a stage.
+            UsageError: If the recipe has no such stage or part of it as is asked for.
         """
         refuse(self, refused)
-        check_what(self.what)
         rows = self._rows(X, reset=True)
         recipe = self._resolved()
+        self._check_part(recipe)
         self.stack_ = self._pretrain(recipe, rows).stack
         self.recipe_ = recipe
         self._so_far: SoFar | None = None
@@ -124,18 +124,18 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
             refused: Nothing is known here, weights of rows neither.
         """
         refuse(self, refused)
-        check_what(self.what)
         begun = hasattr(self, "stack_")
         rows = self._rows(X, reset=not begun)
         images = self._pictures(rows)
-        if not begun:
-            recipe = self._resolved()
-            self.stack_ = begin_stack(recipe, images)
-            self.recipe_ = recipe
-            self._so_far = None
-        self._so_far = learn_part(
-            self.recipe_, self.stack_, images, self._so_far, progress=self.progress
-        )
+        if begun:
+            recipe, stack, so_far = self.recipe_, self.stack_, self._so_far
+        else:
+            recipe, so_far = self._resolved(), None
+            self._check_part(recipe)
+            stack = begin_stack(recipe, images)
+        # Kept only when it has learned: without, it would answer by random weights.
+        self._so_far = learn_part(recipe, stack, images, so_far, progress=self.progress)
+        self.stack_, self.recipe_ = stack, recipe
         return self
 
     def transform(self, X: ArrayLike) -> Any:
@@ -198,10 +198,21 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEst
         prefix = self.stage or self.stack_.names[-1]
         return np.array([f"{prefix}{place}" for place in range(len(names))], dtype=object)
 
+    def _check_part(self, recipe: Recipe) -> None:
+        """Refuse a stage, or a part of it, that a recipe lacks, before the long training."""
+        check_what(self.what)
+        stages = {stage.name: stage for stage in recipe.stages}
+        names = list(stages)
+        asked = names[-1] if self.stage is None else self.stage
+        if asked not in stages:
+            raise UsageError(f"there is no stage {asked!r}; the stages are {', '.join(names)}")
+        if self.what == "pooled" and stages[asked].pool is None:
+            raise UsageError(f"stage {asked!r} has no pooling")
+
     @property
     def _n_features_out(self) -> int:
         """Count the features of a row."""
-        check_what(self.what)
+        self._check_part(self.recipe_)
         stage = self.stack_.stage(len(self.stack_) - 1 if self.stage is None else self.stage)
         shapes = {"code": stage.code_shape, "pooled": stage.pooled_shape}
         return (shapes.get(self.what) or stage.output_shape).units

@@ -7,7 +7,6 @@ import msgspec
 
 from featlearn.config.base import NonNegativeInt
 from featlearn.config.recipe import Recipe
-from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
 from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack
@@ -15,9 +14,9 @@ from featlearn.networks.store import (
     build_loaded,
     check_recorded,
     find_model,
+    header,
     load_tensors,
     read_header,
-    recipe_as_built,
     save_tensors,
 )
 
@@ -49,11 +48,13 @@ class _Head(msgspec.Struct):
 def save_classifier(
     path: Path, classifier: Classifier, recipe: Recipe, classes: tuple[str, ...], **extra: object
 ) -> None:
-    """Write a classifier with its stack, its recipe and the names of its classes."""
-    stack = classifier.stack
+    """Write a classifier with its stack, its recipe and the names of its classes.
+
+    Raises:
+        UsageError: If a stage is of a class of the caller's own.
+    """
     metadata = {
-        "recipe": as_tables(recipe_as_built(recipe, stack)),
-        "input_shape": list(stack.input_shape),
+        **header(classifier.stack, recipe),
         "classes": list(classes),
         "freeze": classifier.freeze,
         **extra,
@@ -74,12 +75,15 @@ def load_classifier(path: Path | str) -> LoadedClassifier:
     file = find_model(path)
     tensors, metadata = load_tensors(file)
     recipe, shape = read_header(file, metadata)
+    if "classes" not in metadata:
+        raise CheckpointError(
+            f"{file} holds a model without a classifier's head: open it with featlearn.load_model, "
+            "or name the folder of a head, as RUN/heads/NAME"
+        )
     try:
         head = msgspec.convert(metadata, _Head)
     except msgspec.ValidationError as error:
-        raise CheckpointError(
-            f"{file} holds a model without a classifier's head ({error})"
-        ) from None
+        raise CheckpointError(f"{file} is damaged: its classifier's head ({error})") from None
     classes, freeze = head.classes, head.freeze
 
     def build() -> Classifier:

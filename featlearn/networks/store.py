@@ -112,6 +112,15 @@ def save_stack(path: Path, stack: Stack, recipe: Recipe, **extra: object) -> Non
     Raises:
         UsageError: If a stage is of a class of the caller's own: it would come back as another.
     """
+    save_tensors(path, stack.state_dict(), {**header(stack, recipe), **extra})
+
+
+def header(stack: Stack, recipe: Recipe) -> dict[str, object]:
+    """Say how to build a stack again, as `read_header` reads it.
+
+    Raises:
+        UsageError: If a stage is of a class of the caller's own.
+    """
     for place in range(len(stack)):
         stage = stack.stage(place)
         if type(stage) is not Stage:
@@ -119,12 +128,8 @@ def save_stack(path: Path, stack: Stack, recipe: Recipe, **extra: object) -> Non
                 f"stage {stage.name!r} is a {type(stage).__name__}, and a model's file says only "
                 "how to build a Stage; keep its state_dict(), and build your classes again"
             )
-    metadata = {
-        "recipe": as_tables(recipe_as_built(recipe, stack)),
-        "input_shape": list(stack.input_shape),
-        **extra,
-    }
-    save_tensors(path, stack.state_dict(), metadata)
+    recipe = recipe_as_built(recipe, stack)
+    return {"recipe": as_tables(recipe), "input_shape": list(stack.input_shape)}
 
 
 def recipe_as_built(recipe: Recipe, stack: Stack) -> Recipe:

@@ -6,6 +6,7 @@ import msgspec
 from torch import Tensor
 
 from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import ConstantSpec
 from featlearn.datasets.augment import build_augment
@@ -43,9 +44,10 @@ def begin_stack(recipe: Recipe, images: Pictures) -> Stack:
 
     Raises:
         RecipeError: If the recipe trains its stages one after the other: what a stage would
-            see changes with every part of those below.
+            see changes with every part of those below; or changes images that are too small.
     """
     _phase(recipe)
+    check_augment(recipe.pretrain.augment, images.shape, table="pretrain")
     sample = fitting_sample(recipe, images)
     everything = sample.at(range(len(sample))) if recipe.preprocess else None
     stack = build_stack(recipe, images.shape, seed=recipe.seed, images=everything)

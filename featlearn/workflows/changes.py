@@ -33,8 +33,7 @@ def check_changes(
     except RecipeError as error:
         to_blame = _to_blame(source, override_texts(overrides), image)
         if to_blame:
-            texts = " ".join(f"--set {text}" for text in to_blame)
-            raise UsageError(f"{texts}: {error}") from None
+            raise UsageError(f"{', '.join(to_blame)}: {error}") from None
         # The recipe's own fault: who goes on with it refuses it.
 
 

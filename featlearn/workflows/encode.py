@@ -81,9 +81,10 @@ def encode(
     """
     check_what(what)
     out = Path(out)
-    index = _check(out, overwrite=overwrite)
+    index = _index(out)
     written = [out] if index is None else [out, index]
     check_apart(*written, source=source, run=path, root=root)
+    check_new(*written, overwrite=overwrite)
     run = RunDirectory.open(path)
     chosen = pick_device(device)
     use_threads(threads)
@@ -109,15 +110,12 @@ def encode(
     )
 
 
-def _check(out: Path, *, overwrite: bool) -> Path | None:
-    """Refuse a file that cannot be written; name the table beside it, if it gets one."""
+def _index(out: Path) -> Path | None:
+    """Name the table beside a file of features, if it gets one; refuse other kinds of files."""
     if out.suffix not in {".npy", ".parquet"}:
         raise UsageError(f"--out must end in .npy or .parquet; got {out}")
     if out.suffix == ".npy":
-        index = index_of(out)
-        check_new(out, index, overwrite=overwrite)
-        return index
-    check_new(out, overwrite=overwrite)
+        return index_of(out)
     check_parquet()
     return None
 

@@ -38,6 +38,20 @@ def test_figures_are_shown_before_they_are_lost(
     assert (given.exit_code, given.stderr) == (0, "")
 
 
+def test_figures_are_kept_before_they_are_shown(
+    run: Run, tiny: Path, trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    path = trained(tiny)
+    assert run("finetune", path, "--labels", "50", "-q").exit_code == 0
+    monkeypatch.setattr("featlearn_cli.options.Computing.show", broken)
+    assert run("evaluate", path).exit_code == 1
+    kept = json.loads((path / "heads/default/evaluation.json").read_bytes())
+    assert kept["images"] == 500
+
+
 def test_check_tries_its_folder_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the images were opened")

@@ -15,6 +15,8 @@ from featlearn.errors import UsageError
 from featlearn.evaluate.health import stack_health
 from featlearn.evaluate.projection import central_units, project_units
 from featlearn.geometry import MapShape
+from featlearn.heads.classifier import Classifier
+from featlearn.heads.store import save_classifier
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import save_stack
 from featlearn.stages.stage import Stage
@@ -93,6 +95,9 @@ def test_an_own_stage_is_not_written_as_an_ordinary_one(tmp_path: Path) -> None:
     stack, recipe = own_stack()
     with pytest.raises(UsageError, match=r"stage 'features' is a Halved.*build your classes again"):
         save_stack(tmp_path / "own.safetensors", stack, recipe)
+    head = Classifier(stack, recipe.finetune.head, classes=2, freeze=0, seed=0)
+    with pytest.raises(UsageError, match=r"stage 'features' is a Halved"):
+        save_classifier(tmp_path / "own.safetensors", head, recipe, ("one", "two"))
     assert not list(tmp_path.iterdir())
 
 

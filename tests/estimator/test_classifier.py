@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 import featlearn
 from featlearn import FeatureClassifier
-from featlearn.errors import CheckpointError, DataError
+from featlearn.errors import CheckpointError, DataError, RecipeError
 from featlearn.estimator.labels import labelled_rows
 from featlearn.training.progress import Silent, StepReport
 
@@ -202,3 +202,26 @@ def test_patience_needs_a_row_to_spare(data: tuple[Rows, Classes]) -> None:
     rows, _ = data
     with pytest.raises(DataError, match=r"patience and a plateau need labelled .* 2 labels leave"):
         FeatureClassifier(overrides={"finetune.patience": 1}).fit(rows[:9], [0, 1] + [-1] * 7)
+
+
+def test_the_text_of_the_mark_is_said_to_be_a_class(data: tuple[Rows, Classes]) -> None:
+    rows, labels = data
+    names = np.where(labels > 4, "many", "few")
+    names[:10] = "-1"
+    with pytest.warns(UserWarning, match='the text "-1" is taken for a class'):
+        fitted = FeatureClassifier(overrides={"pretrain.epochs": 1, "finetune.steps": 20}).fit(
+            rows, names
+        )
+    assert list(fitted.classes_) == ["-1", "few", "many"]
+
+
+def test_a_cut_out_larger_than_the_images_is_refused_before_the_training(
+    data: tuple[Rows, Classes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(FeatureClassifier, "_pretrain", never)
+    changes = {"finetune.augment": [{"kind": "cut-out", "size": 9}]}
+    with pytest.raises(RecipeError, match=r"finetune\.augment\.0\.size must be at most 8"):
+        FeatureClassifier("digits", overrides=changes, image_shape=(8, 8)).fit(*data)

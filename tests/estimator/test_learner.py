@@ -136,7 +136,7 @@ def test_pooled_features_go_down_to_all_of_their_window(rows: Rows, local: Featu
         pixels = stack.stage(0).rebuild_from(through_output(stack.stage(0), below))
     np.testing.assert_allclose(rebuilt, pixels.flatten(1).numpy(), rtol=1e-3, atol=1e-4)
     with pytest.raises(UsageError, match='begins at a stage\'s output: set what="output"; got'):
-        clone(local).set_params(what="pooled").fit(rows).inverse_transform(features)
+        clone(local).set_params(what="code").fit(rows).inverse_transform(features)
 
 
 def test_features_bear_the_name_of_their_stage(rows: Rows, local: FeatureLearner) -> None:

@@ -85,3 +85,48 @@ def test_what_does_not_fit_is_named(rows: Rows, fitted: FeatureLearner) -> None:
         fitted.inverse_transform(rows)
     with pytest.raises(NotFittedError):
         FeatureLearner().transform(rows)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"stage": "nope"}, "there is no stage 'nope'; the stages are features"),
+        ({"what": "pooled"}, "stage 'features' has no pooling"),
+    ],
+)
+def test_a_part_that_the_recipe_lacks_is_refused_before_it_is_trained(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], said: str
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(FeatureLearner, "_pretrain", never)
+    monkeypatch.setattr("featlearn.estimator.learner.begin_stack", never)
+    for learn in ("fit", "partial_fit"):
+        with pytest.raises(UsageError, match=f"^{said}$"):
+            getattr(FeatureLearner(overrides=SHORT, **asked), learn)(rows)
+
+
+def test_features_that_are_not_there_have_no_names(rows: Rows) -> None:
+    learner = FeatureLearner(overrides=SHORT).fit(rows)
+    learner.what = "pooled"
+    with pytest.raises(UsageError, match="stage 'features' has no pooling"):
+        learner.get_feature_names_out()
+
+
+@pytest.mark.parametrize("fault", ["augment", "rows"])
+def test_what_failed_to_learn_a_part_answers_nothing(
+    rows: Rows, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    augment = [{"kind": "cut-out", "size": 9}] if fault == "augment" else []
+    learner = FeatureLearner(overrides={**SHORT, "pretrain.augment": augment}, image_shape=(8, 8))
+    if fault == "rows":
+        monkeypatch.setattr("featlearn.estimator.learner.learn_part", _failing)
+    with pytest.raises(RecipeError, match=r"pretrain\.augment\.0\.size|at the first step"):
+        learner.partial_fit(rows)
+    with pytest.raises(NotFittedError):
+        learner.transform(rows)
+
+
+def _failing(*_: object, **__: object) -> None:
+    raise RecipeError("at the first step")

@@ -41,7 +41,7 @@ def refusal(source: str | Path, *overrides: str) -> str | None:
 def test_a_change_is_blamed(tmp_path: Path, change: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as refused:
         check("lenet5", "seed=1", change)
-    assert str(refused.value).startswith(f"--set {change}: ")
+    assert str(refused.value).startswith(f"{change}: ")
     with pytest.raises(UsageError, match=said):
         describe_source("lenet5", root=tmp_path, overrides=[change])
     key, _, value = change.partition("=")

@@ -74,12 +74,14 @@ def command(
             device=options.device,
             threads=options.threads,
         )
-        options.show(result, _figures)  # they may have taken long, and are not to be lost
+        # They may have taken long: neither a run nor a pipe that takes nothing may lose them.
         try:
             keep(result)
         except OSError:
+            options.show(result, _figures)
             options.note("These figures were not written into the run.")
             raise
+        options.show(result, _figures)
         return
     if source is not None or head is not None:
         raise click.UsageError("--probe takes neither SOURCE nor --head: it needs the run's data")
