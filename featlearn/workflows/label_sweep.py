@@ -37,7 +37,7 @@ from featlearn.workflows.sweep_results import (
     sum_up,
 )
 from featlearn.workflows.trial_log import TrialLog
-from featlearn.workflows.trials import Score, Setting, Trial, Workbench
+from featlearn.workflows.trials import PRETRAINED, Score, Setting, Trial, Workbench
 
 
 def sweep_labels(
@@ -196,7 +196,10 @@ def _make(
     workers: int,
 ) -> SweepResult:
     """Make all trials, and write what they came to."""
-    chosen = plan.own_settings(bench.recipe)
+    unchosen = plan.unchosen(bench.recipe)
+    own = unchosen[PRETRAINED]
+    # What the recipe says itself is left out, as in sweeps that knew nothing else.
+    chosen = {arm: setting for arm, setting in unchosen.items() if setting != own}
     if plan.tuned:
         chosen = choose_settings(
             log,
@@ -217,7 +220,7 @@ def _make(
         {arm: [[draw.error[arm] for draw in p.draws] for p in table] for arm in plan.arms},
     )
     save_figure(figure, folder.figure_file)
-    result = _result(bench, folder, plan, chosen, table)
+    result = _result(bench, folder, plan, unchosen | chosen, table)
     write_json(folder.results_file, msgspec.to_builtins(result))
     return result
 
@@ -226,7 +229,7 @@ def _result(
     bench: Workbench,
     folder: SweepFolder,
     plan: SweepPlan,
-    chosen: dict[str, Setting],
+    settings: dict[str, Setting],
     table: list[SweepPoint],
 ) -> SweepResult:
     """Sum up a sweep whose trials are made."""
@@ -243,7 +246,7 @@ def _result(
         run=str(folder.run),
         sweep=folder.path.name,
         table=table,
-        settings=chosen,
+        settings=settings,
         tuning=tuning,
         freeze=plan.freeze,
         seed=plan.seed,

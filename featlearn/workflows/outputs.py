@@ -63,8 +63,7 @@ def _places(source: str | None, root: Path | None) -> list[Path]:
     names = [source, base] if colon and split in {"train", "test"} else [source]
     places = [_known(name, root) if name in KNOWN else Path(name) for name in names if name]
     # The labels that are read with images in the format of MNIST.
-    beside = (p.name.replace("images-idx3", "labels-idx1") for p in places)
-    places += [p.with_name(name) for p, name in zip(places, list(beside), strict=True) if name]
+    places += [p.with_name(p.name.replace("images-idx3", "labels-idx1")) for p in places if p.name]
     return [Path(os.path.realpath(os.path.expanduser(place))) for place in places]  # noqa: PTH111
 
 

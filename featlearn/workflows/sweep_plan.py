@@ -65,8 +65,8 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True):
             return []
         return tuning_trials(grid(recipe), self.tuned, labels=self.tuning_labels, seed=self.seed)
 
-    def own_settings(self, recipe: Recipe) -> dict[str, Setting]:
-        """Give the rates of every method that are not chosen: the recipe's, but for the share."""
+    def unchosen(self, recipe: Recipe) -> dict[str, Setting]:
+        """Give the rates of every method that has rates, where none are chosen."""
         own = own_setting(recipe.finetune)
         shares = {PRETRAINED: own.stack_lr, SCRATCH: self.scratch_stack_lr}
         return {arm: Setting(own.lr, shares[arm]) for arm in self.arms if arm in shares}
