@@ -1,6 +1,7 @@
 """Images in memory, and the batches that training takes from them."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,7 +26,6 @@ class Pictures:
         """Take a set and the device its batches go to."""
         self.set = images
         self.device = device
-        self._kept: Tensor | None = None
 
     def __len__(self) -> int:
         """Count the images."""
@@ -39,21 +39,21 @@ class Pictures:
     def at(self, rows: Tensor | NDArray[np.integer] | Sequence[int]) -> Tensor:
         """Give images as floats in [0, 1], `(n, maps, height, width)`, on the device."""
         chosen = torch.as_tensor(rows)
-        if self._kept is None and self._has_room():
-            self._kept = as_tensor(self.set.images).to(self.device)
         if self._kept is not None:
             return in_floats(self._kept[chosen.to(self.device)])
         return as_images(self.set.images[chosen.cpu().numpy()], self.device)
 
-    def _has_room(self) -> bool:
-        """Tell whether the device may keep all images: in a small part of what is free there.
+    @cached_property
+    def _kept(self) -> Tensor | None:
+        """All images on a GPU, where they take a small part of what is free when first asked for.
 
         Otherwise every batch waits for its way there, longer than a large network for its step.
         """
         if self.device.type != "cuda":
-            return False
+            return None
         free, _ = torch.cuda.mem_get_info(self.device)
-        return self.set.images.nbytes <= _SPARED * free
+        fits = self.set.images.nbytes <= _SPARED * free
+        return as_tensor(self.set.images).to(self.device) if fits else None
 
     def batches(self, size: int, *, limit: int | None = None) -> Iterator[Tensor]:
         """Go through the images in order, up to `limit` of them."""

@@ -50,7 +50,8 @@ def _seconds(device: "torch.device", side: int, dtype: "torch.dtype") -> float:
     """Time the fastest of some products; the first, which sets things up, does not count."""
     import torch
 
-    matrix = torch.full((side, side), 0.5, dtype=dtype, device=device)
+    # Equal numbers would be multiplied at a higher clock than those of a network.
+    matrix = torch.randn(side, side, device=device).to(dtype)
     _multiply(matrix)
     taken: list[float] = []
     while not taken or sum(taken) < _ENOUGH:

@@ -31,9 +31,9 @@ def peer(
     """Give one pass of a peer; `None` where it is not installed, or has no such pass."""
     match name:
         case "jax":
-            return _jax(shape, precision, kind)
+            return _jax(shape, precision, kind, device)
         case "keras 2":
-            return _keras(shape, precision, kind)
+            return _keras(shape, precision, kind, device)
         case "torch.compile":
             # Else, after eight shapes, it no longer compiles and says nothing.
             torch.compiler.reset()
@@ -116,11 +116,14 @@ def _folded(
     return lambda: fold(torch.bmm(weight.transpose(1, 2), codes.permute(2, 1, 0)).permute(2, 1, 0))
 
 
-def _jax(shape: Shape, precision: torch.dtype, kind: Pass) -> Callable[[], object] | None:
+def _jax(
+    shape: Shape, precision: torch.dtype, kind: Pass, device: torch.device
+) -> Callable[[], object] | None:
     """Give a pass of JAX's `conv_general_dilated_local`, compiled."""
     if importlib.util.find_spec("jax") is None or kind == "transpose":
         return None
     jax = importlib.import_module("jax")
+    _check_place("gpu" if device.type == "cuda" else "cpu", jax.default_backend())
     jnp = importlib.import_module("jax.numpy")
     dtype = jnp.bfloat16 if precision == torch.bfloat16 else jnp.float32
     key = jax.random.key(0)
@@ -147,11 +150,21 @@ def _jax(shape: Shape, precision: torch.dtype, kind: Pass) -> Callable[[], objec
     return lambda: jax.block_until_ready(run(x, weight))
 
 
-def _keras(shape: Shape, precision: torch.dtype, kind: Pass) -> Callable[[], object] | None:
+def _check_place(wanted: str, found: str) -> None:
+    """Refuse a peer that would compute elsewhere."""
+    if found != wanted:
+        raise ValueError(f"it computes on the {found}, and this is measured on the {wanted}")
+
+
+def _keras(
+    shape: Shape, precision: torch.dtype, kind: Pass, device: torch.device
+) -> Callable[[], object] | None:
     """Give a pass of Keras 2's layer, in the best of its modes, compiled."""
     if importlib.util.find_spec("tf_keras") is None or kind == "transpose":
         return None
     tf = importlib.import_module("tensorflow")
+    there = "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+    _check_place("gpu" if device.type == "cuda" else "cpu", there)
     keras = importlib.import_module("tf_keras")
     dtype = tf.bfloat16 if precision == torch.bfloat16 else tf.float32
     x = tf.random.normal((shape.batch, shape.height, shape.height, shape.channels), dtype=dtype)

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Draw what `local.py --json --out FILE` measured: forward and backward, against every peer.
 
-python scripts/bench/plot_local.py FILE docs/figures/local.png
+    python scripts/bench/plot_local.py FILE docs/local-rates.png
+
+A peer has a bar at every shape that it was measured at.
 """
 
 import argparse
