@@ -50,9 +50,15 @@ def check_apart(
         target = Path(os.path.realpath(path))
         for place in _places(source, root):
             if target == place or place in target.parents:
-                raise UsageError(f"{path} belongs to {source}, which is read; write elsewhere")
+                raise _is_read(path, str(source))
         if run is not None and _owned(target, Path(os.path.realpath(run))):
-            raise UsageError(f"{path} belongs to {run}, which is read; write elsewhere")
+            raise _is_read(path, str(run))
+
+
+def _is_read(path: Path, place: str) -> UsageError:
+    """Give the refusal to write `path`, which is `place` or a part of it."""
+    which = "is read itself" if str(path) == place else f"belongs to {place}, which is read"
+    return UsageError(f"{path} {which}; write elsewhere")
 
 
 def _places(source: str | None, root: Path | None) -> list[Path]:

@@ -129,7 +129,7 @@ def test_a_run_with_a_damaged_model(tmp_path: Path) -> None:
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean lenet5"):
         describe_source("lenet", root=tmp_path)
-    with pytest.raises(UsageError, match=r"^--set .*: stage 'C3': filter\.size 99"):
+    with pytest.raises(UsageError, match=r"^stages\.C3.*=99: stage 'C3': filter\.size 99"):
         describe_source("lenet5", root=tmp_path, overrides=["stages.C3.filter.size=99"])
 
 
