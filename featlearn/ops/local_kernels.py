@@ -12,6 +12,7 @@ channels)`.
 
 import functools
 import importlib.util
+from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,10 @@ from torch._C._functorch import peek_interpreter_stack  # torch has no public wo
 from torch.autograd import forward_ad
 from torch.library import custom_op
 
-from featlearn.ops import local_cuda, local_tiles
+from featlearn.ops import local_cuda, local_tiles, local_vectors
 from featlearn.ops.local_tiles import MOST_SAMPLES
 
 if TYPE_CHECKING:
-    from featlearn.ops.kernels.compiler import Kernel
     from featlearn.ops.kernels.geometry import Local
 
 INSTALLED = importlib.util.find_spec("llvmlite") is not None
@@ -100,35 +100,29 @@ def precisions(x: Tensor) -> tuple[torch.dtype, torch.dtype]:
 @custom_op("featlearn::local", mutates_args=(), device_types="cpu")
 def local(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
     """Compute codes: every position's filters applied to its window."""
-    _check_planes(x, weight, stride)
-    rows, columns, maps, *_ = weight.shape
-    biased = bias is not None
-    codes = x.new_empty(rows, columns, maps, x.shape[3])
-    if not codes.numel():
-        return codes
-    sizes = _sizes((x.shape[0], x.shape[1]), weight, x.shape[3], stride)
+    _check_planes(x.shape, weight.shape, stride)
+    shape = (*weight.shape[:3], x.shape[3])
+    if 0 in shape:
+        return x.new_empty(shape)
+    sizes = _sizes((x.shape[0], x.shape[1]), weight.shape, x.shape[3], stride)
     if x.dtype == torch.bfloat16 and local_tiles.usable(sizes):
         return local_tiles.local(x, weight, bias, sizes)
-    x, weight, single = _exact(x), _exact(weight), _exact(codes)
-    bias = weight if bias is None else _exact(bias)
-    _forward(sizes, x.itemsize, biased)(x, weight, bias, single)
-    return single.to(codes.dtype)
+    bias = None if bias is None else _exact(bias)
+    return local_vectors.local(_exact(x), _exact(weight), bias, sizes).to(x.dtype)
 
 
 @custom_op("featlearn::local_transpose", mutates_args=(), device_types="cpu")
 def transpose(codes: Tensor, weight: Tensor, height: int, width: int, stride: int) -> Tensor:
     """Compute planes: every code lays its filter down, overlaps are added."""
     assert codes.shape[:3] == weight.shape[:3]
-    x = codes.new_empty(height, width, weight.shape[5], codes.shape[3])
-    _check_planes(x, weight, stride)
-    if not x.numel():
-        return x
-    sizes = _sizes((height, width), weight, codes.shape[3], stride)
+    shape = (height, width, weight.shape[5], codes.shape[3])
+    _check_planes(shape, weight.shape, stride)
+    if 0 in shape:
+        return codes.new_empty(shape)
+    sizes = _sizes((height, width), weight.shape, codes.shape[3], stride)
     if codes.dtype == torch.bfloat16 and local_tiles.usable(sizes):
         return local_tiles.transpose(codes, weight, sizes)
-    single = _exact(x)
-    _transpose(sizes, single.itemsize)(_exact(codes), _exact(weight), single)
-    return single.to(x.dtype)
+    return local_vectors.transpose(_exact(codes), _exact(weight), sizes).to(codes.dtype)
 
 
 @custom_op("featlearn::local_gradient", mutates_args=(), device_types="cpu")
@@ -136,28 +130,26 @@ def gradient(
     x: Tensor, codes: Tensor, kernel_height: int, kernel_width: int, stride: int
 ) -> Tensor:
     """Compute weights: every code times the window that its unit sees, summed over the batch."""
-    weight = x.new_empty((*codes.shape[:3], kernel_height, kernel_width, x.shape[2]))
-    _check_planes(x, weight, stride)
+    shape = (*codes.shape[:3], kernel_height, kernel_width, x.shape[2])
+    _check_planes(x.shape, shape, stride)
     assert x.shape[3] == codes.shape[3]
     if not x.shape[3]:
-        return weight.zero_()
+        return x.new_zeros(shape)
     parts = [part.contiguous() for part in x.split(MOST_SAMPLES, dim=3)]
     others = [part.contiguous() for part in codes.split(MOST_SAMPLES, dim=3)]
     found = [
-        _gradient_over(some, given, weight, stride)
+        _gradient_over(some, given, shape, stride)
         for some, given in zip(parts, others, strict=True)
     ]
     return functools.reduce(torch.Tensor.add_, found)
 
 
-def _gradient_over(x: Tensor, codes: Tensor, like: Tensor, stride: int) -> Tensor:
-    """Compute weights from as many samples as one kernel takes."""
-    sizes = _sizes((x.shape[0], x.shape[1]), like, x.shape[3], stride)
+def _gradient_over(x: Tensor, codes: Tensor, weight: Sequence[int], stride: int) -> Tensor:
+    """Compute weights of this shape from as many samples as one kernel takes."""
+    sizes = _sizes((x.shape[0], x.shape[1]), weight, x.shape[3], stride)
     if x.dtype == torch.bfloat16 and local_tiles.usable(sizes):
         return local_tiles.gradient(x, codes, sizes)
-    single = _exact(torch.empty_like(like))
-    _gradient(sizes, single.itemsize)(_exact(x), _exact(codes), single)
-    return single.to(like.dtype)
+    return local_vectors.gradient(_exact(x), _exact(codes), sizes).to(x.dtype)
 
 
 def _exact(x: Tensor) -> Tensor:
@@ -165,43 +157,19 @@ def _exact(x: Tensor) -> Tensor:
     return x.float() if x.itemsize < 4 else x
 
 
-def _check_planes(x: Tensor, weight: Tensor, stride: int) -> None:
+def _check_planes(planes: Sequence[int], weight: Sequence[int], stride: int) -> None:
     """Be sure that no kernel leaves the memory of its operands: callers have checked shapes."""
-    reach = [(count - 1) * stride for count in weight.shape[:2]]
-    assert x.shape[2] == weight.shape[5]
-    assert x.shape[0] >= reach[0] + weight.shape[3]
-    assert x.shape[1] >= reach[1] + weight.shape[4]
+    reach = [(count - 1) * stride for count in weight[:2]]
+    assert planes[2] == weight[5]
+    assert planes[0] >= reach[0] + weight[3]
+    assert planes[1] >= reach[1] + weight[4]
 
 
-def _sizes(plane: tuple[int, int], weight: Tensor, batch: int, stride: int) -> "Local":
+def _sizes(plane: tuple[int, int], weight: Sequence[int], batch: int, stride: int) -> "Local":
     from featlearn.ops.kernels.geometry import Local
 
-    _, _, maps, kernel_height, kernel_width, channels = weight.shape
+    _, _, maps, kernel_height, kernel_width, channels = weight
     return Local(batch, *plane, channels, maps, kernel_height, kernel_width, stride)
-
-
-@functools.lru_cache(maxsize=512)
-def _forward(sizes: "Local", itemsize: int, biased: bool) -> "Kernel":
-    from featlearn.ops.kernels.local_forward import forward_kernel
-    from featlearn.ops.kernels.target import host, number
-
-    return forward_kernel(sizes, number(itemsize, host()), host(), biased=biased)
-
-
-@functools.lru_cache(maxsize=512)
-def _transpose(sizes: "Local", itemsize: int) -> "Kernel":
-    from featlearn.ops.kernels.local_transpose import transpose_kernel
-    from featlearn.ops.kernels.target import host, number
-
-    return transpose_kernel(sizes, number(itemsize, host()), host())
-
-
-@functools.lru_cache(maxsize=512)
-def _gradient(sizes: "Local", itemsize: int) -> "Kernel":
-    from featlearn.ops.kernels.local_gradient import gradient_kernel
-    from featlearn.ops.kernels.target import host, number
-
-    return gradient_kernel(sizes, number(itemsize, host()), host())
 
 
 @local.register_fake

@@ -10,6 +10,8 @@ from featlearn.ops.kernels.target import Number
 
 INT = ir.IntType(64)
 _LANE = ir.IntType(32)
+_BYTE = ir.IntType(8)
+_LINE = 64  # bytes that a cache fetches together
 
 Value = Any
 """A value of LLVM's: llvmlite has no types of its own for them."""
@@ -181,9 +183,15 @@ class Emitter(ir.IRBuilder):
         taken.align = number.bytes * number.lanes
         return taken
 
-    def fill_with_zeros(self, pointer: Value, count: int, *, number: Number | None = None) -> None:
-        """Set so many numbers to zero."""
+    def fill_with_zeros(
+        self, pointer: Value, count: int | Value, *, number: Number | None = None
+    ) -> None:
+        """Set so many numbers to zero; a count that is computed is one of whole vectors."""
         number = number or self.number
+        if not isinstance(count, int):
+            with self.loop(0, count, step=number.lanes) as loop:
+                self.store_vector(number.zeros, self.at(pointer, loop.index), number=number)
+            return
         whole, rest = divmod(count, number.lanes)
         with self.loop(0, whole * number.lanes, step=number.lanes) as loop:
             self.store_vector(number.zeros, self.at(pointer, loop.index), number=number)
@@ -200,6 +208,27 @@ class Emitter(ir.IRBuilder):
             some = min(number.lanes, count - place)
             part = self.load_vector(self.at(source, place), lanes=some, number=number)
             self.store_vector(part, self.at(target, place), lanes=some, number=number)
+
+    def prefetch(self, pointer: Value, count: int) -> None:
+        """Ask for so many numbers that will be read soon; they need not be there."""
+        kinds = [_BYTE.as_pointer(), _LANE, _LANE, _LANE]
+        ask = self.declared("llvm.prefetch.p0", ir.VoidType(), kinds)
+        how = [ir.Constant(_LANE, word) for word in (0, 3, 1)]  # to read, for long, numbers
+        for place in range(0, count, _LINE // self.number.bytes):
+            self.call(ask, [self.bitcast(self.at(pointer, place), kinds[0]), *how])
+
+    def copy_past_caches(self, source: Value, target: Value, count: int) -> None:
+        """Copy whole vectors, to where vectors begin, without a trace in the caches.
+
+        Other threads see them after a fence.
+        """
+        number = self.number
+        hint = self.module.add_metadata([ir.Constant(_LANE, 1)])
+        with self.loop(0, count, step=number.lanes) as loop:
+            part = self.load_vector(self.at(source, loop.index))
+            place: Value = self.bitcast(self.at(target, loop.index), number.vector.as_pointer())
+            stored = self.store(part, place, align=number.bytes * number.lanes)
+            stored.set_metadata("nontemporal", hint)
 
     def declared(self, name: str, result: Any, arguments: Sequence[Any]) -> ir.Function:
         """Declare one of LLVM's own functions, once."""

@@ -1,6 +1,8 @@
 """Every position's filters applied to its window."""
 
 import itertools
+from collections.abc import Generator
+from typing import NamedTuple
 
 from llvmlite import ir
 
@@ -9,11 +11,28 @@ from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_func
 from featlearn.ops.kernels.geometry import Local, evenly
 from featlearn.ops.kernels.target import Number, Target
 
+_MOST_WINDOW = 2**19  # bytes of a window that stay in the cache of a core
+
+
+class Chunk(NamedTuple):
+    """Samples whose sums are kept in registers.
+
+    Attributes:
+        first: The first of them.
+        vectors: How many vectors they fill.
+        last: How many are in the last.
+    """
+
+    first: Value
+    vectors: int
+    last: int
+
 
 def forward_kernel(sizes: Local, number: Number, target: Target, *, biased: bool) -> Kernel:
     """Write the kernel that takes planes, weights, biases and codes, and fills the codes.
 
-    Without `biased` the third may point anywhere.
+    Without `biased` the third may point anywhere. The planes lie in parts, one after the other,
+    as `parts_of` says.
 
     The sums of some maps over some vectors of the batch stay in registers while the whole
     window goes by: each vector of the input is loaded once for all of these maps, each weight
@@ -22,82 +41,114 @@ def forward_kernel(sizes: Local, number: Number, target: Target, *, biased: bool
     return _Forward(sizes, number, target, biased=biased).kernel()
 
 
+def parts_of(sizes: Local, number: Number, target: Target) -> list[int]:
+    """Give the samples of the parts of the batch that planes are cut into for the kernel.
+
+    A window of the whole batch may be more than the cache of a core holds: then each part of
+    the batch goes through the layer by itself, and its numbers should lie together.
+    """
+    window = sizes.filter * sizes.batch * number.bytes
+    if window <= _MOST_WINDOW:
+        return [sizes.batch]
+    ends = itertools.accumulate(number.lanes * chunk for chunk in _chunks(sizes, number, target))
+    ends = [0, *(min(end, sizes.batch) for end in ends)]
+    return [end - begin for begin, end in itertools.pairwise(ends)]
+
+
+def _most_maps(target: Target) -> int:
+    return 8 if target.registers > 16 else 4
+
+
+def _chunks(sizes: Local, number: Number, target: Target) -> list[int]:
+    """Cut the batch into vectors whose sums are kept in registers."""
+    maps = max(evenly(sizes.maps, _most_maps(target)))
+    return evenly(-(-sizes.batch // number.lanes), max(target.accumulators // maps, 1))
+
+
 class _Forward:
     def __init__(self, sizes: Local, number: Number, target: Target, *, biased: bool) -> None:
         self.sizes, self.number, self.target, self.biased = sizes, number, target, biased
         self.module = ir.Module()
         self.pointer = pointer_to(number)
         self.tiles = Parts(self._tile)
-        self.maps = evenly(sizes.maps, 8 if target.registers > 16 else 4)
-        vectors = max(target.accumulators // max(self.maps), 1)
-        self.chunks = evenly(-(-sizes.batch // number.lanes), vectors)
+        self.maps = evenly(sizes.maps, _most_maps(target))
+        self.chunks = _chunks(sizes, number, target)
+        self.parted = len(parts_of(sizes, number, target)) > 1
 
     def kernel(self) -> Kernel:
-        """Go through the positions, row by row."""
+        """Go through the positions, row by row; in parts of the batch, once for each part."""
         sizes = self.sizes
         work, emit = begin_function(
             self.module, "work", [self.pointer] * 4 + [INT] * 2, self.number
         )
-        x, weight, bias, codes, begin, end = work.args
-        with emit.loop(begin, end) as position:
-            row = emit.sdiv(position.index, emit.whole(sizes.columns))
-            column = emit.srem(position.index, emit.whole(sizes.columns))
-            pixel = emit.times(
-                emit.add(emit.times(row, sizes.width), column), sizes.shift * sizes.batch
-            )
-            unit = emit.times(position.index, sizes.maps)
-            self._at_position(
-                emit,
-                emit.at(x, pixel),
-                emit.at(weight, emit.times(unit, sizes.filter)),
-                emit.at(bias, unit) if self.biased else bias,
-                emit.at(codes, emit.times(unit, sizes.batch)),
-            )
+        *operands, begin, end = work.args
+        if self.parted:
+            for chunk in self._over_batch(emit):
+                for place in self._over_positions(emit, begin, end):
+                    self._at_position(emit, operands, place, chunk)
+        else:
+            for place in self._over_positions(emit, begin, end):
+                for chunk in self._over_batch(emit):
+                    self._at_position(emit, operands, place, chunk)
         emit.ret_void()
         return Kernel(self.module, work, units=sizes.rows * sizes.columns, target=self.target)
 
-    def _at_position(
-        self, emit: Emitter, x: Value, weight: Value, bias: Value, codes: Value
-    ) -> None:
-        """Call the tiles that cover all maps and the whole batch."""
-        lanes = self.number.lanes
+    def _over_batch(self, emit: Emitter) -> Generator[Chunk]:
+        """Write loops over the batch, and give what each goes through."""
+        lanes, batch = self.number.lanes, self.sizes.batch
         first = 0
         for vectors, alike in itertools.groupby(self.chunks):
             count, wide = len(list(alike)), vectors * lanes
-            full = min(count, (self.sizes.batch - first) // wide)
+            full = min(count, (batch - first) // wide)
             with emit.loop(first, first + full * wide, step=wide) as some:
-                self._cover_maps(
-                    emit,
-                    [emit.at(x, some.index), weight, bias, emit.at(codes, some.index)],
-                    (vectors, lanes),
-                )
+                yield Chunk(some.index, vectors, lanes)
             if full < count:
                 begin = first + full * wide
-                last = self.sizes.batch - begin - (vectors - 1) * lanes
-                pointers = [emit.at(x, begin), weight, bias, emit.at(codes, begin)]
-                self._cover_maps(emit, pointers, (vectors, last))
+                yield Chunk(emit.whole(begin), vectors, batch - begin - (vectors - 1) * lanes)
             first += count * wide
 
-    def _cover_maps(self, emit: Emitter, pointers: list[Value], size: tuple[int, int]) -> None:
-        """Call the tiles that cover all maps, for some vectors, of which the last is cut."""
-        x, weight, bias, codes = pointers
+    def _over_positions(self, emit: Emitter, begin: Value, end: Value) -> Generator[Value]:
+        """Write a loop over positions, and give each."""
+        with emit.loop(begin, end) as position:
+            yield position.index
+
+    def _at_position(
+        self, emit: Emitter, operands: list[Value], position: Value, chunk: Chunk
+    ) -> None:
+        """Call the tiles that cover all maps at a position, for some of the batch."""
+        sizes, (x, weight, bias, codes) = self.sizes, operands
+        row = emit.sdiv(position, emit.whole(sizes.columns))
+        column = emit.srem(position, emit.whole(sizes.columns))
+        pixel = emit.times(emit.add(emit.times(row, sizes.width), column), sizes.shift)
+        if self.parted:
+            samples = (chunk.vectors - 1) * self.number.lanes + chunk.last
+            planes = sizes.height * sizes.width * sizes.channels
+            seen = emit.add(emit.times(chunk.first, planes), emit.times(pixel, samples))
+        else:
+            samples = sizes.batch
+            seen = emit.add(chunk.first, emit.times(pixel, samples))
+        first = emit.times(position, sizes.maps)
         unit = 0
         for maps in self.maps:
-            own = [
-                x,
-                emit.at(weight, unit * self.sizes.filter),
-                emit.at(bias, unit) if self.biased else bias,
-                emit.at(codes, unit * self.sizes.batch),
+            own = emit.add(first, emit.whole(unit))
+            pointers = [
+                emit.at(x, seen),
+                emit.at(weight, emit.times(own, sizes.filter)),
+                emit.at(bias, own) if self.biased else bias,
+                emit.at(codes, emit.add(emit.times(own, sizes.batch), chunk.first)),
             ]
-            emit.call(self.tiles(maps, *size), own)
+            emit.call(self.tiles(maps, chunk.vectors, chunk.last, samples), pointers)
             unit += maps
 
-    def _tile(self, maps: int, vectors: int, last: int) -> ir.Function:
-        """Write the sums of `maps` over `vectors`, of which the last has `last` lanes."""
+    def _tile(self, maps: int, vectors: int, last: int, apart: int) -> ir.Function:
+        """Write the sums of `maps` over `vectors`, of which the last has `last` lanes.
+
+        In the planes the same sample of two inputs lies `apart`.
+        """
         sizes, lanes, number = self.sizes, self.number.lanes, self.number
         used = [lanes] * (vectors - 1) + [last]
         tile, emit = begin_function(
-            self.module, f"tile_{maps}_{vectors}_{last}", [self.pointer] * 4, number
+            self.module, f"tile_{maps}_{vectors}_{last}_{apart}", [self.pointer] * 4, number
         )
         x, weight, bias, codes = tile.args
         begun = [
@@ -106,10 +157,14 @@ class _Forward:
             for _ in range(vectors)
         ]
         with emit.loop(0, sizes.kernel_height, values=begun) as row:
-            above = emit.at(x, emit.times(row.index, sizes.width * sizes.channels * sizes.batch))
+            above = emit.at(x, emit.times(row.index, sizes.width * sizes.channels * apart))
             filters = emit.at(weight, emit.times(row.index, sizes.run))
+            if len(self.chunks) == 1:  # of the next position: here each weight is read once
+                for unit in range(maps):
+                    ahead = emit.at(filters, (sizes.maps + unit) * sizes.filter)
+                    emit.prefetch(ahead, sizes.run)
             with emit.loop(0, sizes.run, values=row.values) as place:
-                seen = emit.at(above, emit.times(place.index, sizes.batch))
+                seen = emit.at(above, emit.times(place.index, apart))
                 inputs = [
                     emit.load_vector(emit.at(seen, lanes * i), lanes=some)
                     for i, some in enumerate(used)

@@ -10,16 +10,28 @@ from featlearn.ops.kernels.geometry import Local, evenly
 from featlearn.ops.kernels.reaching import reaching_rows
 from featlearn.ops.kernels.target import Number, Target
 
-_AT_ONCE = 4  # inputs whose sums are in flight together: one sum is a chain of additions
+_MOST_SUMS = 2**20  # bytes that stay in the cache of a core
+
+_MOST_LINE = 2**22  # bytes on the stack of a thread
+
+Rows = tuple[Value, Value]
+"""The first of some rows, and the one after the last."""
+
+
+def fits(sizes: Local, target: Target) -> bool:
+    """Tell whether a thread can keep the sums of a line of the planes."""
+    return sizes.width * sizes.channels * target.vector_bytes <= _MOST_LINE
 
 
 def transpose_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
     """Write the kernel that takes codes, weights and planes, and fills the planes.
 
-    A thread has rows of the planes for its own, so that no two add to one number. Into a row
-    it adds what every row of positions that reaches it lays there, for one vector of the batch
-    after the other, so that the row stays in the nearest cache. The codes of two neighbouring
-    positions stay in registers while their windows, which overlap, go by.
+    A thread has rows of the planes for its own, so that no two add to one number. It goes
+    through them in bands. Into a band it adds what every row of positions that reaches it lays
+    there, for one vector of the batch after the other. The sums of a vector lie together, so
+    that those of a window stay in the nearest cache, and are laid out as planes when the band
+    is done. The codes of two neighbouring positions stay in registers while their windows,
+    which overlap, go by.
     """
     return _Transpose(sizes, number, target).kernel()
 
@@ -33,82 +45,157 @@ class _Transpose:
         self.maps = evenly(sizes.maps, kept)
         overlapping = sizes.shift < sizes.run and sizes.columns > 1
         self.abreast = 2 if overlapping and 2 * max(self.maps) <= kept else 1
+        self.line = sizes.width * sizes.channels  # of one vector's sums, in vectors
+        self.apart = sizes.batch != number.lanes  # else the planes are the sums
+        # The sum of one input is a chain of additions: those of a few are in flight together.
+        self.at_once = target.registers // 4
+        self.vectors, self.band = self._plan()
+        self.bands = Parts(self._band)
         self.strips = Parts(self._strip)
 
+    def _plan(self) -> tuple[int, int]:
+        """Choose the vectors of the batch, and the rows of the planes, that are summed together."""
+        sizes, lanes = self.sizes, self.number.lanes
+        line = self.line * self.target.vector_bytes
+        if not self.apart and sizes.kernel_height * line <= _MOST_SUMS:
+            return 1, sizes.height
+        vectors = min(-(-sizes.batch // lanes), max(1, _MOST_SUMS // line))
+        # What goes by once for each vector.
+        filters = sizes.columns * sizes.maps * sizes.run * self.number.bytes
+        most = _MOST_SUMS // (vectors * line + (filters if vectors > 1 else 0))
+        return vectors, max(1, min(most, sizes.height))
+
     def kernel(self) -> Kernel:
-        """Go through the rows of the planes."""
-        sizes = self.sizes
+        """Go through the batch as many vectors at a time as are summed together."""
+        sizes, lanes = self.sizes, self.number.lanes
         work, emit = begin_function(
             self.module, "work", [self.pointer] * 3 + [INT] * 2, self.number
         )
         codes, weight, x, begin, end = work.args
-        line = sizes.width * sizes.channels * sizes.batch
-        with emit.loop(begin, end) as row:
-            planes = emit.at(x, emit.times(row.index, line))
-            emit.fill_with_zeros(planes, line)
-            first, last = reaching_rows(emit, sizes, row.index)
-            with emit.loop(first, last) as position:
-                inside = emit.sub(row.index, emit.times(position.index, sizes.stride))
-                unit = emit.times(position.index, sizes.columns * sizes.maps)
-                filters = emit.add(emit.times(unit, sizes.filter), emit.times(inside, sizes.run))
-                self._add_row(
-                    emit,
-                    emit.at(codes, emit.times(unit, sizes.batch)),
-                    emit.at(weight, filters),
-                    planes,
-                )
+        wide = self.vectors * lanes
+        sums = emit.scratch(self.band * self.line * wide) if self.apart else x
+        whole = sizes.batch // wide * wide
+        with emit.loop(0, whole, step=wide) as some:
+            self._fill(emit, [codes, weight, x, sums], (begin, end), some.index, wide)
+        if whole < sizes.batch:
+            rest = sizes.batch - whole
+            self._fill(emit, [codes, weight, x, sums], (begin, end), emit.whole(whole), rest)
         emit.ret_void()
         return Kernel(self.module, work, units=sizes.height, target=self.target)
 
-    def _add_row(self, emit: Emitter, codes: Value, weight: Value, planes: Value) -> None:
-        """Add what one row of positions lays into one row of the planes."""
-        sizes, lanes = self.sizes, self.number.lanes
-        whole, rest = divmod(sizes.batch, lanes)
-        if whole:
-            with emit.loop(0, whole * lanes, step=lanes) as some:
-                pointers = emit.at(codes, some.index), weight, emit.at(planes, some.index)
-                self._add_lanes(emit, *pointers, lanes)
-        if rest:
-            begin = whole * lanes
-            self._add_lanes(emit, emit.at(codes, begin), weight, emit.at(planes, begin), rest)
-
-    def _add_lanes(
-        self, emit: Emitter, codes: Value, weight: Value, planes: Value, lanes: int
+    def _fill(
+        self, emit: Emitter, operands: list[Value], rows: Rows, first: Value, samples: int
     ) -> None:
+        """Fill rows of the planes for some samples, band by band."""
+        codes, weight, x, sums = operands
+        given = [emit.at(codes, first), weight, emit.at(x, first)]
+        with emit.loop(*rows, step=self.band) as row:
+            last = emit.smaller(emit.add(row.index, emit.whole(self.band)), rows[1])
+            own = sums if self.apart else self._row_of(emit, x, row.index)
+            emit.call(self.bands(samples), [*given, own, row.index, last])
+
+    def _row_of(self, emit: Emitter, x: Value, row: Value) -> Value:
+        return emit.at(x, emit.times(row, self.line * self.sizes.batch))
+
+    def _band(self, samples: int) -> ir.Function:
+        """Write what fills some rows of the planes for some samples."""
+        sizes, lanes = self.sizes, self.number.lanes
+        band, emit = begin_function(
+            self.module, f"band_{samples}", [self.pointer] * 4 + [INT] * 2, self.number
+        )
+        codes, weight, x, sums, begin, end = band.args
+        vectors, line = -(-samples // lanes), self.line * lanes
+        rows = emit.sub(end, begin)
+        if vectors == 1:
+            emit.fill_with_zeros(sums, emit.times(rows, line))
+        else:
+            emit.fill_with_zeros(sums, emit.whole(vectors * self.band * line))
+        first, _ = reaching_rows(emit, sizes, begin)
+        _, last = reaching_rows(emit, sizes, emit.sub(end, emit.whole(1)))
+        with emit.loop(first, last) as position:
+            above = emit.sub(begin, emit.times(position.index, sizes.stride))
+            inside = (
+                emit.larger(above, emit.whole(0)),
+                emit.smaller(emit.add(above, rows), emit.whole(sizes.kernel_height)),
+            )
+            unit = emit.times(position.index, sizes.columns * sizes.maps)
+            pointers = [
+                emit.at(codes, emit.times(unit, sizes.batch)),
+                emit.at(weight, emit.times(unit, sizes.filter)),
+                emit.at(sums, emit.sub(emit.whole(0), emit.times(above, line))),
+            ]
+            self._add_row(emit, pointers, inside, samples)
+        if self.apart:
+            self._lay_out(emit, sums, self._row_of(emit, x, begin), rows, samples)
+        emit.ret_void()
+        return band
+
+    def _add_row(self, emit: Emitter, pointers: list[Value], inside: Rows, samples: int) -> None:
+        """Add what one row of positions lays into the band, for one vector after the other."""
+        codes, weight, sums = pointers
+        whole, rest = divmod(samples, self.number.lanes)
+        each = self.band * self.line * self.number.lanes
+        if whole:
+            with emit.loop(0, whole) as some:
+                own = [
+                    emit.at(codes, emit.times(some.index, self.number.lanes)),
+                    weight,
+                    emit.at(sums, emit.times(some.index, each)),
+                ]
+                self._add_lanes(emit, own, inside, self.number.lanes)
+        if rest:
+            own = [emit.at(codes, whole * self.number.lanes), weight, emit.at(sums, whole * each)]
+            self._add_lanes(emit, own, inside, rest)
+
+    def _add_lanes(self, emit: Emitter, pointers: list[Value], inside: Rows, lanes: int) -> None:
         """Do so for one vector of the batch."""
         sizes = self.sizes
         paired = sizes.columns // self.abreast * self.abreast
         first = 0
         for maps in self.maps:
-            strip = self.strips(self.abreast, maps, lanes)
             with emit.loop(0, paired, step=self.abreast) as column:
-                unit = emit.add(emit.times(column.index, sizes.maps), emit.whole(first))
-                pointers = [
-                    emit.at(codes, emit.times(unit, sizes.batch)),
-                    emit.at(weight, emit.times(unit, sizes.filter)),
-                    emit.at(planes, emit.times(column.index, sizes.shift * sizes.batch)),
-                ]
-                emit.call(strip, pointers)
+                own = self._at_column(emit, pointers, column.index, first)
+                emit.call(self.strips(self.abreast, maps, lanes), [*own, *inside])
             if paired < sizes.columns:
-                unit = paired * sizes.maps + first
-                pointers = [
-                    emit.at(codes, unit * sizes.batch),
-                    emit.at(weight, unit * sizes.filter),
-                    emit.at(planes, paired * sizes.shift * sizes.batch),
-                ]
-                emit.call(self.strips(1, maps, lanes), pointers)
+                own = self._at_column(emit, pointers, emit.whole(paired), first)
+                emit.call(self.strips(1, maps, lanes), [*own, *inside])
             first += maps
 
+    def _at_column(
+        self, emit: Emitter, pointers: list[Value], column: Value, first: int
+    ) -> list[Value]:
+        """Point to the codes, the filters and the window of a position."""
+        sizes, (codes, weight, sums) = self.sizes, pointers
+        unit = emit.add(emit.times(column, sizes.maps), emit.whole(first))
+        return [
+            emit.at(codes, emit.times(unit, sizes.batch)),
+            emit.at(weight, emit.times(unit, sizes.filter)),
+            emit.at(sums, emit.times(column, sizes.shift * self.number.lanes)),
+        ]
+
+    def _lay_out(
+        self, emit: Emitter, sums: Value, planes: Value, rows: Value, samples: int
+    ) -> None:
+        """Lay sums out as rows of the planes."""
+        lanes, batch = self.number.lanes, self.sizes.batch
+        each = self.band * self.line * lanes
+        with emit.loop(0, emit.times(rows, self.line)) as place:
+            own = emit.at(sums, emit.times(place.index, lanes))
+            target = emit.at(planes, emit.times(place.index, batch))
+            for vector, begin in enumerate(range(0, samples, lanes)):
+                total = emit.load_vector(emit.at(own, vector * each))
+                emit.store_vector(total, emit.at(target, begin), lanes=min(lanes, samples - begin))
+
     def _strip(self, abreast: int, maps: int, lanes: int) -> ir.Function:
-        """Write the addition of one row of the filters of positions abreast."""
+        """Write the addition of some rows of the filters of positions abreast."""
         sizes = self.sizes
         strip, emit = begin_function(
             self.module,
             f"strip_{abreast}_{maps}_{lanes}",
-            [self.pointer] * 3,
+            [self.pointer] * 3 + [INT] * 2,
             self.number,
         )
-        codes, weight, planes = strip.args
+        codes, weight, sums, begin, end = strip.args
         kept = {
             (place, unit): emit.load_vector(
                 emit.at(codes, (place * sizes.maps + unit) * sizes.batch), lanes=lanes
@@ -116,7 +203,24 @@ class _Transpose:
             for place in range(abreast)
             for unit in range(maps)
         }
-        ends = [place * sizes.shift + end for place in range(abreast) for end in (0, sizes.run)]
+        with emit.loop(begin, end) as row:
+            filters = emit.at(weight, emit.times(row.index, sizes.run))
+            own = emit.at(sums, emit.times(row.index, self.line * self.number.lanes))
+            if not self.apart:  # of the next positions: here each weight is read once
+                for unit in range(abreast * sizes.maps):
+                    ahead = emit.at(filters, (abreast * sizes.maps + unit) * sizes.filter)
+                    emit.prefetch(ahead, sizes.run)
+            self._add_windows(emit, kept, filters, own)
+        emit.ret_void()
+        return strip
+
+    def _add_windows(
+        self, emit: Emitter, kept: dict[tuple[int, int], Value], weight: Value, sums: Value
+    ) -> None:
+        """Add one row of the filters."""
+        sizes = self.sizes
+        places = {place for place, _ in kept}
+        ends = [place * sizes.shift + end for place in places for end in (0, sizes.run)]
         for begin, end in itertools.pairwise(sorted(set(ends))):
             reaching = {
                 key: code
@@ -124,47 +228,44 @@ class _Transpose:
                 if key[0] * sizes.shift <= begin and end <= key[0] * sizes.shift + sizes.run
             }
             if reaching:
-                self._add_run(emit, reaching, weight, planes, (begin, end), lanes)
-        emit.ret_void()
-        return strip
+                self._add_run(emit, reaching, weight, sums, (begin, end))
 
     def _add_run(
         self,
         emit: Emitter,
         kept: dict[tuple[int, int], Value],
         weight: Value,
-        planes: Value,
+        sums: Value,
         run: tuple[int, int],
-        lanes: int,
     ) -> None:
         """Add to the inputs from `run[0]` until before `run[1]` what these codes lay there."""
         begin, end = run
-        whole = begin + (end - begin) // _AT_ONCE * _AT_ONCE
+        whole = begin + (end - begin) // self.at_once * self.at_once
         if whole > begin:
-            with emit.loop(begin, whole, step=_AT_ONCE) as place:
-                self._add_some(emit, kept, weight, planes, place.index, (_AT_ONCE, lanes))
+            with emit.loop(begin, whole, step=self.at_once) as place:
+                self._add_some(emit, kept, weight, sums, place.index, self.at_once)
         if whole < end:
-            self._add_some(emit, kept, weight, planes, emit.whole(whole), (end - whole, lanes))
+            self._add_some(emit, kept, weight, sums, emit.whole(whole), end - whole)
 
     def _add_some(
         self,
         emit: Emitter,
         kept: dict[tuple[int, int], Value],
         weight: Value,
-        planes: Value,
+        sums: Value,
         place: Value,
-        count_and_lanes: tuple[int, int],
+        count: int,
     ) -> None:
         """Add to a few inputs, whose sums are in flight together."""
-        sizes, (count, lanes) = self.sizes, count_and_lanes
-        target = emit.at(planes, emit.times(place, sizes.batch))
-        targets = [emit.at(target, i * sizes.batch) for i in range(count)]
-        sums = [emit.load_vector(one, lanes=lanes) for one in targets]
+        sizes, lanes = self.sizes, self.number.lanes
+        target = emit.at(sums, emit.times(place, lanes))
+        targets = [emit.at(target, i * lanes) for i in range(count)]
+        totals = [emit.load_vector(one) for one in targets]
         filters = emit.at(weight, place)
         for (column, unit), code in kept.items():
             away = (column * sizes.maps + unit) * sizes.filter - column * sizes.shift
             for i in range(count):
                 w = emit.broadcast(emit.at(filters, away + i))
-                sums[i] = emit.multiply_add(code, w, sums[i])
-        for total, one in zip(sums, targets, strict=True):
-            emit.store_vector(total, one, lanes=lanes)
+                totals[i] = emit.multiply_add(code, w, totals[i])
+        for total, one in zip(totals, targets, strict=True):
+            emit.store_vector(total, one)
