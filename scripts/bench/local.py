@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measure the locally connected layer against every other way to compute it that is installed.
 
-Ways are timed in turns, in one process, on the same numbers; each peer gets its operands in the
-layout that suits it, and the layer here as a stack of stages hands them on. A peer that takes
-longer than 20 seconds a pass is timed once and marked. Peaks of memory are measured in a process
-of their own. Prints a table, or one JSON object.
+Ways are timed in turns, each in a process of its own, which waits while others have theirs; each
+peer gets its operands in the layout that suits it, and the layer here as a stack of stages hands
+them on. A peer that takes longer than 20 seconds a pass is timed once and marked. Peaks of memory
+are measured in further processes. Prints a table, or one JSON object.
 
     python scripts/bench/local.py --threads 2
     python scripts/bench/local.py --shapes S3 S4 --dtypes float32 --json
@@ -12,13 +12,14 @@ of their own. Prints a table, or one JSON object.
 
 import argparse
 import datetime as dt
+import functools
 import itertools
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from local_peers import PEERS, Pass, peer
-from local_shapes import SHAPES, Shape, operands
+from local_peers import PEERS, Pass
+from local_shapes import SHAPES, Shape
+from local_worker import OWN, Refused, Worker, layer
 
 from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
-from featlearn.bench.timing import in_turns
+from featlearn.bench.timing import read_in_turns
 from featlearn.files import write_bytes
 from featlearn.ops import local_kernels
-from featlearn.ops.local import local2d, local_transpose2d
-from featlearn.ops.memory import keep_freed_memory
 from featlearn.training.device import processor
 
 PASSES: tuple[Pass, ...] = ("forward", "forward+backward", "transpose")
@@ -63,15 +63,24 @@ def main() -> None:
         name, dtype, kind = options.peak_of
         print(_peak(name, dtype, kind, torch.device(options.device)))
         return
-    keep_freed_memory()
     machine = measure_machine(torch.device(options.device), rounds=options.rounds)
     rows: list[dict[str, Any]] = []
     found = {"machine": {**_about(), **msgspec.to_builtins(machine)}, "shapes": rows}
-    for name, dtype, kind in itertools.product(options.shapes, options.dtypes, options.passes):
-        rows.append(_measure(_shape(name, options.device), dtype, kind, machine, options))
-        if options.out is not None:  # after every row: a slow peer may take an hour
-            write_bytes(options.out, json.dumps(found, indent=2).encode())
+    for name in options.shapes:
+        shape, workers = _shape(name, options.device), _start(options)
+        for dtype, kind in itertools.product(options.dtypes, options.passes):
+            rows.append(_measure(shape, dtype, kind, machine, workers, options))
+            if options.out is not None:  # after every row: a slow peer may take an hour
+                write_bytes(options.out, json.dumps(found, indent=2).encode())
+        for worker in workers.values():
+            worker.end()
     print(json.dumps(found, indent=2) if options.json else _table(rows))
+
+
+def _start(options: argparse.Namespace) -> dict[str, Worker]:
+    """Start a process for each way."""
+    names = [OWN, *options.peers]
+    return {name: Worker(name, threads=options.threads, device=options.device) for name in names}
 
 
 def _shape(name: str, device: str) -> Shape:
@@ -81,25 +90,28 @@ def _shape(name: str, device: str) -> Shape:
 
 
 def _measure(
-    shape: Shape, dtype: str, kind: Pass, machine: Machine, options: argparse.Namespace
+    shape: Shape,
+    dtype: str,
+    kind: Pass,
+    machine: Machine,
+    workers: Mapping[str, Worker],
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     """Time one pass over one shape, this layer and its peers in turns."""
-    device = torch.device(options.device)
-    ways: dict[str, Callable[[], object]] = {
-        "featlearn": _layer(shape, PRECISIONS[dtype], kind, device)
-    }
+    clocks: dict[str, Callable[[], float]] = {}
     refused: dict[str, str] = {}
-    for name in options.peers:
+    for name, worker in workers.items():
         try:
-            way = peer(name, shape, PRECISIONS[dtype], kind, device)
-            if way is not None:
-                way()
-                ways[name] = way
-        except Exception as error:  # noqa: BLE001 - a peer may refuse in any way it likes
-            refused[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
-    timings = in_turns(ways, rounds=options.rounds, patience=SLOW, device=device)
+            first = worker.prepare(shape, dtype, kind)
+        except Refused as error:
+            refused[name] = str(error)
+            continue
+        if first is not None:
+            # What takes so long compiles for a small part of it.
+            clocks[name] = worker.run if first < 3 * SLOW else functools.partial(float, first)
+    timings = read_in_turns(clocks, rounds=options.rounds, patience=SLOW)
     seconds = {name: timing.seconds for name, timing in timings.items()}
-    own = seconds.pop("featlearn")
+    own = seconds.pop(OWN)
     gflops = shape.flops(kind) / own / 1e9
     row = {
         "name": shape.name,
@@ -121,23 +133,6 @@ def _measure(
         file=sys.stderr,
     )
     return row
-
-
-def _layer(
-    shape: Shape, precision: torch.dtype, kind: Pass, device: torch.device
-) -> Callable[[], object]:
-    """Give one pass of this layer."""
-    x, weight, slope = operands(shape, precision, device)
-    size = (shape.height, shape.height)
-    if kind == "transpose":
-        return torch.no_grad()(
-            lambda: local_transpose2d(slope, weight, size=size, stride=shape.stride)
-        )
-    if kind == "forward":
-        return torch.no_grad()(lambda: local2d(x, weight, stride=shape.stride))
-    x.requires_grad_()
-    weight.requires_grad_()
-    return lambda: torch.autograd.grad(local2d(x, weight, stride=shape.stride), [x, weight], slope)
 
 
 def _bound(shape: Shape, dtype: str, kind: Pass, machine: Machine) -> float:
@@ -174,10 +169,10 @@ def _peak_in_a_process(
 def _peak(name: str, dtype: str, kind: Pass, device: torch.device) -> int:
     """Count the bytes that a pass adds to a process that has computed before."""
     small = SHAPES["S1"]._replace(batch=2)
-    warm = _layer(small, PRECISIONS[dtype], kind, device)
+    warm = layer(small, PRECISIONS[dtype], kind, device)
     warm()
     before = _held(device)
-    way = _layer(_shape(name, device.type), PRECISIONS[dtype], kind, device)
+    way = layer(_shape(name, device.type), PRECISIONS[dtype], kind, device)
     _forget_peak(device)
     found = way()
     peak = _held(device, peak=True) - before
