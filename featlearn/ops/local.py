@@ -31,9 +31,9 @@ def local2d(
 
     y[n,f,p] = sum over c,u,v of weight[p,f,c,u,v] * x[n, c, stride*p + (u,v)] + bias[p,f].
 
-    On a processor with the extra `fast`, by kernels that read the input and the weights where
-    they lie: nothing is copied but what does not lie so already, the input with the batch
-    innermost in memory and the weights as `channels_innermost` lays them out. On a CUDA device
+    On a processor with the extra `fast`, by kernels that read the weights where they lie, if
+    that is as `channels_innermost` lays them out, and the input where it lies, the batch
+    innermost in memory, or in a copy that suits the cache. On a CUDA device
     as `local_cuda` chooses. Elsewhere by one copy of all windows and one batched product.
 
     Args:

@@ -117,8 +117,8 @@ def transpose(codes: Tensor, weight: Tensor, height: int, width: int, stride: in
     assert codes.shape[:3] == weight.shape[:3]
     shape = (height, width, weight.shape[5], codes.shape[3])
     _check_planes(shape, weight.shape, stride)
-    if 0 in shape:
-        return codes.new_empty(shape)
+    if 0 in (*shape, *codes.shape):
+        return codes.new_zeros(shape)
     sizes = _sizes((height, width), weight.shape, codes.shape[3], stride)
     if codes.dtype == torch.bfloat16 and local_tiles.usable(sizes):
         return local_tiles.transpose(codes, weight, sizes)
@@ -133,7 +133,7 @@ def gradient(
     shape = (*codes.shape[:3], kernel_height, kernel_width, x.shape[2])
     _check_planes(x.shape, shape, stride)
     assert x.shape[3] == codes.shape[3]
-    if not x.shape[3]:
+    if 0 in (*shape, x.shape[3]):
         return x.new_zeros(shape)
     parts = [part.contiguous() for part in x.split(MOST_SAMPLES, dim=3)]
     others = [part.contiguous() for part in codes.split(MOST_SAMPLES, dim=3)]
@@ -159,10 +159,9 @@ def _exact(x: Tensor) -> Tensor:
 
 def _check_planes(planes: Sequence[int], weight: Sequence[int], stride: int) -> None:
     """Be sure that no kernel leaves the memory of its operands: callers have checked shapes."""
-    reach = [(count - 1) * stride for count in weight[:2]]
     assert planes[2] == weight[5]
-    assert planes[0] >= reach[0] + weight[3]
-    assert planes[1] >= reach[1] + weight[4]
+    for size, positions, kernel in zip(planes, weight[:2], weight[3:5], strict=False):
+        assert (size - kernel) // stride + 1 == positions
 
 
 def _sizes(plane: tuple[int, int], weight: Sequence[int], batch: int, stride: int) -> "Local":

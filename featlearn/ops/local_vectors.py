@@ -52,6 +52,7 @@ def gradient(x: Tensor, codes: Tensor, sizes: "Local") -> Tensor:
         turned = x.new_empty(x.numel() + _BEHIND)
         turn(x, turned)
         x = turned
+    assert weight.data_ptr() % 64 == 0  # as what goes past the caches must
     kernel(x, codes, weight)
     return weight
 
@@ -84,7 +85,7 @@ def _transpose(sizes: "Local", itemsize: int) -> "Kernel | None":
     from featlearn.ops.kernels.target import host, number
 
     kind = number(itemsize, host())
-    return transpose_kernel(sizes, kind, host()) if fits(sizes, host()) else None
+    return transpose_kernel(sizes, kind, host()) if fits(sizes, kind, host()) else None
 
 
 @functools.lru_cache(maxsize=512)

@@ -3,16 +3,17 @@
 
 Ways are timed in turns, each in a process of its own, which waits while others have theirs; each
 peer gets its operands in the layout that suits it, and the layer here as a stack of stages hands
-them on. A peer that takes longer than 20 seconds a pass is timed once and marked. Peaks of memory
-are measured in further processes. Prints a table, or one JSON object.
+them on. A peer that takes longer than 20 seconds a pass is timed once and marked; one that takes
+three times as long, with what it compiles. Peaks of memory are measured in further processes.
+Prints a table, or one JSON object.
 
     python scripts/bench/local.py --threads 2
     python scripts/bench/local.py --shapes S3 S4 --dtypes float32 --json
 """
 
 import argparse
+import contextlib
 import datetime as dt
-import functools
 import itertools
 import json
 import os
@@ -33,9 +34,10 @@ from local_shapes import SHAPES, Shape
 from local_worker import OWN, Refused, Worker, layer
 
 from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
-from featlearn.bench.timing import read_in_turns
+from featlearn.bench.timing import Timing, read_in_turns
 from featlearn.files import write_bytes
 from featlearn.ops import local_kernels
+from featlearn.ops.memory import keep_freed_memory
 from featlearn.training.device import processor
 
 PASSES: tuple[Pass, ...] = ("forward", "forward+backward", "transpose")
@@ -63,24 +65,28 @@ def main() -> None:
         name, dtype, kind = options.peak_of
         print(_peak(name, dtype, kind, torch.device(options.device)))
         return
+    keep_freed_memory()
     machine = measure_machine(torch.device(options.device), rounds=options.rounds)
     rows: list[dict[str, Any]] = []
     found = {"machine": {**_about(), **msgspec.to_builtins(machine)}, "shapes": rows}
     for name in options.shapes:
-        shape, workers = _shape(name, options.device), _start(options)
-        for dtype, kind in itertools.product(options.dtypes, options.passes):
-            rows.append(_measure(shape, dtype, kind, machine, workers, options))
-            if options.out is not None:  # after every row: a slow peer may take an hour
-                write_bytes(options.out, json.dumps(found, indent=2).encode())
-        for worker in workers.values():
-            worker.end()
+        shape = _shape(name, options.device)
+        with contextlib.ExitStack() as stack:
+            workers = _start(options, stack)
+            for dtype, kind in itertools.product(options.dtypes, options.passes):
+                rows.append(_measure(shape, dtype, kind, machine, workers, options))
+                if options.out is not None:  # after every row: a slow peer may take an hour
+                    write_bytes(options.out, json.dumps(found, indent=2).encode())
     print(json.dumps(found, indent=2) if options.json else _table(rows))
 
 
-def _start(options: argparse.Namespace) -> dict[str, Worker]:
-    """Start a process for each way."""
-    names = [OWN, *options.peers]
-    return {name: Worker(name, threads=options.threads, device=options.device) for name in names}
+def _start(options: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, Worker]:
+    """Start a process for each way, which ends with the stack."""
+    workers: dict[str, Worker] = {}
+    for name in (OWN, *options.peers):
+        workers[name] = Worker(name, threads=options.threads, device=options.device)
+        stack.callback(workers[name].end)
+    return workers
 
 
 def _shape(name: str, device: str) -> Shape:
@@ -98,18 +104,7 @@ def _measure(
     options: argparse.Namespace,
 ) -> dict[str, Any]:
     """Time one pass over one shape, this layer and its peers in turns."""
-    clocks: dict[str, Callable[[], float]] = {}
-    refused: dict[str, str] = {}
-    for name, worker in workers.items():
-        try:
-            first = worker.prepare(shape, dtype, kind)
-        except Refused as error:
-            refused[name] = str(error)
-            continue
-        if first is not None:
-            # What takes so long compiles for a small part of it.
-            clocks[name] = worker.run if first < 3 * SLOW else functools.partial(float, first)
-    timings = read_in_turns(clocks, rounds=options.rounds, patience=SLOW)
+    timings, refused = _in_turns((shape, dtype, kind), workers, options.rounds)
     seconds = {name: timing.seconds for name, timing in timings.items()}
     own = seconds.pop(OWN)
     gflops = shape.flops(kind) / own / 1e9
@@ -133,6 +128,32 @@ def _measure(
         file=sys.stderr,
     )
     return row
+
+
+def _in_turns(
+    case: tuple[Shape, str, Pass], workers: Mapping[str, Worker], rounds: int
+) -> tuple[dict[str, Timing], dict[str, str]]:
+    """Time a pass by every way that can, and say why others cannot."""
+    clocks: dict[str, Callable[[], float]] = {}
+    refused: dict[str, str] = {}
+    for name, worker in workers.items():
+        try:
+            first = worker.prepare(*case)
+        except Refused as error:
+            refused[name] = str(error)
+            continue
+        if first is not None:
+            # A second turn would tell its compilation apart, and take as long again.
+            long = first > 3 * SLOW
+            clocks[name] = (lambda first=first: first) if long else worker.run
+    while True:
+        if OWN in refused:
+            raise SystemExit(f"{OWN} itself fails at {case[0].name}: {refused[OWN]}")
+        try:
+            return read_in_turns(clocks, rounds=rounds, patience=SLOW), refused
+        except Refused as error:  # in its turn; the others begin again
+            refused[error.name] = str(error)
+            del clocks[error.name]
 
 
 def _bound(shape: Shape, dtype: str, kind: Pass, machine: Machine) -> float:

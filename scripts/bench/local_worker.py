@@ -1,11 +1,15 @@
 """A process of its own for each way to compute the layer, so that none disturbs another.
 
 Libraries keep threads that look for work a while after it is done, and memory in gigabytes. A
-process that waits for its turn does neither to the others, and one that the system kills for
-its memory takes no other along.
+process that waits for its turn does not compute, gives back what it held before it begins with
+another pass, and takes no other along when the system kills it for its memory.
 """
 
+import contextlib
+import ctypes
+import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -30,7 +34,16 @@ _TURN = 0.1  # seconds
 
 
 class Refused(Exception):
-    """A way cannot do a pass, and says why."""
+    """A way cannot do a pass, and says why.
+
+    Attributes:
+        name: The way.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        """Keep what is said of which way."""
+        super().__init__(why)
+        self.name = name
 
 
 class Worker:
@@ -38,30 +51,40 @@ class Worker:
 
     def __init__(self, name: str, *, threads: int, device: str) -> None:
         """Start it; it waits until it is given work."""
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, name, str(threads), device],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._name = name
+        self._command = [sys.executable, __file__, name, str(threads), device]
+        self._process = self._started()
 
     def prepare(self, shape: Shape, dtype: str, kind: Pass) -> float | None:
-        """Set a pass up, run it once, and give the seconds; `None` if the way has no such pass.
+        """Set a pass up, take a turn, and give its seconds; `None` if the way has no such pass.
 
         Raises:
             Refused: If it fails.
         """
+        if self._process.poll() is not None:
+            self._process = self._started()
         return self._ask({"shape": shape._asdict(), "dtype": dtype, "kind": kind})
 
     def run(self) -> float:
-        """Run the pass again and give the seconds."""
+        """Take another turn, and give the median of the seconds of its passes."""
         return self._ask({}) or 0.0
 
     def end(self) -> None:
         """End the process, with all that it holds."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close() if pipe is not None else None
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if self._name == OWN else subprocess.DEVNULL,
+            text=True,
+        )
 
     def _ask(self, order: dict[str, Any]) -> float | None:
         given, answers = self._process.stdin, self._process.stdout
@@ -73,10 +96,10 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise Refused(f"its process ended with {self._process.wait()}")
+            raise Refused(self._name, f"its process ended with {self._process.wait()}")
         answer = json.loads(line)
         if "refused" in answer:
-            raise Refused(answer["refused"])
+            raise Refused(self._name, answer["refused"])
         return answer["seconds"]
 
 
@@ -104,16 +127,27 @@ def _work(name: str, device: torch.device, answers: IO[str]) -> None:
         order = json.loads(line)
         try:
             if order:
-                way = None  # frees what the pass before held
+                way = None
+                _give_back()
                 shape = Shape(**order["shape"])
                 precision, kind = PRECISIONS[order["dtype"]], order["kind"]
                 own = name == OWN
                 way = (layer if own else _peer(name))(shape, precision, kind, device)
             answer: dict[str, Any] = {"seconds": None if way is None else _turn(way, device)}
         except Exception as error:  # noqa: BLE001 - a peer may refuse in any way it likes
+            way = None
             text = (str(error).splitlines() or [""])[0][:120]
             answer = {"refused": f"{type(error).__name__}: {text}"}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def _give_back() -> None:
+    """Give the memory of the pass before back, which waiting would keep from the others."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such word
+        ctypes.CDLL(None).malloc_trim(0)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _turn(way: Callable[[], object], device: torch.device) -> float:
@@ -134,5 +168,6 @@ def _peer(name: str) -> Callable[..., Callable[[], object] | None]:
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[2]))
     keep_freed_memory()
-    own_answers, sys.stdout = sys.stdout, sys.stderr  # libraries print
+    own_answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # libraries print
     _work(sys.argv[1], torch.device(sys.argv[3]), own_answers)

@@ -169,17 +169,7 @@ class _Forward:
                     emit.load_vector(emit.at(seen, lanes * i), lanes=some)
                     for i, some in enumerate(used)
                 ]
-                sums: list[Value] = []
-                for unit in range(maps):
-                    w = emit.broadcast(
-                        emit.at(filters, emit.add(place.index, emit.whole(unit * sizes.filter)))
-                    )
-                    totals = place.values[unit * vectors : (unit + 1) * vectors]
-                    sums += [
-                        emit.multiply_add(one, w, total)
-                        for one, total in zip(inputs, totals, strict=True)
-                    ]
-                place.carry(sums)
+                place.carry(self._added(emit, place.values, inputs, emit.at(filters, place.index)))
             row.carry(place.values)
         for i, total in enumerate(row.values):
             unit, vector = divmod(i, vectors)
@@ -187,3 +177,17 @@ class _Forward:
             emit.store_vector(total, target, lanes=used[vector])
         emit.ret_void()
         return tile
+
+    def _added(
+        self, emit: Emitter, totals: list[Value], inputs: list[Value], weight: Value
+    ) -> list[Value]:
+        """Add the product of every map's weight with some vectors of an input to the sums."""
+        vectors = len(inputs)
+        sums: list[Value] = []
+        for unit in range(len(totals) // vectors):
+            w = emit.broadcast(emit.at(weight, unit * self.sizes.filter))
+            own = totals[unit * vectors : (unit + 1) * vectors]
+            sums += [
+                emit.multiply_add(one, w, total) for one, total in zip(inputs, own, strict=True)
+            ]
+        return sums

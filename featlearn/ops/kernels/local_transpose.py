@@ -12,14 +12,16 @@ from featlearn.ops.kernels.target import Number, Target
 
 _MOST_SUMS = 2**20  # bytes that stay in the cache of a core
 
-_MOST_LINE = 2**22  # bytes on the stack of a thread
+_MOST_LINE = 2**20  # bytes on the stack of a thread
 
 Rows = tuple[Value, Value]
 """The first of some rows, and the one after the last."""
 
 
-def fits(sizes: Local, target: Target) -> bool:
-    """Tell whether a thread can keep the sums of a line of the planes."""
+def fits(sizes: Local, number: Number, target: Target) -> bool:
+    """Tell whether a thread can keep the sums of a line of the planes, where it must."""
+    if sizes.batch == number.lanes:  # the planes are the sums
+        return True
     return sizes.width * sizes.channels * target.vector_bytes <= _MOST_LINE
 
 
@@ -46,7 +48,7 @@ class _Transpose:
         overlapping = sizes.shift < sizes.run and sizes.columns > 1
         self.abreast = 2 if overlapping and 2 * max(self.maps) <= kept else 1
         self.line = sizes.width * sizes.channels  # of one vector's sums, in vectors
-        self.apart = sizes.batch != number.lanes  # else the planes are the sums
+        self.beside = sizes.batch != number.lanes  # else the planes are the sums
         # The sum of one input is a chain of additions: those of a few are in flight together.
         self.at_once = target.registers // 4
         self.vectors, self.band = self._plan()
@@ -57,10 +59,10 @@ class _Transpose:
         """Choose the vectors of the batch, and the rows of the planes, that are summed together."""
         sizes, lanes = self.sizes, self.number.lanes
         line = self.line * self.target.vector_bytes
-        if not self.apart and sizes.kernel_height * line <= _MOST_SUMS:
+        if not self.beside and sizes.kernel_height * line <= _MOST_SUMS:
             return 1, sizes.height
         vectors = min(-(-sizes.batch // lanes), max(1, _MOST_SUMS // line))
-        # What goes by once for each vector.
+        # They go by once for each vector, and should come from the cache then, too.
         filters = sizes.columns * sizes.maps * sizes.run * self.number.bytes
         most = _MOST_SUMS // (vectors * line + (filters if vectors > 1 else 0))
         return vectors, max(1, min(most, sizes.height))
@@ -73,10 +75,11 @@ class _Transpose:
         )
         codes, weight, x, begin, end = work.args
         wide = self.vectors * lanes
-        sums = emit.scratch(self.band * self.line * wide) if self.apart else x
+        sums = emit.scratch(self.band * self.line * wide) if self.beside else x
         whole = sizes.batch // wide * wide
-        with emit.loop(0, whole, step=wide) as some:
-            self._fill(emit, [codes, weight, x, sums], (begin, end), some.index, wide)
+        if whole:
+            with emit.loop(0, whole, step=wide) as some:
+                self._fill(emit, [codes, weight, x, sums], (begin, end), some.index, wide)
         if whole < sizes.batch:
             rest = sizes.batch - whole
             self._fill(emit, [codes, weight, x, sums], (begin, end), emit.whole(whole), rest)
@@ -91,7 +94,7 @@ class _Transpose:
         given = [emit.at(codes, first), weight, emit.at(x, first)]
         with emit.loop(*rows, step=self.band) as row:
             last = emit.smaller(emit.add(row.index, emit.whole(self.band)), rows[1])
-            own = sums if self.apart else self._row_of(emit, x, row.index)
+            own = sums if self.beside else self._row_of(emit, x, row.index)
             emit.call(self.bands(samples), [*given, own, row.index, last])
 
     def _row_of(self, emit: Emitter, x: Value, row: Value) -> Value:
@@ -125,7 +128,7 @@ class _Transpose:
                 emit.at(sums, emit.sub(emit.whole(0), emit.times(above, line))),
             ]
             self._add_row(emit, pointers, inside, samples)
-        if self.apart:
+        if self.beside:
             self._lay_out(emit, sums, self._row_of(emit, x, begin), rows, samples)
         emit.ret_void()
         return band
@@ -206,10 +209,10 @@ class _Transpose:
         with emit.loop(begin, end) as row:
             filters = emit.at(weight, emit.times(row.index, sizes.run))
             own = emit.at(sums, emit.times(row.index, self.line * self.number.lanes))
-            if not self.apart:  # of the next positions: here each weight is read once
-                for unit in range(abreast * sizes.maps):
-                    ahead = emit.at(filters, (abreast * sizes.maps + unit) * sizes.filter)
-                    emit.prefetch(ahead, sizes.run)
+            if not self.beside:  # of the next positions: here each weight is read once
+                for place, unit in itertools.product(range(abreast), range(maps)):
+                    away = (abreast + place) * sizes.maps + unit
+                    emit.prefetch(emit.at(filters, away * sizes.filter), sizes.run)
             self._add_windows(emit, kept, filters, own)
         emit.ret_void()
         return strip

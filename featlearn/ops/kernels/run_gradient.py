@@ -27,7 +27,7 @@ def run_gradient_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
     sums over the batch stay in registers.
 
     Weights that no cache holds are collected for a position and then go to memory past the
-    caches, which need not read first what is written over.
+    caches, which need not read first what is written over. They must begin where vectors may.
     """
     return _Gradient(sizes, number, target).kernel()
 
@@ -48,8 +48,8 @@ class _Gradient:
         self.line = sizes.batch * sizes.width * sizes.channels
         self.each = sizes.maps * sizes.filter  # weights of a position
         each = self.each * number.bytes
-        whole = each % target.vector_bytes == 0 and each <= _MOST_COLLECTED
-        self.past_caches = whole and sizes.rows * sizes.columns * each > _LARGE
+        in_vectors = each % target.vector_bytes == 0 and each <= _MOST_COLLECTED
+        self.past_caches = in_vectors and sizes.rows * sizes.columns * each > _LARGE
         self.tiles = Parts(self._tile)
 
     def kernel(self) -> Kernel:
