@@ -11,7 +11,7 @@ from featlearn.ops.kernels.target import Number, Target
 
 _MOST_WASTE = 1.2  # numbers in whole vectors, for each that is needed
 _MOST_COLLECTED = 2**20  # bytes on the stack of a thread
-_LARGE = 2**26  # bytes of weights that leave the cache before they are read again
+_LARGE = 2**22  # bytes of weights that leave the cache of a core before they are read again
 
 
 def fills_vectors(sizes: Local, number: Number) -> bool:
