@@ -57,6 +57,10 @@ class Emitter(ir.IRBuilder):
         """Multiply a whole number by one that is known now."""
         return self.mul(value, self.whole(factor))
 
+    def divided(self, value: Value, by: int) -> tuple[Value, Value]:
+        """Divide a whole number, and give the quotient and what is left."""
+        return self.sdiv(value, self.whole(by)), self.srem(value, self.whole(by))
+
     def at(self, pointer: Value, offset: int | Value) -> Value:
         """Point so many elements further."""
         return self.gep(pointer, [self.whole(offset)])
@@ -152,6 +156,27 @@ class Emitter(ir.IRBuilder):
             self.declared(f"llvm.fma.{self.number.suffix}", vector, [vector] * 3), [a, b, total]
         )
 
+    def add_outer(
+        self, totals: Sequence[Value], vectors: Sequence[Value], pointer: Value, apart: int
+    ) -> list[Value]:
+        """Add the products of some numbers with some vectors, of every one with every other.
+
+        Args:
+            totals: The sums so far, those of the first number first.
+            vectors: The vectors.
+            pointer: Where the first number lies.
+            apart: How far it is from one number to the next.
+        """
+        sums: list[Value] = []
+        for place in range(len(totals) // len(vectors)):
+            factor = self.broadcast(self.at(pointer, place * apart))
+            own = totals[place * len(vectors) : (place + 1) * len(vectors)]
+            sums += [
+                self.multiply_add(one, factor, total)
+                for one, total in zip(vectors, own, strict=True)
+            ]
+        return sums
+
     def root(self, a: Value) -> Value:
         """Take square roots."""
         number = self.number
@@ -188,16 +213,12 @@ class Emitter(ir.IRBuilder):
     ) -> None:
         """Set so many numbers to zero; a count that is computed is one of whole vectors."""
         number = number or self.number
-        if not isinstance(count, int):
-            with self.loop(0, count, step=number.lanes) as loop:
-                self.store_vector(number.zeros, self.at(pointer, loop.index), number=number)
-            return
-        whole, rest = divmod(count, number.lanes)
-        with self.loop(0, whole * number.lanes, step=number.lanes) as loop:
+        rest = count % number.lanes if isinstance(count, int) else 0
+        whole = self.sub(self.whole(count), self.whole(rest))
+        with self.loop(0, whole, step=number.lanes) as loop:
             self.store_vector(number.zeros, self.at(pointer, loop.index), number=number)
         if rest:
-            place = self.at(pointer, whole * number.lanes)
-            self.store_vector(number.zeros, place, lanes=rest, number=number)
+            self.store_vector(number.zeros, self.at(pointer, whole), lanes=rest, number=number)
 
     def copy(
         self, source: Value, target: Value, count: int, *, number: Number | None = None

@@ -45,6 +45,18 @@ class Local(NamedTuple):
         """How far, in rows of the batch, the window moves from a column to the next."""
         return self.stride * self.channels
 
+    def abreast(self, maps: int, most: int) -> int:
+        """Count the neighbouring positions, one or two, that are treated together.
+
+        Two share the inputs where their windows overlap.
+
+        Args:
+            maps: Maps at a position that are treated at a time.
+            most: How many units may be.
+        """
+        overlapping = self.shift < self.run and self.columns > 1
+        return 2 if overlapping and 2 * maps <= most else 1
+
 
 def evenly(count: int, most: int) -> list[int]:
     """Cut `count` into as few parts as can be, none above `most`, as even as can be."""

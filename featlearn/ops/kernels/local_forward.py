@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel, pointer_to
-from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
-from featlearn.ops.kernels.geometry import Local, evenly
+from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.emitter import Emitter, Parts, Value
+from featlearn.ops.kernels.geometry import Local
 from featlearn.ops.kernels.target import Number, Target
+from featlearn.ops.kernels.writer import Writer
 
 _MOST_WINDOW = 2**19  # bytes of a window that stay in the cache of a core
 
@@ -50,37 +51,25 @@ def parts_of(sizes: Local, number: Number, target: Target) -> list[int]:
     window = sizes.filter * sizes.batch * number.bytes
     if window <= _MOST_WINDOW:
         return [sizes.batch]
-    ends = itertools.accumulate(number.lanes * chunk for chunk in _chunks(sizes, number, target))
+    _, chunks = target.blocks(sizes.maps, -(-sizes.batch // number.lanes))
+    ends = itertools.accumulate(number.lanes * chunk for chunk in chunks)
     ends = [0, *(min(end, sizes.batch) for end in ends)]
     return [end - begin for begin, end in itertools.pairwise(ends)]
 
 
-def _most_maps(target: Target) -> int:
-    return 8 if target.registers > 16 else 4
-
-
-def _chunks(sizes: Local, number: Number, target: Target) -> list[int]:
-    """Cut the batch into vectors whose sums are kept in registers."""
-    maps = max(evenly(sizes.maps, _most_maps(target)))
-    return evenly(-(-sizes.batch // number.lanes), max(target.accumulators // maps, 1))
-
-
-class _Forward:
+class _Forward(Writer[Local]):
     def __init__(self, sizes: Local, number: Number, target: Target, *, biased: bool) -> None:
-        self.sizes, self.number, self.target, self.biased = sizes, number, target, biased
-        self.module = ir.Module()
-        self.pointer = pointer_to(number)
+        super().__init__(sizes, number, target)
+        self.biased = biased
         self.tiles = Parts(self._tile)
-        self.maps = evenly(sizes.maps, _most_maps(target))
-        self.chunks = _chunks(sizes, number, target)
+        vectors = -(-sizes.batch // number.lanes)
+        self.maps, self.chunks = target.blocks(sizes.maps, vectors)
         self.parted = len(parts_of(sizes, number, target)) > 1
 
     def kernel(self) -> Kernel:
         """Go through the positions, row by row; in parts of the batch, once for each part."""
         sizes = self.sizes
-        work, emit = begin_function(
-            self.module, "work", [self.pointer] * 4 + [INT] * 2, self.number
-        )
+        work, emit = self.begin("work", pointers=4, integers=2)
         *operands, begin, end = work.args
         if self.parted:
             for chunk in self._over_batch(emit):
@@ -91,7 +80,7 @@ class _Forward:
                 for chunk in self._over_batch(emit):
                     self._at_position(emit, operands, place, chunk)
         emit.ret_void()
-        return Kernel(self.module, work, units=sizes.rows * sizes.columns, target=self.target)
+        return self.compiled(work, units=sizes.rows * sizes.columns)
 
     def _over_batch(self, emit: Emitter) -> Generator[Chunk]:
         """Write loops over the batch, and give what each goes through."""
@@ -117,8 +106,7 @@ class _Forward:
     ) -> None:
         """Call the tiles that cover all maps at a position, for some of the batch."""
         sizes, (x, weight, bias, codes) = self.sizes, operands
-        row = emit.sdiv(position, emit.whole(sizes.columns))
-        column = emit.srem(position, emit.whole(sizes.columns))
+        row, column = emit.divided(position, sizes.columns)
         pixel = emit.times(emit.add(emit.times(row, sizes.width), column), sizes.shift)
         if self.parted:
             samples = (chunk.vectors - 1) * self.number.lanes + chunk.last
@@ -147,9 +135,7 @@ class _Forward:
         """
         sizes, lanes, number = self.sizes, self.number.lanes, self.number
         used = [lanes] * (vectors - 1) + [last]
-        tile, emit = begin_function(
-            self.module, f"tile_{maps}_{vectors}_{last}_{apart}", [self.pointer] * 4, number
-        )
+        tile, emit = self.begin(f"tile_{maps}_{vectors}_{last}_{apart}", pointers=4)
         x, weight, bias, codes = tile.args
         begun = [
             emit.broadcast(emit.at(bias, unit)) if self.biased else number.zeros
@@ -169,7 +155,8 @@ class _Forward:
                     emit.load_vector(emit.at(seen, lanes * i), lanes=some)
                     for i, some in enumerate(used)
                 ]
-                place.carry(self._added(emit, place.values, inputs, emit.at(filters, place.index)))
+                weights = emit.at(filters, place.index)
+                place.carry(emit.add_outer(place.values, inputs, weights, sizes.filter))
             row.carry(place.values)
         for i, total in enumerate(row.values):
             unit, vector = divmod(i, vectors)
@@ -177,17 +164,3 @@ class _Forward:
             emit.store_vector(total, target, lanes=used[vector])
         emit.ret_void()
         return tile
-
-    def _added(
-        self, emit: Emitter, totals: list[Value], inputs: list[Value], weight: Value
-    ) -> list[Value]:
-        """Add the product of every map's weight with some vectors of an input to the sums."""
-        vectors = len(inputs)
-        sums: list[Value] = []
-        for unit in range(len(totals) // vectors):
-            w = emit.broadcast(emit.at(weight, unit * self.sizes.filter))
-            own = totals[unit * vectors : (unit + 1) * vectors]
-            sums += [
-                emit.multiply_add(one, w, total) for one, total in zip(inputs, own, strict=True)
-            ]
-        return sums

@@ -2,11 +2,12 @@
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel, pointer_to
-from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
+from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.emitter import Emitter, Parts, Value
 from featlearn.ops.kernels.geometry import Local, evenly
 from featlearn.ops.kernels.groups import call_groups, groups_of
 from featlearn.ops.kernels.target import Number, Target
+from featlearn.ops.kernels.writer import Writer
 
 
 def gradient_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
@@ -20,14 +21,11 @@ def gradient_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
     return _Gradient(sizes, number, target).kernel()
 
 
-class _Gradient:
+class _Gradient(Writer[Local]):
     def __init__(self, sizes: Local, number: Number, target: Target) -> None:
-        self.sizes, self.number, self.target = sizes, number, target
-        self.module = ir.Module()
-        self.pointer = pointer_to(number)
+        super().__init__(sizes, number, target)
         self.maps = evenly(sizes.maps, number.lanes)
-        overlapping = sizes.shift < sizes.run and sizes.columns > 1
-        self.abreast = 2 if overlapping and 2 * max(self.maps) <= number.lanes else 1
+        self.abreast = sizes.abreast(max(self.maps), number.lanes)
         self.tiles = Parts(self._tile)
         self.rows = Parts(self._row)
         self.groups = Parts(self._group)
@@ -37,16 +35,14 @@ class _Gradient:
     def kernel(self) -> Kernel:
         """Go through the groups of positions that lie abreast."""
         sizes = self.sizes
-        work, emit = begin_function(
-            self.module, "work", [self.pointer] * 3 + [INT] * 2, self.number
-        )
+        work, emit = self.begin("work", pointers=3, integers=2)
         x, codes, weight, begin, end = work.args
         pointers = [x, codes, weight, *self._scratch(emit)]
         call_groups(
             emit, sizes, self.abreast, units=(begin, end), groups=self.groups, operands=pointers
         )
         emit.ret_void()
-        return Kernel(self.module, work, units=groups_of(sizes, self.abreast), target=self.target)
+        return self.compiled(work, units=groups_of(sizes, self.abreast))
 
     def _scratch(self, emit: Emitter) -> tuple[Value, Value]:
         """Take memory for the turned codes, and for the sums of one row of the kernels."""
@@ -57,9 +53,7 @@ class _Gradient:
     def _group(self, abreast: int) -> ir.Function:
         """Write the derivative by all weights of the positions abreast."""
         sizes = self.sizes
-        group, emit = begin_function(
-            self.module, f"group_{abreast}", [self.pointer] * 5 + [INT] * 2, self.number
-        )
+        group, emit = self.begin(f"group_{abreast}", pointers=5, integers=2)
         x, codes, weight, turned, sums, row, column = group.args
         unit = emit.times(emit.add(emit.times(row, sizes.columns), column), sizes.maps)
         line = sizes.width * sizes.channels * sizes.batch
@@ -113,9 +107,7 @@ class _Gradient:
     def _row(self, abreast: int, maps: int) -> ir.Function:
         """Write the derivative by one row of the kernels of the positions abreast."""
         sizes = self.sizes
-        row, emit = begin_function(
-            self.module, f"row_{abreast}_{maps}", [self.pointer] * 4, self.number
-        )
+        row, emit = self.begin(f"row_{abreast}_{maps}", pointers=4)
         x, turned, sums, weight = row.args
         place = 0
         for count in evenly(sizes.run + (abreast - 1) * sizes.shift, self.target.accumulators):
@@ -133,9 +125,7 @@ class _Gradient:
     def _tile(self, count: int, units: int) -> ir.Function:
         """Write the sums over the batch of `count` inputs times all units abreast."""
         batch, lanes, number = self.sizes.batch, self.number.lanes, self.number
-        tile, emit = begin_function(
-            self.module, f"tile_{count}_{units}", [self.pointer] * 3, number
-        )
+        tile, emit = self.begin(f"tile_{count}_{units}", pointers=3)
         x, turned, sums = tile.args
         with emit.loop(0, batch, values=[number.zeros] * count) as sample:
             code = emit.load_vector(emit.at(turned, emit.times(sample.index, lanes)))

@@ -4,11 +4,12 @@ import itertools
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel, pointer_to
-from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
+from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.emitter import Emitter, Parts, Value
 from featlearn.ops.kernels.geometry import Local, evenly
 from featlearn.ops.kernels.reaching import reaching_rows
 from featlearn.ops.kernels.target import Number, Target
+from featlearn.ops.kernels.writer import Writer
 
 _MOST_SUMS = 2**20  # bytes that stay in the cache of a core
 
@@ -38,20 +39,17 @@ def transpose_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
     return _Transpose(sizes, number, target).kernel()
 
 
-class _Transpose:
+class _Transpose(Writer[Local]):
     def __init__(self, sizes: Local, number: Number, target: Target) -> None:
-        self.sizes, self.number, self.target = sizes, number, target
-        self.module = ir.Module()
-        self.pointer = pointer_to(number)
+        super().__init__(sizes, number, target)
         kept = target.registers // 2
         self.maps = evenly(sizes.maps, kept)
-        overlapping = sizes.shift < sizes.run and sizes.columns > 1
-        self.abreast = 2 if overlapping and 2 * max(self.maps) <= kept else 1
+        self.abreast = sizes.abreast(max(self.maps), kept)
         self.line = sizes.width * sizes.channels  # of one vector's sums, in vectors
         self.beside = sizes.batch != number.lanes  # else the planes are the sums
         # The sum of one input is a chain of additions: those of a few are in flight together.
         self.at_once = target.registers // 4
-        self.vectors, self.band = self._plan()
+        self.vectors, self.high = self._plan()
         self.bands = Parts(self._band)
         self.strips = Parts(self._strip)
 
@@ -70,12 +68,10 @@ class _Transpose:
     def kernel(self) -> Kernel:
         """Go through the batch as many vectors at a time as are summed together."""
         sizes, lanes = self.sizes, self.number.lanes
-        work, emit = begin_function(
-            self.module, "work", [self.pointer] * 3 + [INT] * 2, self.number
-        )
+        work, emit = self.begin("work", pointers=3, integers=2)
         codes, weight, x, begin, end = work.args
         wide = self.vectors * lanes
-        sums = emit.scratch(self.band * self.line * wide) if self.beside else x
+        sums = emit.scratch(self.high * self.line * wide) if self.beside else x
         whole = sizes.batch // wide * wide
         if whole:
             with emit.loop(0, whole, step=wide) as some:
@@ -84,7 +80,7 @@ class _Transpose:
             rest = sizes.batch - whole
             self._fill(emit, [codes, weight, x, sums], (begin, end), emit.whole(whole), rest)
         emit.ret_void()
-        return Kernel(self.module, work, units=sizes.height, target=self.target)
+        return self.compiled(work, units=sizes.height)
 
     def _fill(
         self, emit: Emitter, operands: list[Value], rows: Rows, first: Value, samples: int
@@ -92,8 +88,8 @@ class _Transpose:
         """Fill rows of the planes for some samples, band by band."""
         codes, weight, x, sums = operands
         given = [emit.at(codes, first), weight, emit.at(x, first)]
-        with emit.loop(*rows, step=self.band) as row:
-            last = emit.smaller(emit.add(row.index, emit.whole(self.band)), rows[1])
+        with emit.loop(*rows, step=self.high) as row:
+            last = emit.smaller(emit.add(row.index, emit.whole(self.high)), rows[1])
             own = sums if self.beside else self._row_of(emit, x, row.index)
             emit.call(self.bands(samples), [*given, own, row.index, last])
 
@@ -103,16 +99,12 @@ class _Transpose:
     def _band(self, samples: int) -> ir.Function:
         """Write what fills some rows of the planes for some samples."""
         sizes, lanes = self.sizes, self.number.lanes
-        band, emit = begin_function(
-            self.module, f"band_{samples}", [self.pointer] * 4 + [INT] * 2, self.number
-        )
+        band, emit = self.begin(f"band_{samples}", pointers=4, integers=2)
         codes, weight, x, sums, begin, end = band.args
         vectors, line = -(-samples // lanes), self.line * lanes
         rows = emit.sub(end, begin)
-        if vectors == 1:
-            emit.fill_with_zeros(sums, emit.times(rows, line))
-        else:
-            emit.fill_with_zeros(sums, emit.whole(vectors * self.band * line))
+        taken = vectors * self.high * line if self.beside else emit.times(rows, line)
+        emit.fill_with_zeros(sums, taken)
         first, _ = reaching_rows(emit, sizes, begin)
         _, last = reaching_rows(emit, sizes, emit.sub(end, emit.whole(1)))
         with emit.loop(first, last) as position:
@@ -137,7 +129,7 @@ class _Transpose:
         """Add what one row of positions lays into the band, for one vector after the other."""
         codes, weight, sums = pointers
         whole, rest = divmod(samples, self.number.lanes)
-        each = self.band * self.line * self.number.lanes
+        each = self.high * self.line * self.number.lanes
         if whole:
             with emit.loop(0, whole) as some:
                 own = [
@@ -181,7 +173,7 @@ class _Transpose:
     ) -> None:
         """Lay sums out as rows of the planes."""
         lanes, batch = self.number.lanes, self.sizes.batch
-        each = self.band * self.line * lanes
+        each = self.high * self.line * lanes
         with emit.loop(0, emit.times(rows, self.line)) as place:
             own = emit.at(sums, emit.times(place.index, lanes))
             target = emit.at(planes, emit.times(place.index, batch))
@@ -192,12 +184,7 @@ class _Transpose:
     def _strip(self, abreast: int, maps: int, lanes: int) -> ir.Function:
         """Write the addition of some rows of the filters of positions abreast."""
         sizes = self.sizes
-        strip, emit = begin_function(
-            self.module,
-            f"strip_{abreast}_{maps}_{lanes}",
-            [self.pointer] * 3 + [INT] * 2,
-            self.number,
-        )
+        strip, emit = self.begin(f"strip_{abreast}_{maps}_{lanes}", pointers=3, integers=2)
         codes, weight, sums, begin, end = strip.args
         kept = {
             (place, unit): emit.load_vector(

@@ -4,10 +4,11 @@ import itertools
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel, pointer_to
-from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
-from featlearn.ops.kernels.geometry import Local, evenly
+from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.emitter import Emitter, Parts, Value
+from featlearn.ops.kernels.geometry import Local
 from featlearn.ops.kernels.target import Number, Target
+from featlearn.ops.kernels.writer import Writer
 
 _MOST_WASTE = 1.2  # numbers in whole vectors, for each that is needed
 _MOST_COLLECTED = 2**20  # bytes on the stack of a thread
@@ -32,18 +33,13 @@ def run_gradient_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
     return _Gradient(sizes, number, target).kernel()
 
 
-class _Gradient:
+class _Gradient(Writer[Local]):
     def __init__(self, sizes: Local, number: Number, target: Target) -> None:
-        self.sizes, self.number, self.target = sizes, number, target
-        self.module = ir.Module()
-        self.pointer = pointer_to(number)
-        self.maps = evenly(sizes.maps, 8 if target.registers > 16 else 4)
-        vectors = max(target.accumulators // max(self.maps), 1)
-        wide = [number.lanes * some for some in evenly(-(-sizes.run // number.lanes), vectors)]
-        begins = itertools.accumulate(wide, initial=0)
+        super().__init__(sizes, number, target)
+        self.maps, vectors = target.blocks(sizes.maps, -(-sizes.run // number.lanes))
+        ends = itertools.accumulate((number.lanes * some for some in vectors), initial=0)
         self.chunks = [
-            (begin, min(count, sizes.run - begin))
-            for begin, count in zip(begins, wide, strict=False)
+            (begin, min(end, sizes.run) - begin) for begin, end in itertools.pairwise(ends)
         ]
         self.line = sizes.batch * sizes.width * sizes.channels
         self.each = sizes.maps * sizes.filter  # weights of a position
@@ -59,14 +55,11 @@ class _Gradient:
     def _by_positions(self) -> Kernel:
         """Collect all weights of a position."""
         sizes = self.sizes
-        work, emit = begin_function(
-            self.module, "work", [self.pointer] * 3 + [INT] * 2, self.number
-        )
+        work, emit = self.begin("work", pointers=3, integers=2)
         x, codes, weight, begin, end = work.args
         collected = emit.scratch(self.each)
         with emit.loop(begin, end) as position:
-            row = emit.sdiv(position.index, emit.whole(sizes.columns))
-            column = emit.srem(position.index, emit.whole(sizes.columns))
+            row, column = emit.divided(position.index, sizes.columns)
             line = emit.times(emit.times(row, sizes.stride), self.line)
             seen = emit.at(x, emit.add(line, emit.times(column, sizes.shift)))
             own = emit.at(codes, emit.times(position.index, sizes.maps * sizes.batch))
@@ -82,7 +75,7 @@ class _Gradient:
             emit.copy_past_caches(collected, target, self.each)
         emit.fence("seq_cst")
         emit.ret_void()
-        return Kernel(self.module, work, units=sizes.rows * sizes.columns, target=self.target)
+        return self.compiled(work, units=sizes.rows * sizes.columns)
 
     def _by_rows(self) -> Kernel:
         """Go along a row of positions for some inputs in a row of their windows.
@@ -90,13 +83,10 @@ class _Gradient:
         What two neighbours see of it is nearly the same, and stays in the nearest cache.
         """
         sizes = self.sizes
-        work, emit = begin_function(
-            self.module, "work", [self.pointer] * 3 + [INT] * 2, self.number
-        )
+        work, emit = self.begin("work", pointers=3, integers=2)
         x, codes, weight, begin, end = work.args
         with emit.loop(begin, end) as unit:
-            row = emit.sdiv(unit.index, emit.whole(sizes.kernel_height))
-            inside = emit.srem(unit.index, emit.whole(sizes.kernel_height))
+            row, inside = emit.divided(unit.index, sizes.kernel_height)
             line = emit.add(emit.times(row, sizes.stride), inside)
             seen = emit.at(x, emit.times(line, self.line))
             first_unit = emit.times(row, sizes.columns * sizes.maps)
@@ -112,7 +102,7 @@ class _Gradient:
                     ]
                     self._cover_maps(emit, pointers, first, count)
         emit.ret_void()
-        return Kernel(self.module, work, units=sizes.rows * sizes.kernel_height, target=self.target)
+        return self.compiled(work, units=sizes.rows * sizes.kernel_height)
 
     def _cover_maps(self, emit: Emitter, pointers: list[Value], first: int, count: int) -> None:
         """Call the tiles of all maps, for some inputs from the `first` of a row of the window."""
@@ -130,26 +120,15 @@ class _Gradient:
     def _tile(self, maps: int, count: int) -> ir.Function:
         """Write the sums over the batch of `count` inputs times the codes of some maps."""
         sizes, lanes = self.sizes, self.number.lanes
-        tile, emit = begin_function(
-            self.module, f"tile_{maps}_{count}", [self.pointer] * 3, self.number
-        )
+        tile, emit = self.begin(f"tile_{maps}_{count}", pointers=3)
         x, codes, weight = tile.args
         places = range(0, count, lanes)
         zeros = [self.number.zeros] * (maps * len(places))
         with emit.loop(0, sizes.batch, values=zeros) as sample:
             seen = emit.at(x, emit.times(sample.index, sizes.width * sizes.channels))
             inputs = [emit.load_vector(emit.at(seen, place)) for place in places]
-            sums: list[Value] = []
-            for unit in range(maps):
-                code = emit.broadcast(
-                    emit.at(codes, emit.add(sample.index, emit.whole(unit * sizes.batch)))
-                )
-                totals = sample.values[unit * len(places) : (unit + 1) * len(places)]
-                sums += [
-                    emit.multiply_add(one, code, total)
-                    for one, total in zip(inputs, totals, strict=True)
-                ]
-            sample.carry(sums)
+            own = emit.at(codes, sample.index)
+            sample.carry(emit.add_outer(sample.values, inputs, own, sizes.batch))
         for i, total in enumerate(sample.values):
             unit, vector = divmod(i, len(places))
             target = emit.at(weight, unit * sizes.filter + places[vector])

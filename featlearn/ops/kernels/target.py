@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from llvmlite import binding, ir
 
+from featlearn.ops.kernels.geometry import evenly
+
 
 class Target(NamedTuple):
     """The vector registers of a processor.
@@ -23,6 +25,14 @@ class Target(NamedTuple):
     def accumulators(self) -> int:
         """How many vectors of sums may be kept, and leave room for what is multiplied."""
         return self.registers * 3 // 4
+
+    def blocks(self, maps: int, vectors: int) -> tuple[list[int], list[int]]:
+        """Cut maps and vectors into parts, so that the sums of one of each may be kept.
+
+        Three vectors to a map load least for each product.
+        """
+        maps_of = evenly(maps, self.accumulators // 3)
+        return maps_of, evenly(vectors, max(self.accumulators // max(maps_of), 1))
 
 
 class Number(NamedTuple):

@@ -39,8 +39,7 @@ def pairs_kernel(lines: int, length: int, batch: int, *, shifts: int, target: Ta
     with emit.loop(begin, end) as unit:
         place = emit.srem(unit.index, emit.whole(pairs))
         line = emit.sdiv(unit.index, emit.whole(pairs))
-        shift = emit.sdiv(line, emit.whole(lines))
-        line = emit.srem(line, emit.whole(lines))
+        shift, line = emit.divided(line, lines)
         first = emit.add(emit.times(place, 2), shift)
         one, other = (_existing(emit, emit.add(first, emit.whole(step)), length) for step in (0, 1))
         number = emit.add(emit.times(line, length), first)

@@ -6,22 +6,21 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel, pointer_to
-from featlearn.ops.kernels.emitter import INT, Emitter, Parts, Value, begin_function
+from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.emitter import Emitter, Parts, Value
 from featlearn.ops.kernels.target import Number, Target
 from featlearn.ops.kernels.windows import Windows
+from featlearn.ops.kernels.writer import Writer
 
 _ABREAST = 4  # vectors that are treated together, so that a line of memory is used whole
 
 
-class Sliding(ABC):
+class Sliding(Writer[Windows], ABC):
     """What both directions share: units are pieces of rows of the result, some vectors wide."""
 
     def __init__(self, sizes: Windows, number: Number, target: Target) -> None:
         """Take what to write the kernel for."""
-        self.sizes, self.number, self.target = sizes, number, target
-        self.module = ir.Module()
-        self.pointer = pointer_to(number)
+        super().__init__(sizes, number, target)
         self.pieces = Parts(self._piece)
         self.wide = _ABREAST * number.lanes
         self.weights = self._constants("weights", list(sizes.weights))
@@ -57,15 +56,12 @@ class Sliding(ABC):
 
     def kernel(self) -> Kernel:
         """Go through the pieces, all rows of one before the next."""
-        work, emit = begin_function(
-            self.module, "work", [self.pointer] * 2 + [INT] * 2, self.number
-        )
+        work, emit = self.begin("work", pointers=2, integers=2)
         source, result, begin, end = work.args
         line = emit.scratch(self.line * self.wide)
         whole, rest = divmod(self.sizes.planes, self.wide)
         with emit.loop(begin, end) as unit:
-            piece = emit.sdiv(unit.index, emit.whole(self.rows))
-            row = emit.srem(unit.index, emit.whole(self.rows))
+            piece, row = emit.divided(unit.index, self.rows)
             first = emit.times(piece, self.wide)
             pointers = [emit.at(source, first), emit.at(result, first), line, row]
             last = emit.icmp_signed("==", piece, emit.whole(whole))
@@ -76,14 +72,12 @@ class Sliding(ABC):
                     emit.call(self.pieces(self.wide), pointers)
         emit.ret_void()
         units = (whole + bool(rest)) * self.rows
-        return Kernel(self.module, work, units=units, target=self.target)
+        return self.compiled(work, units=units)
 
     def _piece(self, wide: int) -> ir.Function:
         """Write what fills `wide` numbers at every position of a row."""
         lanes = self.number.lanes
-        piece, emit = begin_function(
-            self.module, f"piece_{wide}", [self.pointer] * 3 + [INT], self.number
-        )
+        piece, emit = self.begin(f"piece_{wide}", pointers=3, integers=1)
         place = Place(*piece.args)
         emit.fill_with_zeros(place.line, self.line * self.wide)
         self._fill(emit, place, [min(lanes, wide - first) for first in range(0, wide, lanes)])
