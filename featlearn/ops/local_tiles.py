@@ -3,6 +3,9 @@
 Sums are taken in single precision and rounded once. The tensors lie as those of
 `local_kernels`; what products of tiles read otherwise, planes or codes but never weights, is
 laid out anew.
+
+Of few samples, whose tiles would be half empty, codes and planes are computed by vectors in
+single precision, which read the weights in one run.
 """
 
 import functools
@@ -10,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
+
+from featlearn.ops import local_vectors
 
 if TYPE_CHECKING:
     from featlearn.ops.kernels.compiler import Kernel
@@ -19,6 +24,7 @@ MOST_SAMPLES = 4096
 """Samples over which one kernel sums, for the derivative by the weights."""
 
 _INNER = 32  # numbers that a product of tiles sums over
+_FEW = 16
 _MOST_SCRATCH = 2**20  # bytes on the stack of a thread
 
 
@@ -30,14 +36,10 @@ def available() -> bool:
 
 
 def local(x: Tensor, weight: Tensor, bias: Tensor | None, sizes: "Local") -> Tensor:
-    """Compute codes.
-
-    Args:
-        x: `(height, width, channels, batch)`.
-        weight: `(rows, columns, maps, kernel height, kernel width, channels)`.
-        bias: `(rows, columns, maps)`, or none.
-        sizes: Sizes of all of them.
-    """
+    """Compute codes; the bias is `(rows, columns, maps)`, or none."""
+    if x.shape[3] <= _FEW:
+        own = None if bias is None else bias.float()
+        return local_vectors.local(x.float(), weight, own, sizes).to(x.dtype)
     batch = x.shape[3]
     x, sizes = _whole(x), _padded(sizes)
     shifts = 1 + sizes.shift % 2
@@ -53,6 +55,8 @@ def local(x: Tensor, weight: Tensor, bias: Tensor | None, sizes: "Local") -> Ten
 
 def transpose(codes: Tensor, weight: Tensor, sizes: "Local") -> Tensor:
     """Compute planes."""
+    if codes.shape[3] <= _FEW:
+        return local_vectors.transpose(codes.float(), weight, sizes).to(codes.dtype)
     if sizes.maps % 2:
         codes, weight = F.pad(codes, (0, 0, 0, 1)), F.pad(weight, (0, 0, 0, 0, 0, 0, 0, 1))
         sizes = sizes._replace(maps=sizes.maps + 1)

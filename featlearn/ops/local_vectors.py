@@ -7,6 +7,7 @@ anew.
 import functools
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from featlearn.ops import local_plain
@@ -19,25 +20,23 @@ _BEHIND = 64  # numbers behind planes that a kernel may read, of which it uses n
 
 
 def local(x: Tensor, weight: Tensor, bias: Tensor | None, sizes: "Local") -> Tensor:
-    """Compute codes.
+    """Compute codes; of planes in single precision also with weights in bfloat16.
 
-    Args:
-        x: `(height, width, channels, batch)`.
-        weight: `(rows, columns, maps, kernel height, kernel width, channels)`.
-        bias: `(rows, columns, maps)`, or none.
-        sizes: Sizes of all of them.
+    The bias is `(rows, columns, maps)`, or none.
     """
     codes = x.new_empty(sizes.rows, sizes.columns, sizes.maps, sizes.batch)
-    kernel, parts = _forward(sizes, x.itemsize, bias is not None)
-    kernel(_in_parts(x, parts), weight, weight if bias is None else bias, codes)
+    half = weight.dtype == torch.bfloat16
+    kernel, parts = _forward(sizes, x.itemsize, bias is not None, half)
+    kernel(_in_parts(x, parts), weight, codes if bias is None else bias, codes)
     return codes
 
 
 def transpose(codes: Tensor, weight: Tensor, sizes: "Local") -> Tensor:
-    """Compute planes."""
-    kernel = _transpose(sizes, codes.itemsize)
+    """Compute planes; of codes in single precision also with weights in bfloat16."""
+    kernel = _transpose(sizes, codes.itemsize, weight.dtype == torch.bfloat16)
     if kernel is None:
-        return local_plain.transpose(codes, weight, sizes.height, sizes.width, sizes.stride)
+        plane = (sizes.height, sizes.width)
+        return local_plain.transpose(codes, weight.to(codes.dtype), *plane, sizes.stride)
     x = codes.new_empty(sizes.height, sizes.width, sizes.channels, sizes.batch)
     kernel(codes, weight, x)
     return x
@@ -69,23 +68,26 @@ def _in_parts(x: Tensor, parts: list[int]) -> Tensor:
 
 
 @functools.lru_cache(maxsize=512)
-def _forward(sizes: "Local", itemsize: int, biased: bool) -> tuple["Kernel", list[int]]:
+def _forward(sizes: "Local", itemsize: int, biased: bool, half: bool) -> tuple["Kernel", list[int]]:
     """Give the kernel, and the samples of the parts of the batch that it reads."""
     from featlearn.ops.kernels.local_forward import forward_kernel, parts_of
     from featlearn.ops.kernels.target import host, number
 
     kind = number(itemsize, host())
-    return forward_kernel(sizes, kind, host(), biased=biased), parts_of(sizes, kind, host())
+    kernel = forward_kernel(sizes, kind, host(), biased=biased, half=half)
+    return kernel, parts_of(sizes, kind, host())
 
 
 @functools.lru_cache(maxsize=512)
-def _transpose(sizes: "Local", itemsize: int) -> "Kernel | None":
+def _transpose(sizes: "Local", itemsize: int, half: bool) -> "Kernel | None":
     """Give the kernel, if a thread can keep the sums of a line of the planes."""
     from featlearn.ops.kernels.local_transpose import fits, transpose_kernel
     from featlearn.ops.kernels.target import host, number
 
     kind = number(itemsize, host())
-    return transpose_kernel(sizes, kind, host()) if fits(sizes, kind, host()) else None
+    if not fits(sizes, kind, host()):
+        return None
+    return transpose_kernel(sizes, kind, host(), half=half)
 
 
 @functools.lru_cache(maxsize=512)

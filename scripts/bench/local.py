@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from local_peers import PEERS, Pass
 from local_shapes import SHAPES, Shape
-from local_worker import OWN, Refused, Worker, layer
+from local_worker import OWN, Refused, Worker, give_back, layer
 
 from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
 from featlearn.bench.timing import Timing, read_in_turns
@@ -188,12 +188,16 @@ def _peak_in_a_process(
 
 
 def _peak(name: str, dtype: str, kind: Pass, device: torch.device) -> int:
-    """Count the bytes that a pass adds to a process that has computed before."""
-    small = SHAPES["S1"]._replace(batch=2)
-    warm = layer(small, PRECISIONS[dtype], kind, device)
-    warm()
+    """Count the bytes of a pass, its operands and results among them.
+
+    The pass has run before, as compiling kernels takes memory of its own, once.
+    """
+    shape, precision = _shape(name, device.type), PRECISIONS[dtype]
+    layer(shape, precision, kind, device)()
+    give_back()
     before = _held(device)
-    way = layer(_shape(name, device.type), PRECISIONS[dtype], kind, device)
+    way = layer(shape, precision, kind, device)
+    give_back()  # what making the operands took
     _forget_peak(device)
     found = way()
     peak = _held(device, peak=True) - before

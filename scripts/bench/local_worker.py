@@ -75,7 +75,8 @@ class Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(BrokenPipeError):
-                pipe.close() if pipe is not None else None
+                if pipe is not None:
+                    pipe.close()
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -128,7 +129,7 @@ def _work(name: str, device: torch.device, answers: IO[str]) -> None:
         try:
             if order:
                 way = None
-                _give_back()
+                give_back()
                 shape = Shape(**order["shape"])
                 precision, kind = PRECISIONS[order["dtype"]], order["kind"]
                 own = name == OWN
@@ -141,8 +142,8 @@ def _work(name: str, device: torch.device, answers: IO[str]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _give_back() -> None:
-    """Give the memory of the pass before back, which waiting would keep from the others."""
+def give_back() -> None:
+    """Give back memory that is no longer needed, which would count with this process else."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such word
         ctypes.CDLL(None).malloc_trim(0)

@@ -109,6 +109,22 @@ def test_gradients_along_the_rows_of_kernels(
     assert past_caches == ([each] if in_vectors and not large else [])
 
 
+@pytest.mark.parametrize("most", [5_000, 2**20])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_weights_in_bfloat16_are_those_that_they_stand_for(
+    sizes: Local, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_transpose, "_MOST_SUMS", most)
+    x, weight, bias, codes = operands(sizes, torch.float32)
+    half = weight.bfloat16()
+    whole = half.float()
+    for own in (bias, None):
+        found = alike(lambda own=own: local_vectors.local(x, half, own, sizes))
+        assert torch.equal(found, local_vectors.local(x, whole, own, sizes))
+    found = alike(lambda: local_vectors.transpose(codes, half, sizes))
+    assert torch.equal(found, local_vectors.transpose(codes, whole, sizes))
+
+
 def test_rows_of_kernels_that_would_leave_vectors_empty_share_them() -> None:
     def fills(kernel_width: int, channels: int) -> bool:
         sizes = Local(4, 9, 99, channels, 2, 3, kernel_width, 1)
@@ -136,3 +152,6 @@ def test_a_line_that_no_thread_can_keep_is_left_to_the_plain_products(
     assert not local_transpose.fits(sizes, kind, host())
     expected = local_plain.transpose(codes, weight, sizes.height, sizes.width, sizes.stride)
     assert torch.equal(local_vectors.transpose(codes, weight, sizes), expected)
+    half = weight.bfloat16()
+    found = local_vectors.transpose(codes, half, sizes)
+    assert torch.equal(found, local_vectors.transpose(codes, half.float(), sizes))

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.compiler import Kernel, pointer_to
 from featlearn.ops.kernels.emitter import Emitter, Parts, Value
 from featlearn.ops.kernels.geometry import Local
 from featlearn.ops.kernels.target import Number, Target
+from featlearn.ops.kernels.widening import HALVES, widen_rows
 from featlearn.ops.kernels.writer import Writer
 
 _MOST_WINDOW = 2**19  # bytes of a window that stay in the cache of a core
@@ -29,17 +30,20 @@ class Chunk(NamedTuple):
     last: int
 
 
-def forward_kernel(sizes: Local, number: Number, target: Target, *, biased: bool) -> Kernel:
+def forward_kernel(
+    sizes: Local, number: Number, target: Target, *, biased: bool, half: bool = False
+) -> Kernel:
     """Write the kernel that takes planes, weights, biases and codes, and fills the codes.
 
     Without `biased` the third may point anywhere. The planes lie in parts, one after the other,
-    as `parts_of` says.
+    as `parts_of` says. With `half` the weights are in bfloat16, and become what is computed with
+    row by row.
 
     The sums of some maps over some vectors of the batch stay in registers while the whole
     window goes by: each vector of the input is loaded once for all of these maps, each weight
     once for all of these vectors.
     """
-    return _Forward(sizes, number, target, biased=biased).kernel()
+    return _Forward(sizes, number, target, biased=biased, half=half).kernel()
 
 
 def parts_of(sizes: Local, number: Number, target: Target) -> list[int]:
@@ -58,9 +62,13 @@ def parts_of(sizes: Local, number: Number, target: Target) -> list[int]:
 
 
 class _Forward(Writer[Local]):
-    def __init__(self, sizes: Local, number: Number, target: Target, *, biased: bool) -> None:
+    def __init__(
+        self, sizes: Local, number: Number, target: Target, *, biased: bool, half: bool
+    ) -> None:
         super().__init__(sizes, number, target)
-        self.biased = biased
+        self.biased, self.half = biased, half
+        plain = pointer_to(number)
+        self.kinds = [plain, HALVES if half else plain, plain, plain]
         self.tiles = Parts(self._tile)
         vectors = -(-sizes.batch // number.lanes)
         self.maps, self.chunks = target.blocks(sizes.maps, vectors)
@@ -69,7 +77,7 @@ class _Forward(Writer[Local]):
     def kernel(self) -> Kernel:
         """Go through the positions, row by row; in parts of the batch, once for each part."""
         sizes = self.sizes
-        work, emit = self.begin("work", pointers=4, integers=2)
+        work, emit = self.begin("work", pointers=self.kinds, integers=2)
         *operands, begin, end = work.args
         if self.parted:
             for chunk in self._over_batch(emit):
@@ -135,8 +143,9 @@ class _Forward(Writer[Local]):
         """
         sizes, lanes, number = self.sizes, self.number.lanes, self.number
         used = [lanes] * (vectors - 1) + [last]
-        tile, emit = self.begin(f"tile_{maps}_{vectors}_{last}_{apart}", pointers=4)
+        tile, emit = self.begin(f"tile_{maps}_{vectors}_{last}_{apart}", pointers=self.kinds)
         x, weight, bias, codes = tile.args
+        widened = emit.scratch(maps * number.whole(sizes.run)) if self.half else None
         begun = [
             emit.broadcast(emit.at(bias, unit)) if self.biased else number.zeros
             for unit in range(maps)
@@ -144,11 +153,15 @@ class _Forward(Writer[Local]):
         ]
         with emit.loop(0, sizes.kernel_height, values=begun) as row:
             above = emit.at(x, emit.times(row.index, sizes.width * sizes.channels * apart))
-            filters = emit.at(weight, emit.times(row.index, sizes.run))
+            filters, from_filter = emit.at(weight, emit.times(row.index, sizes.run)), sizes.filter
             if len(self.chunks) == 1:  # of the next position: here each weight is read once
                 for unit in range(maps):
                     ahead = emit.at(filters, (sizes.maps + unit) * sizes.filter)
                     emit.prefetch(ahead, sizes.run)
+            if widened is not None:
+                places = [unit * sizes.filter for unit in range(maps)]
+                widen_rows(emit, filters, places, widened, sizes.run)
+                filters, from_filter = widened, number.whole(sizes.run)
             with emit.loop(0, sizes.run, values=row.values) as place:
                 seen = emit.at(above, emit.times(place.index, apart))
                 inputs = [
@@ -156,7 +169,7 @@ class _Forward(Writer[Local]):
                     for i, some in enumerate(used)
                 ]
                 weights = emit.at(filters, place.index)
-                place.carry(emit.add_outer(place.values, inputs, weights, sizes.filter))
+                place.carry(emit.add_outer(place.values, inputs, weights, from_filter))
             row.carry(place.values)
         for i, total in enumerate(row.values):
             unit, vector = divmod(i, vectors)

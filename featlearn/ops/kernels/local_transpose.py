@@ -1,14 +1,16 @@
 """Every code lays its filter down in its window; overlaps are added."""
 
 import itertools
+from typing import NamedTuple
 
 from llvmlite import ir
 
-from featlearn.ops.kernels.compiler import Kernel
+from featlearn.ops.kernels.compiler import Kernel, pointer_to
 from featlearn.ops.kernels.emitter import Emitter, Parts, Value
 from featlearn.ops.kernels.geometry import Local, evenly
 from featlearn.ops.kernels.reaching import reaching_rows
 from featlearn.ops.kernels.target import Number, Target
+from featlearn.ops.kernels.widening import HALVES, widen_rows
 from featlearn.ops.kernels.writer import Writer
 
 _MOST_SUMS = 2**20  # bytes that stay in the cache of a core
@@ -19,6 +21,20 @@ Rows = tuple[Value, Value]
 """The first of some rows, and the one after the last."""
 
 
+class _Code(NamedTuple):
+    """Codes of one unit that stay in a register.
+
+    Attributes:
+        value: The vector.
+        first: The first input of the unit's window, of those that the units abreast see.
+        filter: Where its filter lies, counted from that of the first unit.
+    """
+
+    value: Value
+    first: int
+    filter: int
+
+
 def fits(sizes: Local, number: Number, target: Target) -> bool:
     """Tell whether a thread can keep the sums of a line of the planes, where it must."""
     if sizes.batch == number.lanes:  # the planes are the sums
@@ -26,7 +42,7 @@ def fits(sizes: Local, number: Number, target: Target) -> bool:
     return sizes.width * sizes.channels * target.vector_bytes <= _MOST_LINE
 
 
-def transpose_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
+def transpose_kernel(sizes: Local, number: Number, target: Target, *, half: bool = False) -> Kernel:
     """Write the kernel that takes codes, weights and planes, and fills the planes.
 
     A thread has rows of the planes for its own, so that no two add to one number. It goes
@@ -35,13 +51,20 @@ def transpose_kernel(sizes: Local, number: Number, target: Target) -> Kernel:
     that those of a window stay in the nearest cache, and are laid out as planes when the band
     is done. The codes of two neighbouring positions stay in registers while their windows,
     which overlap, go by.
+
+    With `half` the weights are in bfloat16, and become what is computed with row by row.
     """
-    return _Transpose(sizes, number, target).kernel()
+    return _Transpose(sizes, number, target, half=half).kernel()
 
 
 class _Transpose(Writer[Local]):
-    def __init__(self, sizes: Local, number: Number, target: Target) -> None:
+    def __init__(self, sizes: Local, number: Number, target: Target, *, half: bool) -> None:
         super().__init__(sizes, number, target)
+        self.half = half
+        self.padded = number.whole(sizes.run)  # numbers in a row of widened weights
+        plain = pointer_to(number)
+        # Of codes, weights and planes, and of sums that lie beside them.
+        self.kinds = [plain, HALVES if half else plain, plain, plain]
         kept = target.registers // 2
         self.maps = evenly(sizes.maps, kept)
         self.abreast = sizes.abreast(max(self.maps), kept)
@@ -68,7 +91,7 @@ class _Transpose(Writer[Local]):
     def kernel(self) -> Kernel:
         """Go through the batch as many vectors at a time as are summed together."""
         sizes, lanes = self.sizes, self.number.lanes
-        work, emit = self.begin("work", pointers=3, integers=2)
+        work, emit = self.begin("work", pointers=self.kinds[:3], integers=2)
         codes, weight, x, begin, end = work.args
         wide = self.vectors * lanes
         sums = emit.scratch(self.high * self.line * wide) if self.beside else x
@@ -99,7 +122,7 @@ class _Transpose(Writer[Local]):
     def _band(self, samples: int) -> ir.Function:
         """Write what fills some rows of the planes for some samples."""
         sizes, lanes = self.sizes, self.number.lanes
-        band, emit = self.begin(f"band_{samples}", pointers=4, integers=2)
+        band, emit = self.begin(f"band_{samples}", pointers=self.kinds, integers=2)
         codes, weight, x, sums, begin, end = band.args
         vectors, line = -(-samples // lanes), self.line * lanes
         rows = emit.sub(end, begin)
@@ -184,78 +207,73 @@ class _Transpose(Writer[Local]):
     def _strip(self, abreast: int, maps: int, lanes: int) -> ir.Function:
         """Write the addition of some rows of the filters of positions abreast."""
         sizes = self.sizes
-        strip, emit = self.begin(f"strip_{abreast}_{maps}_{lanes}", pointers=3, integers=2)
+        strip, emit = self.begin(
+            f"strip_{abreast}_{maps}_{lanes}", pointers=self.kinds[:3], integers=2
+        )
         codes, weight, sums, begin, end = strip.args
-        kept = {
-            (place, unit): emit.load_vector(
-                emit.at(codes, (place * sizes.maps + unit) * sizes.batch), lanes=lanes
+        units = [place * sizes.maps + unit for place in range(abreast) for unit in range(maps)]
+        widened = emit.scratch(len(units) * self.padded) if self.half else None
+        kept = [
+            _Code(
+                emit.load_vector(emit.at(codes, unit * sizes.batch), lanes=lanes),
+                unit // sizes.maps * sizes.shift,
+                unit * sizes.filter if widened is None else i * self.padded,
             )
-            for place in range(abreast)
-            for unit in range(maps)
-        }
+            for i, unit in enumerate(units)
+        ]
         with emit.loop(begin, end) as row:
             filters = emit.at(weight, emit.times(row.index, sizes.run))
             own = emit.at(sums, emit.times(row.index, self.line * self.number.lanes))
-            if not self.beside:  # of the next positions: here each weight is read once
-                for place, unit in itertools.product(range(abreast), range(maps)):
-                    away = (abreast + place) * sizes.maps + unit
-                    emit.prefetch(emit.at(filters, away * sizes.filter), sizes.run)
+            if sizes.batch <= self.number.lanes:  # of the next: here each weight is read once
+                for unit in units:
+                    ahead = (abreast * sizes.maps + unit) * sizes.filter
+                    emit.prefetch(emit.at(filters, ahead), sizes.run)
+            if widened is not None:
+                places = [unit * sizes.filter for unit in units]
+                widen_rows(emit, filters, places, widened, sizes.run)
+                filters = widened
             self._add_windows(emit, kept, filters, own)
         emit.ret_void()
         return strip
 
-    def _add_windows(
-        self, emit: Emitter, kept: dict[tuple[int, int], Value], weight: Value, sums: Value
-    ) -> None:
+    def _add_windows(self, emit: Emitter, kept: list[_Code], weight: Value, sums: Value) -> None:
         """Add one row of the filters."""
-        sizes = self.sizes
-        places = {place for place, _ in kept}
-        ends = [place * sizes.shift + end for place in places for end in (0, sizes.run)]
-        for begin, end in itertools.pairwise(sorted(set(ends))):
-            reaching = {
-                key: code
-                for key, code in kept.items()
-                if key[0] * sizes.shift <= begin and end <= key[0] * sizes.shift + sizes.run
-            }
+        run = self.sizes.run
+        ends = {end for code in kept for end in (code.first, code.first + run)}
+        for begin, end in itertools.pairwise(sorted(ends)):
+            reaching = [code for code in kept if code.first <= begin and end <= code.first + run]
             if reaching:
                 self._add_run(emit, reaching, weight, sums, (begin, end))
 
     def _add_run(
-        self,
-        emit: Emitter,
-        kept: dict[tuple[int, int], Value],
-        weight: Value,
-        sums: Value,
-        run: tuple[int, int],
+        self, emit: Emitter, kept: list[_Code], weight: Value, sums: Value, run: tuple[int, int]
     ) -> None:
         """Add to the inputs from `run[0]` until before `run[1]` what these codes lay there."""
         begin, end = run
         whole = begin + (end - begin) // self.at_once * self.at_once
         if whole > begin:
             with emit.loop(begin, whole, step=self.at_once) as place:
-                self._add_some(emit, kept, weight, sums, place.index, self.at_once)
+                self._add_some(emit, kept, weight, sums, (place.index, self.at_once))
         if whole < end:
-            self._add_some(emit, kept, weight, sums, emit.whole(whole), end - whole)
+            self._add_some(emit, kept, weight, sums, (emit.whole(whole), end - whole))
 
     def _add_some(
         self,
         emit: Emitter,
-        kept: dict[tuple[int, int], Value],
+        kept: list[_Code],
         weight: Value,
         sums: Value,
-        place: Value,
-        count: int,
+        some: tuple[Value, int],
     ) -> None:
-        """Add to a few inputs, whose sums are in flight together."""
-        sizes, lanes = self.sizes, self.number.lanes
+        """Add to some inputs, from a place on so many, whose sums are in flight together."""
+        lanes, (place, count) = self.number.lanes, some
         target = emit.at(sums, emit.times(place, lanes))
         targets = [emit.at(target, i * lanes) for i in range(count)]
         totals = [emit.load_vector(one) for one in targets]
         filters = emit.at(weight, place)
-        for (column, unit), code in kept.items():
-            away = (column * sizes.maps + unit) * sizes.filter - column * sizes.shift
+        for code in kept:
             for i in range(count):
-                w = emit.broadcast(emit.at(filters, away + i))
-                totals[i] = emit.multiply_add(code, w, totals[i])
+                w = emit.broadcast(emit.at(filters, code.filter - code.first + i))
+                totals[i] = emit.multiply_add(code.value, w, totals[i])
         for total, one in zip(totals, targets, strict=True):
             emit.store_vector(total, one)

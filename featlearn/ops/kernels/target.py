@@ -53,6 +53,10 @@ class Number(NamedTuple):
         """The type of a vector."""
         return ir.VectorType(self.scalar, self.lanes)
 
+    def whole(self, count: int) -> int:
+        """Round a count of numbers up to whole vectors."""
+        return -(-count // self.lanes) * self.lanes
+
     @property
     def zeros(self) -> Any:
         """A vector of zeros."""

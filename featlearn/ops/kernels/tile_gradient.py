@@ -10,7 +10,6 @@ from featlearn.ops.kernels.tile_groups import groups_kernel
 from featlearn.ops.kernels.tile_plan import plan
 from featlearn.ops.kernels.tiles import (
     HALF,
-    HALVES,
     INNER,
     ROWS,
     SINGLE,
@@ -18,6 +17,7 @@ from featlearn.ops.kernels.tiles import (
     TileEmitter,
     begin_tile_function,
 )
+from featlearn.ops.kernels.widening import HALVES
 
 
 def padded_length(sizes: Local) -> int:

@@ -7,7 +7,8 @@ from featlearn.ops.kernels.emitter import INT, Parts
 from featlearn.ops.kernels.geometry import Local
 from featlearn.ops.kernels.groups import call_groups, groups_of
 from featlearn.ops.kernels.target import Target
-from featlearn.ops.kernels.tiles import HALF, HALVES, begin_tile_function
+from featlearn.ops.kernels.tiles import HALF, begin_tile_function
+from featlearn.ops.kernels.widening import HALVES
 
 
 def groups_kernel(

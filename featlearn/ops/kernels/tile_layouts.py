@@ -10,13 +10,13 @@ from featlearn.ops.kernels.emitter import INT, Value
 from featlearn.ops.kernels.target import Target
 from featlearn.ops.kernels.tiles import (
     HALF,
-    HALVES,
     INNER,
     PAIR,
     ROWS,
     TileEmitter,
     begin_tile_function,
 )
+from featlearn.ops.kernels.widening import HALVES
 
 
 def pairs_kernel(lines: int, length: int, batch: int, *, shifts: int, target: Target) -> Kernel:

@@ -9,7 +9,6 @@ from featlearn.ops.kernels.reaching import reaching_rows
 from featlearn.ops.kernels.target import Target
 from featlearn.ops.kernels.tiles import (
     HALF,
-    HALVES,
     INNER,
     ROWS,
     SINGLE,
@@ -17,6 +16,7 @@ from featlearn.ops.kernels.tiles import (
     TileEmitter,
     begin_tile_function,
 )
+from featlearn.ops.kernels.widening import HALVES
 
 
 def padded_length(sizes: Local) -> int:

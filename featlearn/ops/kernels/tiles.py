@@ -30,7 +30,7 @@ PAIR = Number(ir.IntType(32), ROWS, 4)
 SINGLE = Number(ir.FloatType(), ROWS, 4)
 """A sum."""
 
-HALVES, SINGLES = HALF.scalar.as_pointer(), SINGLE.scalar.as_pointer()
+SINGLES = SINGLE.scalar.as_pointer()
 
 _NUMBERS, _PAIRS = 4, 6  # the first of the tiles for each; those for sums are 0 to 3
 _LANE = ir.IntType(32)

@@ -1,6 +1,7 @@
 """What all classes that write a kernel begin with."""
 
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 from llvmlite import ir
 
@@ -26,10 +27,13 @@ class Writer(Generic[Sizes]):
         self.sizes, self.number, self.target = sizes, number, target
         self.module = ir.Module()
 
-    def begin(self, name: str, *, pointers: int, integers: int = 0) -> tuple[ir.Function, Emitter]:
-        """Begin a function that takes so many pointers and whole numbers."""
-        kinds = [pointer_to(self.number)] * pointers + [INT] * integers
-        return begin_function(self.module, name, kinds, self.number)
+    def begin(
+        self, name: str, *, pointers: int | Sequence[Any], integers: int = 0
+    ) -> tuple[ir.Function, Emitter]:
+        """Begin a function that takes pointers, so many or of these kinds, and integers."""
+        if isinstance(pointers, int):
+            pointers = [pointer_to(self.number)] * pointers
+        return begin_function(self.module, name, [*pointers, *[INT] * integers], self.number)
 
     def compiled(self, work: ir.Function, *, units: int) -> Kernel:
         """Compile all that was written, of which `work` does the given units of the work."""
