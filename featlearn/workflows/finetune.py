@@ -29,6 +29,7 @@ from featlearn.wording import plural
 from featlearn.workflows.head_plan import (
     Options,
     check_same_images,
+    chosen_seed,
     control_recipe,
     head_recipe,
     head_settings,
@@ -104,11 +105,11 @@ def finetune(
             label_seed=whole_seed(label_seed, name="label_seed"),
             freeze=recipe.finetune.freeze,
             from_scratch=from_scratch,
-            seed=recipe.seed if seed is None else whole_seed(seed, name="seed"),
+            seed=chosen_seed(recipe, seed),
         )
         usual = "scratch" if from_scratch else DEFAULT_HEAD
         folder = run.head(usual if name is None else name)
-        command = resume_command(run.path, folder.path.name, options, overrides)
+        command = resume_command(run.path, folder.path.name, options.words(), overrides)
         with writing_in(folder.path):
             return _finetune(
                 run,

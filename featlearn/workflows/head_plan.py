@@ -13,6 +13,7 @@ from featlearn.config.tables import as_tables
 from featlearn.datasets.imageset import Splits
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import sha256
+from featlearn.seeds import whole_seed
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.pretrain import read_result, settings
 
@@ -33,6 +34,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     freeze: int
     from_scratch: bool
     seed: int
+
+    def words(self) -> list[str]:
+        """Repeat the options of the command."""
+        words: list[str] = []
+        if self.labels is not None:
+            words += ["--labels", str(self.labels), "--label-seed", str(self.label_seed)]
+        if self.from_scratch:
+            words.append("--from-scratch")
+        return [*words, "--freeze", str(self.freeze), "--seed", str(self.seed)]
 
 
 def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
@@ -93,12 +103,21 @@ def head_settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[s
     }
 
 
-def resume_command(run: Path, head: str, options: Options, overrides: Sequence[str]) -> list[str]:
-    """Spell the command that resumes."""
-    command = ["featlearn", "finetune", str(run), "--name", head, "--resume"]
-    if options.labels is not None:
-        command += ["--labels", str(options.labels), "--label-seed", str(options.label_seed)]
-    if options.from_scratch:
-        command.append("--from-scratch")
-    command += ["--freeze", str(options.freeze), "--seed", str(options.seed)]
+def chosen_seed(recipe: Recipe, seed: int | None) -> int:
+    """Give the seed that was asked for, or the recipe's."""
+    return recipe.seed if seed is None else whole_seed(seed, name="seed")
+
+
+def resume_command(
+    run: Path, name: str, options: Sequence[str], overrides: Sequence[str]
+) -> list[str]:
+    """Spell the command that resumes a head or a sweep of this name.
+
+    Args:
+        run: The run.
+        name: Of what is resumed.
+        options: Words of its own options.
+        overrides: What was set.
+    """
+    command = ["featlearn", "finetune", str(run), "--name", name, "--resume", *options]
     return command + [word for text in overrides for word in ("--set", text)]

@@ -15,7 +15,6 @@ from featlearn.config.tables import as_tables
 from featlearn.datasets.labels import match_classes
 from featlearn.errors import Interrupted
 from featlearn.files import sha256, write_json
-from featlearn.seeds import whole_seed
 from featlearn.training.identity import Identity
 from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.progress import Progress
@@ -25,7 +24,13 @@ from featlearn.visualize.label_sweep import label_sweep_figure
 from featlearn.visualize.style import save_figure
 from featlearn.wording import percent
 from featlearn.workflows.few_labels import TUNING_SEEDS, choose_settings
-from featlearn.workflows.head_plan import check_same_images, head_recipe, scratch_stack_lr
+from featlearn.workflows.head_plan import (
+    check_same_images,
+    chosen_seed,
+    head_recipe,
+    resume_command,
+    scratch_stack_lr,
+)
 from featlearn.workflows.labelled import Drawn
 from featlearn.workflows.running import SAVE_SECONDS, Running
 from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan
@@ -108,12 +113,11 @@ def sweep_labels(
             controls=controls,
             tune=tune,
             freeze=recipe.finetune.freeze,
-            seed=recipe.seed if seed is None else whole_seed(seed, name="seed"),
+            seed=chosen_seed(recipe, seed),
             scratch_stack_lr=scratch_stack_lr(recipe, overrides),
         )
         folder = run.sweep(name)
-        command = ["featlearn", "finetune", str(run.path), "--name", name, "--resume"]
-        command += [*plan.words(), *(word for text in overrides for word in ("--set", text))]
+        command = resume_command(run.path, name, plan.words(), overrides)
         with writing_in(folder.path):
             return _sweep(run, folder, recipe, plan, running, root=root, command=command)
 
