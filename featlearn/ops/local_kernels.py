@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch._C._functorch import peek_interpreter_stack  # torch has no public word for it
-from torch.autograd import forward_ad
 from torch.library import custom_op
 
 from featlearn.ops import local_cuda, local_tiles, local_vectors
 from featlearn.ops.local_tiles import MOST_SAMPLES
+from featlearn.ops.transforms import transformed
 
 if TYPE_CHECKING:
     from featlearn.ops.kernels.geometry import Local
@@ -56,17 +55,6 @@ def usable(x: Tensor, weight: Tensor) -> bool:
         and not torch.compiler.is_exporting()
         and not transformed()
     )
-
-
-def transformed() -> bool:
-    """Tell whether a transform goes on that knows plain operations only.
-
-    Such are those of `torch.func`, and derivatives that are taken forwards.
-    """
-    if torch.compiler.is_compiling():
-        return False
-    forwards = getattr(forward_ad, "_current_level", -1) >= 0  # nor for this
-    return forwards or peek_interpreter_stack() is not None  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def described() -> str:

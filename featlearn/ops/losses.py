@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
-from featlearn.ops.local_kernels import transformed
+from featlearn.ops.transforms import transformed
 
 
 def squared_error(prediction: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.library import custom_op
 
 from featlearn.ops import local_cuda, window_cuda
-from featlearn.ops.local_kernels import INSTALLED, transformed
+from featlearn.ops.local_kernels import INSTALLED
+from featlearn.ops.transforms import transformed
 
 if TYPE_CHECKING:
     from featlearn.ops.kernels.compiler import Kernel

@@ -19,7 +19,7 @@ from featlearn.heads.store import save_classifier
 from featlearn.networks.formats import FORMAT
 from featlearn.networks.store import load_stack, load_state
 from featlearn.seeds import derive, whole_seed
-from featlearn.training.driver import Driver
+from featlearn.training.driver import Driver, PhaseResult
 from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
@@ -147,7 +147,7 @@ def _finetune(
     with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
         _train(work, driver, resume=running.resume)
     _write_head(folder, work.classifier, recipe, options, data)
-    result = _result(folder, running, work, options, data)
+    result = _result(folder, running, work, driver.standing.results, options, data)
     driver.finish(msgspec.to_builtins(result))
     return result
 
@@ -216,7 +216,12 @@ def _write_head(
 
 
 def _result(
-    folder: HeadFolder, running: Running, work: Finetuning, options: Options, data: Labelled
+    folder: HeadFolder,
+    running: Running,
+    work: Finetuning,
+    phases: Sequence[PhaseResult],
+    options: Options,
+    data: Labelled,
 ) -> FinetuneResult:
     """Sum up a head that is trained and written."""
     return FinetuneResult(
@@ -230,7 +235,7 @@ def _result(
         from_scratch=options.from_scratch,
         seed=options.seed,
         epochs=work.loop.state.epoch,
-        seconds=round(running.seconds, 3),
+        seconds=running.whole_seconds(phases),
         train_error=_error(work, Pictures(data.train, running.device)),
         classes=list(data.train.classes),
         fingerprints=data.splits.fingerprints(),

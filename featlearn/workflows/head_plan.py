@@ -15,6 +15,7 @@ from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import sha256
 from featlearn.seeds import whole_seed
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.changes import check_changes
 from featlearn.workflows.pretrain import read_result, settings
 
 
@@ -47,7 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | None) -> Recipe:
     """Read the run's recipe, with its `[finetune]` changed as asked."""
-    read_result(run)  # a run of another version says so, before its recipe is misread
+    result = read_result(run)  # a run of another version says so, before its recipe is misread
     own = load_recipe(run.recipe_file)
     recipe = load_recipe(run.recipe_file, overrides=overrides)
     if settings(recipe) != settings(own):
@@ -55,6 +56,7 @@ def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | No
             "only finetune.* can be set here; the rest is how the run was trained: "
             f"got {', '.join(overrides)}"
         )
+    check_changes(run.recipe_file, recipe, overrides, result.input_shape)
     if freeze is None:
         return recipe
     spec = msgspec.structs.replace(recipe.finetune, freeze=freeze)

@@ -220,7 +220,7 @@ def _result(
     return PretrainResult(
         run=str(run.path),
         title=training.recipe.title,
-        seconds=round(max(running.seconds, sum(phase.seconds for phase in phases)), 3),
+        seconds=running.whole_seconds(phases),
         parameters=parameter_count(training.stack),
         phases=phases,
         input_shape=training.stack.input_shape,

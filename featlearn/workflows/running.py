@@ -16,7 +16,7 @@ from featlearn.errors import UsageError
 from featlearn.networks.stack import Stack
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.device import pick_device, use_threads
-from featlearn.training.driver import Driver
+from featlearn.training.driver import Driver, PhaseResult
 from featlearn.training.identity import Environment, Identity
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import Folder
@@ -101,6 +101,14 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     def seconds(self) -> float:
         """Time since it began."""
         return time.monotonic() - self.begun
+
+    def whole_seconds(self, phases: Sequence[PhaseResult]) -> float:
+        """Give the time of a training, with what came before it was resumed.
+
+        Args:
+            phases: What its phases came to, each of which counts its own time on.
+        """
+        return round(max(self.seconds, sum(phase.seconds for phase in phases)), 3)
 
     def ready(self, folder: Folder, identity: Identity) -> bool:
         """Find out whether there is anything to train in a folder.

@@ -7,7 +7,7 @@ import pytest
 
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.errors import RecipeError
+from featlearn.errors import RecipeError, UsageError
 from featlearn.workflows.check import check
 from featlearn.workflows.describe import describe_source
 from featlearn.workflows.finetune import finetune
@@ -44,6 +44,14 @@ def test_fine_tuning_begins_no_folder(tiny: Tiny, tmp_path: Path) -> None:
     finetune(run, root=tmp_path, labels=50, overrides=["finetune.augment.0.size=3"])
     assert (run / "heads" / "default" / "results.json").exists()
     assert describe_source(run, root=tmp_path).layers  # a run that is there can be looked at
+
+
+def test_a_change_that_does_not_fit_is_to_blame(tiny: Tiny, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    pretrain(tiny(finetune=hiding(3)), out=run, root=tmp_path)
+    with pytest.raises(UsageError, match=r"^finetune\.augment\.0\.size=9: finetune\.augment\.0"):
+        finetune(run, root=tmp_path, labels=50, overrides=["finetune.augment.0.size=9"])
+    assert not (run / "heads").exists()
 
 
 @pytest.mark.parametrize("table", ["pretrain", "finetune"])

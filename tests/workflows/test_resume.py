@@ -237,6 +237,11 @@ def test_time_is_counted_over_all_parts(
     result = pretrain(tiny(), out=cut, root=cut, resume=True)
     assert result.seconds >= sum(phase.seconds for phase in result.phases)
     assert result.phases[0].seconds > 5  # five steps of a second each, and more
+    options: dict[str, Any] = {"root": cut, "labels": 60, "overrides": {"finetune.epochs": 6}}
+    with pytest.raises(Interrupted):
+        finetune(cut, name="cut", progress=stopper(10, politely=True), **options)
+    head = finetune(cut, name="cut", resume=True, **options)
+    assert head.seconds > 12  # of whose steps two came after
 
 
 MIXED: list[dict[str, Any]] = [
