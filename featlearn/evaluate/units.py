@@ -131,12 +131,12 @@ def find_unit(shape: MapShape, name: str) -> Unit:
 
 
 def receptive_window(stack: Stack, index: int, unit: Unit, what: What = "output") -> Window:
-    """Give the part of the image that a unit's value can depend on.
+    """Give the part of the image that a unit answers to.
 
-    Contrast normalisation sees more than the units that it normalises; its window is not
-    counted for the unit's own stage, only below, as the crop should show what the unit
-    answers to, not what it is measured against. Preparation that mixes all pixels
-    (whitening) is passed over.
+    Contrast normalisation sees more than what it normalises. At the unit's own stage that
+    is not counted, as the crop should show what the unit answers to, not what it is
+    measured against; below, the window of its mean is counted, as `describe` does, and the
+    deviation's is not. Preparation that mixes all pixels (whitening) is passed over.
 
     Args:
         stack: The network.
