@@ -11,7 +11,7 @@ from featlearn.evaluate.paired import Interval
 DRAWS = 2000
 """Resamples, enough for a 95 % interval to two figures."""
 
-_CELLS = 1 << 22  # draws times groups that are held at once
+_CELLS = 1 << 16  # draws times groups at once: as many as a cache holds
 
 Numbers = NDArray[np.float64]
 

@@ -138,11 +138,11 @@ def tally(
     edges = (least.double()[:, None] + reach).to(least.dtype)
     units, bins = len(least), thresholds + 1
     counts = torch.zeros(classes * units * bins, dtype=torch.int64, device=least.device)
-    rows = torch.arange(units, device=least.device)[:, None]
+    rows = bins * torch.arange(units, device=least.device)[:, None]
     for responses, named in batches:
         check_batch(responses, named, units)
-        above = torch.searchsorted(edges, responses.T.contiguous())
-        places = (named.long() * units + rows) * bins + above
+        places = torch.searchsorted(edges, responses.T.contiguous())
+        places.add_(rows).add_(named.long() * (units * bins))
         counts += torch.bincount(places.view(-1), minlength=len(counts))
     return Tally(counts.view(classes, units, bins), edges, ranges.usable)
 
