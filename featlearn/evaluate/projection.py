@@ -1,6 +1,7 @@
 """What a unit stands for, in the image: its code taken down through the decoders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -70,7 +71,7 @@ def _project(stack: Stack, index: int, units: Sequence[Unit]) -> Tensor:
     """Take a few units down."""
     maps = _codes(stack.stage(index), units)
     for place in reversed(range(index + 1)):
-        maps = _through_filter(stack.stage(place), maps)
+        maps = through_filter(stack.stage(place), maps)
         if place > 0:
             maps = through_output(stack.stage(place - 1), maps)
     return to_image(stack, maps)
@@ -124,7 +125,7 @@ def _codes(stage: Stage, units: Sequence[Unit]) -> Tensor:
     return codes
 
 
-def _through_filter(stage: Stage, code: Tensor) -> Tensor:
+def through_filter(stage: Stage, code: Tensor) -> Tensor:
     """Take codes to the maps below the stage, by the linear part of its decoder."""
     own = None if stage.decoder is None else stage.decoder.weight
     return stage.filter.adjoint(code, weight=own) * stage.scaler.scale
@@ -140,31 +141,50 @@ def through_output(stage: Stage, maps: Tensor) -> Tensor:
     Returns:
         `(batch, *stage.code_shape)`; see `project_units` for the rules.
     """
-    before_norm = stage.pooled_shape or stage.code_shape
     match stage.spec.norm:
-        case LCNSpec(size=size, padding="valid"):
-            window = (size, size)
-            edges = borders(before_norm[1:], window=window, stride=1, padding="same")
-            maps = F.pad(maps, edges)
+        case LCNSpec():
+            maps = uncropped(stage, maps)
         case BatchNormSpec():
-            maps = _undo_scale(stage, maps)
+            maps = undo_scale(stage, maps)
         case _:
             pass
     pool = stage.spec.pool
     if pool is None:
         return maps
-    size, stride, padding = pool.size, pool.stride, pool.padding
-    with torch.enable_grad():
-        code = maps.new_zeros(len(maps), *stage.code_shape).requires_grad_()
-        pooled = avg_pool(code, size=size, stride=stride, padding=padding)
-        (down,) = torch.autograd.grad(pooled, code, maps)
-    return down
+    uniform = partial(avg_pool, size=pool.size, stride=pool.stride, padding=pool.padding)
+    return adjoint_at(uniform, maps.new_zeros(len(maps), *stage.code_shape), maps)
 
 
-def _undo_scale(stage: Stage, maps: Tensor) -> Tensor:
-    """Multiply by what frozen batch normalisation divides by."""
+def uncropped(stage: Stage, maps: Tensor) -> Tensor:
+    """Put zeros where contrast normalisation cut off the border of a stage's maps."""
+    spec = stage.spec.norm
+    if not isinstance(spec, LCNSpec) or spec.padding == "same":
+        return maps
+    before, window = stage.pooled_shape or stage.code_shape, (spec.size, spec.size)
+    return F.pad(maps, borders(before[1:], window=window, stride=1, padding="same"))
+
+
+def undo_scale(stage: Stage, maps: Tensor) -> Tensor:
+    """Multiply by what the stage's frozen batch normalisation divides by."""
     norm = stage.norm
     assert isinstance(norm, torch.nn.BatchNorm2d)
     assert norm.running_var is not None
     scale = (norm.running_var + norm.eps).sqrt() / norm.weight
     return maps * torch.where(norm.weight == 0, 0.0, scale).view(-1, 1, 1)
+
+
+def adjoint_at(operation: Callable[[Tensor], Tensor], at: Tensor, maps: Tensor) -> Tensor:
+    """Apply the transpose of the derivative of an operation.
+
+    Args:
+        operation: Any function of a tensor.
+        at: Where it is differentiated.
+        maps: Of the shape of what it gives.
+
+    Returns:
+        A tensor of the shape of `at`.
+    """
+    with torch.enable_grad():
+        at = at.detach().requires_grad_()
+        (down,) = torch.autograd.grad(operation(at), at, maps)
+    return down

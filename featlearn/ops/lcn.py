@@ -66,9 +66,57 @@ def lcn(
     check_planes(x, operation="lcn", window=(size, size), padding=padding)
     if not floor > 0:
         raise ValueError(f"lcn needs a floor above 0; got {floor}")
-    precision = x.dtype
+    v, s, least = _parts(
+        x, size=size, padding=padding, window=window, across=across, constant=constant, floor=floor
+    )
+    centres = _centres(v, size=size, padding=padding).contiguous()
+    fast = window_kernels.usable(centres.permute(3, 2, 0, 1))
+    divide = contrast_kernels.contrast if fast else contrast_kernels.plain
+    return divide(centres, s, least).to(x.dtype).permute(3, 2, 0, 1)
+
+
+def lcn_statistics(
+    x: Tensor,
+    *,
+    size: int,
+    padding: Padding = "valid",
+    window: Window = "box",
+    across: bool = False,
+    constant: Literal["mean"] | float = "mean",
+    floor: float = 1e-4,
+) -> tuple[Tensor, Tensor]:
+    """Give what `lcn` subtracts and divides by, so that it can be undone.
+
+    Args are those of `lcn`.
+
+    Returns:
+        The local mean, of the shape of `x`, and the divisor max(c, s), of the height and
+        the width of what `lcn` gives; it has a single map if `across`.
+
+    Raises:
+        ShapeError: If `x` is not 4-D, or is smaller than a valid window.
+    """
+    check_planes(x, operation="lcn_statistics", window=(size, size), padding=padding)
+    v, s, least = _parts(
+        x, size=size, padding=padding, window=window, across=across, constant=constant, floor=floor
+    )
+    divisor = torch.maximum(s, least).permute(3, 2, 0, 1)
+    return x - v.permute(3, 2, 0, 1).to(x.dtype), divisor.to(x.dtype)
+
+
+def _parts(
+    x: Tensor,
+    *,
+    size: int,
+    padding: Padding,
+    window: Window,
+    across: bool,
+    constant: Literal["mean"] | float,
+    floor: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute v and s, `(height, width, maps, batch)`, and c, `(batch,)`."""
     # Everything below goes over whole rows of the batch, in the order of memory.
-    x = x.to(torch.promote_types(precision, torch.float32)).permute(2, 3, 1, 0).contiguous()
+    x = x.to(torch.promote_types(x.dtype, torch.float32)).permute(2, 3, 1, 0).contiguous()
     # A shift of the whole plane changes nothing below, but keeps rounding errors of a
     # large mean out of the small differences; so it needs no gradient either.
     x = x - (x.flatten(0, 2) if across else x.flatten(0, 1)).mean(0).detach()
@@ -79,10 +127,7 @@ def lcn(
         least = s.flatten(0, 2).mean(0).clamp_min(floor)
     else:
         least = s.new_full((s.shape[3],), max(constant, floor))
-    centres = _centres(v, size=size, padding=padding).contiguous()
-    fast = window_kernels.usable(centres.permute(3, 2, 0, 1))
-    divide = contrast_kernels.contrast if fast else contrast_kernels.plain
-    return divide(centres, s, least).to(precision).permute(3, 2, 0, 1)
+    return v, s, least
 
 
 def _local_mean(x: Tensor, weights: list[float]) -> Tensor:

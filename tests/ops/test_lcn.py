@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding, output_size
-from featlearn.ops.lcn import Window, lcn
+from featlearn.ops.lcn import Window, lcn, lcn_statistics
 
 Array = NDArray[np.float64]
 
@@ -181,3 +181,23 @@ def test_half_precision_loses_no_more_than_its_own_rounding(
     exact = lcn(x.double(), size=5, padding="same", constant=constant)
     # bfloat16 keeps 8 bits of a number.
     torch.testing.assert_close(y.double(), exact, rtol=2**-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("across", [False, True])
+def test_statistics_undo_it(padding: Padding, across: bool) -> None:
+    x = torch.randn(2, 3, 9, 8, generator=torch.Generator().manual_seed(0)).double() + 5
+    mean, divisor = lcn_statistics(x, size=4, padding=padding, across=across, window="gaussian")
+    y = lcn(x, size=4, padding=padding, across=across, window="gaussian")
+    rows = slice(None) if padding == "same" else slice(1, 7)
+    columns = slice(None) if padding == "same" else slice(1, 6)
+    assert divisor.shape[1] == (1 if across else 3)
+    torch.testing.assert_close(y * divisor + mean[..., rows, columns], x[..., rows, columns])
+
+
+def test_statistics_of_a_constant_image() -> None:
+    mean, divisor = lcn_statistics(torch.full((1, 1, 5, 5), 2.0), size=3, floor=1e-3)
+    torch.testing.assert_close(mean, torch.full((1, 1, 5, 5), 2.0))
+    torch.testing.assert_close(divisor, torch.full((1, 1, 3, 3), 1e-3))
+    with pytest.raises(ShapeError, match="lcn_statistics needs"):
+        lcn_statistics(torch.ones(1, 1, 2, 2), size=3)

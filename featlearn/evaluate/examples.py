@@ -1,0 +1,231 @@
+"""What an image made of the network, taken down to the image again: its units, and its code."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, assert_never
+
+import torch
+from torch import Tensor
+
+from featlearn.config.stages import L2PoolSpec
+from featlearn.errors import ShapeError
+from featlearn.evaluate.projection import (
+    Unit,
+    adjoint_at,
+    through_filter,
+    to_image,
+    uncropped,
+    undo_scale,
+)
+from featlearn.evaluate.units import part_of, part_shape
+from featlearn.networks.stack import Stack, What
+from featlearn.ops.lcn import lcn_statistics
+from featlearn.stages.norm import BatchNorm, LCN2d, LRN2d
+from featlearn.stages.pool import Pool
+from featlearn.stages.stage import Stage, StageOutput
+
+
+class Rebuilt(NamedTuple):
+    """Images, and what their code still holds of them.
+
+    Attributes:
+        given: The images as the network sees them, in the unit of the pixels: prepared,
+            and taken back as far as that can be undone, `(n, maps, height, width)`.
+        rebuilt: The images from their code, of the same shape and unit.
+        error: ‖rebuilt - given‖² / ‖given - its mean‖² of each prepared image, `(n,)`; 0 is
+            perfect, and 1 no better than a plain image. Infinite for a plain image.
+        without: The same error where an empty code stands for the image's own, `(n,)`: what
+            its switches and weights alone give away. Only what `error` is below it is due
+            to the code.
+    """
+
+    given: Tensor
+    rebuilt: Tensor
+    error: Tensor
+    without: Tensor
+
+
+@torch.no_grad()
+def project_examples(
+    stack: Stack,
+    index: int,
+    units: Sequence[Unit],
+    images: Tensor,
+    *,
+    what: What = "output",
+    batch: int = 64,
+) -> Tensor:
+    """Show what in an image made a unit answer.
+
+    The unit's own value, all others being zero, goes down through the decoders as in
+    `project_units`, but through the parts in between as they stood for this image. Max
+    pooling passes a value to the place that it came from (its switch), L2 pooling gives
+    each place h / pooled of it (its derivative at the image), average pooling gives all of
+    the window alike. Units of lower stages whose code is zero for the image pass nothing.
+    Local contrast normalisation is undone by its divisor at the image, as batch
+    normalisation is by its own; the local mean that it takes away is passed over.
+
+    Args:
+        stack: The network, in evaluation mode.
+        index: Place of the stage.
+        units: A unit for each image, `(map, row, column)` of the part.
+        images: `(n, maps, height, width)` in [0, 1].
+        what: Which part of the stage.
+        batch: How many to take down at a time.
+
+    Returns:
+        `(n, maps, height, width)`: what the unit adds to the image; zero where it is silent.
+
+    Raises:
+        ShapeError: If there is no such unit, or not one for each image.
+        UsageError: If the stage has no such part.
+
+    Source:
+        Zeiler & Fergus, ECCV 2014, section 2.1, for the switches; the weights of L2 pooling
+        follow from it as the derivative of a maximum is its switch.
+    """
+    shape = part_shape(stack.stage(index), what)
+    if len(units) != len(images):
+        raise ShapeError(f"{len(images)} images need as many units; got {len(units)}")
+    for unit in units:
+        if not all(0 <= place < size for place, size in zip(unit, shape, strict=True)):
+            raise ShapeError(f"stage {stack.stage(index).name!r} has {shape}; no unit {unit}")
+    parts: list[Tensor] = []
+    for start in range(0, len(units), batch):
+        some = units[start : start + batch]
+        parts.append(_project(stack, index, some, images[start : start + batch], what))
+    return torch.cat(parts) if parts else images.new_zeros(0, *stack.input_shape)
+
+
+@torch.no_grad()
+def rebuild_examples(stack: Stack, index: int, images: Tensor) -> Rebuilt:
+    """Rebuild images from their code at a stage: what does it still hold?
+
+    Every stage below is asked to rebuild its input from its code. Between stages, what the
+    lower one does after its code is undone by what it did to this image: max pooling by
+    its switches, L2 pooling by its weights h / pooled, average pooling by giving each value
+    to all of its window, and each of them by the mean where windows overlap; local contrast
+    normalisation by its mean and its divisor, response normalisation by its divisor. So
+    where stages rebuild perfectly, nothing is missing but what pooling cannot point to.
+    `featlearn.evaluate.decoding.decode` uses nothing of the image but its features.
+
+    Args:
+        stack: The network, in evaluation mode.
+        index: Place of the stage whose code is taken, before its own pooling.
+        images: `(n, maps, height, width)` in [0, 1].
+
+    Returns:
+        The images, and what is left of them.
+    """
+    outputs = _outputs(stack, index, images)
+    prepared = stack.prepare(images)
+    code = outputs[index].code
+    rebuilt = _rebuild(stack, index, outputs, code)
+    empty = _rebuild(stack, index, outputs, torch.zeros_like(code))
+    error, without = _error(rebuilt, prepared), _error(empty, prepared)
+    return Rebuilt(_to_pixels(stack, prepared), _to_pixels(stack, rebuilt), error, without)
+
+
+def _outputs(stack: Stack, index: int, images: Tensor) -> list[StageOutput]:
+    """Compute what the stages up to one make of images."""
+    maps, outputs = stack.prepare(images), list[StageOutput]()
+    for place in range(index + 1):
+        outputs.append(stack.stage(place)(maps))
+        maps = outputs[-1].output
+    return outputs
+
+
+def _project(stack: Stack, index: int, units: Sequence[Unit], images: Tensor, what: What) -> Tensor:
+    """Take the value of one unit of each image down."""
+    outputs = _outputs(stack, index, images)
+    part = part_of(outputs[index], what)
+    maps = torch.zeros_like(part)
+    for place, unit in enumerate(units):
+        maps[(place, *unit)] = part[(place, *unit)]
+    for place in reversed(range(index + 1)):
+        stage, output = stack.stage(place), outputs[place]
+        if place < index or what == "output":
+            maps = _undo_divisor(stage, output, maps)
+        if stage.pool is not None and (place < index or what != "code"):
+            maps = adjoint_at(stage.pool, output.code, maps)
+        maps = through_filter(stage, torch.where(output.code == 0, 0.0, maps))
+    return to_image(stack, maps)
+
+
+def _rebuild(stack: Stack, index: int, outputs: Sequence[StageOutput], code: Tensor) -> Tensor:
+    """Take codes of a stage down to prepared images."""
+    maps = stack.stage(index).rebuild_from(code)
+    for place in reversed(range(index)):
+        stage, output = stack.stage(place), outputs[place]
+        maps = _undo_norm(stage, output, maps)
+        if stage.pool is not None:
+            maps = _unpool(stage, stage.pool, output.code, maps)
+        maps = stage.rebuild_from(maps)
+    return maps
+
+
+def _undo_divisor(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
+    """Multiply by what normalisation divided the image's maps by."""
+    before = output.code if output.pooled is None else output.pooled
+    match stage.norm:
+        case None:
+            return maps
+        case LCN2d() as norm:
+            return uncropped(stage, maps * _statistics(norm, before)[1])
+        case LRN2d() as norm:
+            normalised = norm(before)
+            return maps * torch.where(normalised == 0, 1.0, before / normalised)
+        case BatchNorm():
+            return undo_scale(stage, maps)
+        case _:
+            assert_never(stage.norm)
+
+
+def _undo_norm(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
+    """Turn normalised maps into those before."""
+    match stage.norm:
+        case LCN2d() as norm:
+            before = output.code if output.pooled is None else output.pooled
+            return _undo_divisor(stage, output, maps) + _statistics(norm, before)[0]
+        case BatchNorm() as norm:
+            assert norm.running_mean is not None
+            centred = maps - norm.bias.view(-1, 1, 1)
+            return _undo_divisor(stage, output, centred) + norm.running_mean.view(-1, 1, 1)
+        case _:
+            return _undo_divisor(stage, output, maps)
+
+
+def _statistics(norm: LCN2d, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the local mean and the divisor of an image's maps."""
+    return lcn_statistics(
+        before,
+        size=norm.size,
+        padding=norm.padding,
+        window=norm.window,
+        across=norm.across,
+        constant=norm.constant,
+        floor=norm.floor,
+    )
+
+
+def _unpool(stage: Stage, pool: Pool, code: Tensor, maps: Tensor) -> Tensor:
+    """Turn pooled maps into a code, by the weights that the image's own code had."""
+    down = adjoint_at(pool, code, maps)
+    if isinstance(stage.spec.pool, L2PoolSpec):  # its weights times what is pooled is the code
+        ones = torch.ones_like(code[:1])
+        shares = adjoint_at(pool, ones, pool(ones))
+    else:
+        shares = adjoint_at(pool, code, torch.ones_like(maps))
+    return torch.where(shares > 0, down / shares, 0.0)
+
+
+def _error(rebuilt: Tensor, given: Tensor) -> Tensor:
+    """Compare prepared images with what is left of them, `(n,)`."""
+    varying = given - given.mean((1, 2, 3), keepdim=True)
+    return (rebuilt - given).square().sum((1, 2, 3)) / varying.square().sum((1, 2, 3))
+
+
+def _to_pixels(stack: Stack, prepared: Tensor) -> Tensor:
+    """Undo the preparation, as far as it can be undone."""
+    for step in reversed(stack.preparation):
+        prepared = step.invert(prepared)
+    return prepared
