@@ -103,10 +103,11 @@ def rebuild_examples(stack: Stack, index: int, images: Tensor) -> Rebuilt:
     Every stage below is asked to rebuild its input from its code. Between stages, what the
     lower one does after its code is undone by what it did to this image: max pooling by
     its switches, L2 pooling by its weights h / pooled, average pooling by giving each value
-    to all of its window, and each of them by the mean where windows overlap; local contrast
-    normalisation by its mean and its divisor, response normalisation by its divisor. So
-    where stages rebuild perfectly, nothing is missing but what pooling cannot point to.
-    `featlearn.evaluate.decoding.decode` uses nothing of the image but its features.
+    to all of its window, and each of them by the mean where windows overlap; contrast and
+    response normalisation by their divisors. The local mean that contrast normalisation
+    took away stays lost, and what it cut off at the border is zero: the mean alone would
+    draw the image, whatever the code holds. `featlearn.evaluate.decoding.decode` uses
+    nothing of the image but its features.
 
     Args:
         stack: The network, in evaluation mode.
@@ -170,7 +171,7 @@ def _undo_divisor(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
         case None:
             return maps
         case LCN2d() as norm:
-            return uncropped(stage, maps * _statistics(norm, before)[1])
+            return uncropped(stage, maps * _divisor(norm, before))
         case LRN2d() as norm:
             normalised = norm(before)
             return maps * torch.where(normalised == 0, 1.0, before / normalised)
@@ -181,22 +182,18 @@ def _undo_divisor(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
 
 
 def _undo_norm(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
-    """Turn normalised maps into those before."""
-    match stage.norm:
-        case LCN2d() as norm:
-            before = output.code if output.pooled is None else output.pooled
-            return _undo_divisor(stage, output, maps) + _statistics(norm, before)[0]
-        case BatchNorm() as norm:
-            assert norm.running_mean is not None
-            centred = maps - norm.bias.view(-1, 1, 1)
-            return _undo_divisor(stage, output, centred) + norm.running_mean.view(-1, 1, 1)
-        case _:
-            return _undo_divisor(stage, output, maps)
+    """Turn normalised maps into those before, but for a local mean."""
+    norm = stage.norm
+    if not isinstance(norm, BatchNorm):
+        return _undo_divisor(stage, output, maps)
+    assert norm.running_mean is not None
+    centred = maps - norm.bias.view(-1, 1, 1)
+    return _undo_divisor(stage, output, centred) + norm.running_mean.view(-1, 1, 1)
 
 
-def _statistics(norm: LCN2d, before: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the local mean and the divisor of an image's maps."""
-    return lcn_statistics(
+def _divisor(norm: LCN2d, before: Tensor) -> Tensor:
+    """Give what contrast normalisation divided an image's maps by."""
+    _, divisor = lcn_statistics(
         before,
         size=norm.size,
         padding=norm.padding,
@@ -205,6 +202,7 @@ def _statistics(norm: LCN2d, before: Tensor) -> tuple[Tensor, Tensor]:
         constant=norm.constant,
         floor=norm.floor,
     )
+    return divisor
 
 
 def _unpool(stage: Stage, pool: Pool, code: Tensor, maps: Tensor) -> Tensor:

@@ -167,8 +167,6 @@ def lossless(pool: AnyPoolSpec | None, norm: NormSpec | None = None) -> Stack:
     [
         (None, None),
         (L2PoolSpec(size=3, stride=2, padding="same"), None),
-        (L2PoolSpec(size=2, stride=1), LCNSpec(size=3, padding="same")),
-        (None, LCNSpec(size=3, padding="same", across=True)),
         (None, BatchNormSpec()),
         (None, LRNSpec(size=2, alpha=0.5)),
     ],
@@ -189,7 +187,20 @@ def test_stages_that_lose_nothing_give_the_image_back(
     torch.testing.assert_close(found.rebuilt, images, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(found.given, images)
     assert found.error.max() < 1e-9
-    assert found.without.min() > 0.1 or norm is not None
+    assert found.without.min() > 0.1
+
+
+def test_only_the_local_mean_is_lost_in_contrast_normalisation() -> None:
+    pool, norm = L2PoolSpec(size=2, stride=2), LCNSpec(size=3, across=True)
+    stack, images = lossless(pool, norm), pictures() - 0.3
+    pooled = stack(images)[0].pooled.detach()
+    mean, _ = lcn_statistics(pooled, size=3, across=True)
+    left = torch.zeros_like(pooled)
+    left[..., 1:-1, 1:-1] = (pooled - mean)[..., 1:-1, 1:-1] / pooled[..., 1:-1, 1:-1]
+    factors = left.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    expected = torch.zeros_like(images)
+    expected[:, :, :8] = images[:, :, :8] * factors
+    torch.testing.assert_close(rebuild_examples(stack, 1, images).rebuilt, expected)
 
 
 @pytest.mark.parametrize("kind", [MaxPoolSpec, AvgPoolSpec])
