@@ -46,24 +46,9 @@ def bootstrap(
     Source:
         Efron, Annals of Statistics 1979: the percentile interval.
     """
-    if groups < 1 or draws < 1 or not 0 < level < 1:
-        raise DataError(
-            "a bootstrap needs groups, draws and a level in (0, 1); "
-            f"got {groups} groups, {draws} draws and level {level}"
-        )
-    rng = np.random.default_rng(seed)
-    found: list[Numbers] = []
-    left = draws
-    while left:
-        rows = min(left, max(_CELLS // groups, 1))
-        taken = rng.integers(groups, size=(rows, groups))
-        taken += groups * np.arange(rows)[:, None]
-        counts = np.bincount(taken.reshape(-1), minlength=rows * groups)
-        found.append(statistic(counts.reshape(rows, groups).astype(np.float64)))
-        left -= rows
-    drawn = np.concatenate(found)
-    whole = float(statistic(np.ones((1, groups)))[0])
+    drawn = _drawn(statistic, groups, draws=draws, level=level, seed=seed)
     drawn = drawn[~np.isnan(drawn)]
+    whole = float(statistic(np.ones((1, groups)))[0])
     if not len(drawn):
         return Interval(whole, whole, whole)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
@@ -97,16 +82,50 @@ def bootstrap_mean(
         DataError: If there are no items, or `groups` has another length.
     """
     items = np.asarray(values, dtype=np.float64)
-    if items.ndim != 1 or not items.size:
+    if items.ndim != 1:
         raise DataError(f"a bootstrap needs values (n >= 1,); got {items.shape}")
+    return bootstrap_means(items[:, None], groups=groups, draws=draws, level=level, seed=seed)[0]
+
+
+def bootstrap_means(
+    values: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    draws: int = DRAWS,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[Interval]:
+    """Bound several means over the same items, such as those of many methods, by the same draws.
+
+    Args:
+        values: `(n, means)`, a column for each mean; a column of differences bounds the
+            difference of two methods.
+        groups: As `bootstrap_mean` takes them.
+        draws: How many times to draw.
+        level: Confidence, in (0, 1).
+        seed: Of the draws.
+
+    Returns:
+        What `bootstrap_mean` gives for each column, in much less time than one by one.
+
+    Raises:
+        DataError: If there are no items, or `groups` has another length.
+    """
+    items = np.asarray(values, dtype=np.float64)
+    if items.ndim != 2 or not len(items):
+        raise DataError(f"a bootstrap needs values (n >= 1, means); got {items.shape}")
     places = _places(groups, len(items))
-    sums = np.bincount(places, items)
     sizes = np.bincount(places).astype(np.float64)
+    sums = np.zeros((len(sizes), items.shape[1]))
+    np.add.at(sums, places, items)
 
-    def mean(weights: Numbers) -> Numbers:
-        return (weights @ sums) / (weights @ sizes)
+    def means(weights: Numbers) -> Numbers:
+        return (weights @ sums) / (weights @ sizes)[:, None]
 
-    return bootstrap(mean, len(sums), draws=draws, level=level, seed=seed)
+    drawn = _drawn(means, len(sizes), draws=draws, level=level, seed=seed)
+    lows, highs = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    ends = zip(items.mean(0), lows, highs, strict=True)
+    return [Interval(*(float(number) for number in interval)) for interval in ends]
 
 
 def bootstrap_difference(
@@ -139,3 +158,25 @@ def _places(groups: ArrayLike | None, count: int) -> NDArray[np.int64]:
     if named.shape != (count,):
         raise DataError(f"there are {count} values, but groups for {named.shape}")
     return np.unique(named, return_inverse=True)[1].astype(np.int64, copy=False)
+
+
+def _drawn(
+    statistic: Callable[[Numbers], Numbers], groups: int, *, draws: int, level: float, seed: int
+) -> Numbers:
+    """Compute a statistic, or several, of each draw."""
+    if groups < 1 or draws < 1 or not 0 < level < 1:
+        raise DataError(
+            "a bootstrap needs groups, draws and a level in (0, 1); "
+            f"got {groups} groups, {draws} draws and level {level}"
+        )
+    rng = np.random.default_rng(seed)
+    found: list[Numbers] = []
+    left = draws
+    while left:
+        rows = min(left, max(_CELLS // groups, 1))
+        taken = rng.integers(groups, size=(rows, groups))
+        taken += groups * np.arange(rows)[:, None]
+        counts = np.bincount(taken.reshape(-1), minlength=rows * groups)
+        found.append(statistic(counts.reshape(rows, groups).astype(np.float64)))
+        left -= rows
+    return np.concatenate(found)

@@ -7,7 +7,12 @@ import pytest
 from scipy import stats
 
 from featlearn.errors import DataError
-from featlearn.evaluate.bootstrap import bootstrap, bootstrap_difference, bootstrap_mean
+from featlearn.evaluate.bootstrap import (
+    bootstrap,
+    bootstrap_difference,
+    bootstrap_mean,
+    bootstrap_means,
+)
 
 
 def test_single_items_agree_with_scipy() -> None:
@@ -50,6 +55,15 @@ def test_pairing_removes_what_both_have_in_common() -> None:
     np.testing.assert_allclose(ours, [0.1, 0.1, 0.1], atol=1e-12)
 
 
+def test_many_means_are_bounded_by_the_same_draws() -> None:
+    rng = np.random.default_rng(6)
+    values, groups = rng.random((60, 3)), rng.integers(9, size=60)
+    ours = bootstrap_means(values, groups=groups, seed=2)
+    for found, column in zip(ours, values.T, strict=True):
+        np.testing.assert_allclose(found, bootstrap_mean(column, groups=groups, seed=2), atol=1e-12)
+    assert bootstrap_means(np.zeros((4, 0))) == []
+
+
 def test_the_seed_decides_and_many_groups_are_drawn_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,7 +96,9 @@ def test_one_group_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: bootstrap_mean([]), r"values \(n >= 1,\); got \(0,\)"),
+        (lambda: bootstrap_mean([]), r"got \(0, 1\)"),
+        (lambda: bootstrap_mean([[1], [2]]), r"got \(2, 1\)"),
+        (lambda: bootstrap_means([1, 2]), r"values \(n >= 1, means\); got \(2,\)"),
         (lambda: bootstrap_mean([1, 2], groups=[0]), r"2 values, but groups for \(1,\)"),
         (lambda: bootstrap_mean([1, 2], level=1), r"level 1$"),
         (lambda: bootstrap_mean([1, 2], draws=0), r"0 draws"),
