@@ -1,0 +1,126 @@
+"""Candidates in parts against the plain best-unit test of each part and class."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from featlearn.config.data import ContrastSpec, DataSpec
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import ConvSpec, L2PoolSpec, StageSpec
+from featlearn.errors import DataError
+from featlearn.evaluate.best_unit import best_unit_test
+from featlearn.evaluate.candidates import (
+    Candidates,
+    Half,
+    bank_candidates,
+    check_classes,
+    find_best,
+    halves_passed,
+    stack_candidates,
+    statistics_candidates,
+)
+from featlearn.evaluate.controls import image_statistics, template_bank
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+
+
+def half(seed: int, images: int = 90) -> Half:
+    """Class 1 is bright, class 2 bright at the left."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (images,), generator=draw)
+    x = torch.rand(images, 1, 6, 6, generator=draw)
+    x += 0.5 * (labels == 1)[:, None, None, None]
+    x[:, :, :, :3] += (labels == 2)[:, None, None, None]
+    return Half(lambda rows: x[rows.start : rows.stop], labels)
+
+
+def network() -> Stack:
+    stages = tuple(
+        StageSpec(
+            name=name, filter=ConvSpec(size=2, maps=3), pool=L2PoolSpec(size=2), activation="relu"
+        )
+        for name in ("low", "high")
+    )
+    recipe = Recipe(
+        title="t",
+        data=DataSpec(source="digits"),
+        stages=stages,
+        preprocess=(ContrastSpec(),),
+    )
+    shape = MapShape(1, 6, 6)
+    return build_stack(recipe, shape, seed=0, images=half(3).at(range(40))).eval()
+
+
+@pytest.mark.parametrize("cells", [1 << 25, 400])
+def test_every_part_and_class_is_tested_by_itself(
+    cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("featlearn.evaluate.candidates._CELLS", cells)
+    stack = network()
+    candidates = stack_candidates(stack)
+    assert candidates.parts == (("low", 48), ("high", 12))
+    ours, others, passed = half(1), half(2), list[int]()
+    found = find_best(candidates, ours, others, classes=3, wanted=[2, 0], told=passed.append)
+    assert sum(passed) == halves_passed(ours, others) == 270
+    for place, positive in enumerate([2, 0]):
+        for part, best in [("low", found.best_of["low"]), ("high", found.best_of["high"])]:
+            stage = stack.index(part)
+
+            def given(
+                data: Half, stage: int = stage, positive: int = positive
+            ) -> list[tuple[Tensor, Tensor]]:
+                maps = stack(data.at(range(90)))[stage].output.flatten(1).detach()
+                return [(maps, data.labels == positive)]
+
+            expected, selection = best_unit_test(lambda: given(ours), lambda: given(others))
+            chosen = best[place]
+            assert (chosen.part, chosen.place) == (part, expected.unit)
+            assert chosen.choice[1:] == pytest.approx(
+                (expected.sign, expected.threshold, expected.chosen_accuracy)
+            )
+            right = chosen.choice.right(chosen.responses, others.labels == positive)
+            assert float(right.double().mean()) == pytest.approx(expected.accuracy)
+            first = 48 * stage
+            part_of = found.selections[place].accuracy[first : first + len(selection.accuracy)]
+            torch.testing.assert_close(part_of, selection.accuracy)
+        most = max(found.best_of, key=lambda name: found.best_of[name][place].choice.accuracy)
+        assert found.best[place].part == most
+
+
+def test_controls_answer_as_units_do() -> None:
+    stack, data = network(), half(1)
+    images = data.at(range(9))
+    statistics = statistics_candidates()
+    torch.testing.assert_close(statistics.answer(images), image_statistics(images))
+    assert statistics.total == statistics.answer(images).shape[1]
+    bank = template_bank(stack.prepare(images))
+    filters = bank_candidates(stack, bank)
+    assert filters.total == 9
+    rows = stack.prepare(images).flatten(1)
+    torch.testing.assert_close(filters.answer(images), rows @ bank.T)
+    found = find_best(filters, data, half(2), classes=3, wanted=[1])
+    assert found.best[0].responses.shape == (90,)
+
+
+def test_a_part_that_answers_all_alike_is_left_out() -> None:
+    def answer(images: Tensor) -> Tensor:
+        first = images.flatten(1)[:, :2]
+        return torch.cat([torch.zeros_like(first), first], 1)
+
+    candidates = Candidates(answer, (("dead", 2), ("alive", 2)))
+    found = find_best(candidates, half(1), half(2), classes=3, wanted=[2])
+    assert list(found.best_of) == ["alive"]
+    assert found.best[0].part == "alive"
+    assert found.best[0].place == found.best[0].choice.unit - 2
+    dead = Candidates(lambda images: torch.zeros(len(images), 2), (("dead", 2),))
+    with pytest.raises(DataError, match="no unit can be chosen"):
+        find_best(dead, half(1), half(2), classes=3, wanted=[2])
+
+
+def test_a_class_that_is_missing_is_named() -> None:
+    labels = torch.tensor([0, 0, 2])
+    check_classes(labels, [0, 2], "abc", "to choose on")
+    with pytest.raises(DataError, match="no image of 'b' among the 3 images to choose on"):
+        check_classes(labels, [0, 1], "abc", "to choose on")
+    with pytest.raises(DataError, match="no image but those of 'a'"):
+        check_classes(labels[:2], [0], "abc", "to choose on")
