@@ -80,22 +80,26 @@ def standard_transformation(kind: TransformationKind, shape: MapShape) -> Transf
     """Give the amounts that show where most units give up.
 
     Shifts reach 40 % of the side of an image of `shape`, turns 45°, scales from a half to
-    twice, contrast from none to twice, noise a deviation of 0.4.
+    twice, contrast from none to twice, noise a deviation of 0.4. Steps are finer near nothing.
     """
-    eighths = [step / 8 for step in range(-8, 9)]
     match kind:
         case "shift-x" | "shift-y":
             side = shape.width if kind == "shift-x" else shape.height
-            amounts = [0.4 * side * share for share in eighths]
+            amounts = [side * share for share in _both(0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)]
         case "rotation":
-            amounts = [5.0 * step for step in range(-9, 10)]
+            amounts = _both(2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0)
         case "scale":
-            amounts = [2.0**share for share in eighths]
+            amounts = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.4, 1.7, 2.0]
         case "contrast":
             amounts = [step / 8 for step in range(17)]
         case "noise":
-            amounts = [step / 20 for step in range(9)]
+            amounts = [0.0, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4]
     return Transformation(kind=kind, amounts=tuple(amounts))
+
+
+def _both(*steps: float) -> list[float]:
+    """Give steps to both sides, and none."""
+    return [-step for step in reversed(steps)] + [0.0, *steps]
 
 
 def transformed(
