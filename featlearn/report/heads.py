@@ -5,14 +5,15 @@ import itertools
 from scipy import stats
 
 from featlearn.networks.formats import read_figures
-from featlearn.report.embed import EmbeddedImage, embed_chart, embed_png
+from featlearn.report.charts import loss_charts
+from featlearn.report.embed import EmbeddedImage, embed_png
 from featlearn.report.records import EvaluationRecord, HeadRecord
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
 from featlearn.report.words import names_only, percent
 from featlearn.training.rundir import HeadFolder
 from featlearn.visualize.confusion import confusion_figure
-from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
-from featlearn.visualize.style import png_bytes, svg_text
+from featlearn.visualize.curves import read_metrics
+from featlearn.visualize.style import png_bytes
 from featlearn.wording import caution, count, duration, plural
 
 _TABLE = 20
@@ -41,6 +42,7 @@ def head_view(key: str, folder: HeadFolder) -> HeadView:
         interval=_interval(evaluation) if evaluation else "",
         images=count(evaluation.images) if evaluation else "",
         share=evaluation.error if evaluation else None,
+        tested=evaluation.images if evaluation else 0,
         scratch=record.from_scratch,
         facts=_facts(record),
         evaluation=evaluation_view(evaluation) if evaluation else None,
@@ -109,11 +111,7 @@ def _facts(record: HeadRecord) -> list[Fact]:
 
 def _charts(key: str, folder: HeadFolder) -> list[Chart]:
     """Draw the losses of a head's training."""
-    metrics = read_metrics(folder.metrics_file)
-    if not phases_of(metrics):
-        return []
-    svg = svg_text(curves_figure(metrics))
-    return [Chart(embed_chart(svg, key=f"curve-{key}", alt="Loss over training steps"))]
+    return loss_charts(f"curve-{key}", read_metrics(folder.metrics_file))
 
 
 def _row(record: EvaluationRecord, place: int, *, cells: bool) -> ClassRow:

@@ -21,11 +21,25 @@ from featlearn.networks.formats import read_figures
 from featlearn.report.comparison import comparison_view
 from featlearn.report.records import read_comparison
 from featlearn.report.run import run_view
+from featlearn.report.shown import MOST
 from featlearn.report.views import PageView, RunView
 from featlearn.report.words import distinct_names, names_only
 from featlearn.training.rundir import RunDirectory
 
 _TEMPLATES = "featlearn.report"
+_STYLES = ("page.css", "gallery.css", "sheet.css")
+_SCRIPTS = (
+    "core.js",
+    "tiles.js",
+    "plots.js",
+    "parts.js",
+    "sheet.js",
+    "gallery.js",
+    "curves.js",
+    "map.js",
+    "start.js",
+)
+"""What the page's script is put together from, in this order."""
 
 
 def build_report(
@@ -63,7 +77,7 @@ def build_report(
     opened = [RunDirectory.open(path) for path in runs]
     names = distinct_names([run.path for run in opened])
     views = [
-        run_view(f"run{number}", run, name=name, root=root, device=device)
+        run_view(f"run{number}", run, name=name, root=root, device=device, most=MOST // len(opened))
         for number, (run, name) in enumerate(zip(opened, names, strict=True), start=1)
     ]
     page = PageView(
@@ -87,14 +101,21 @@ def render(page: PageView) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = _packaged("page.js")
+    early, script = _packaged("early.js"), _script()
     return environment.get_template("page.html.j2").render(
         page=page,
-        style=Markup(_packaged("page.css")),  # noqa: S704 - a file of this package
-        script=Markup(script),  # noqa: S704 - a file of this package
-        script_hash=_source_hash(script),
-        data=_script_json(page.data),
+        style=Markup("".join(map(_packaged, _STYLES))),  # noqa: S704 - files of this package
+        early=Markup(early),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - files of this package
+        script_hashes=[_source_hash(early), _source_hash(script)],
+        figures=_script_json(page.data),
+        units=_script_json({"runs": [run.data for run in page.runs]}),
     )
+
+
+def _script() -> str:
+    """Put the page's script together, in a scope of its own."""
+    return "(() => {\n" + "".join(map(_packaged, _SCRIPTS)) + "})();\n"
 
 
 def _title(runs: Sequence[RunView], *, compared: bool) -> str:

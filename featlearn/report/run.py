@@ -8,19 +8,22 @@ from featlearn.config.plan import plan
 from featlearn.errors import FeatlearnError
 from featlearn.networks.formats import read_figures
 from featlearn.networks.store import LoadedStack, load_stack
-from featlearn.report.embed import embed_chart, embed_strip
+from featlearn.report.charts import as_data, loss_charts
+from featlearn.report.embed import embed_strip
 from featlearn.report.heads import head_view
 from featlearn.report.network import planes_of, rows_of
 from featlearn.report.records import HeadRecord, RunRecord, SweepRecord
 from featlearn.report.samples import Sample, sample_images
+from featlearn.report.shown import MOST
 from featlearn.report.stages import stage_views
+from featlearn.report.story import tell
 from featlearn.report.sweeps import sweep_view
-from featlearn.report.views import Chart, Fact, HeadView, RunView
+from featlearn.report.unit_data import image_sheet, run_data
+from featlearn.report.views import Fact, HeadView, RunView
 from featlearn.report.words import names_only
 from featlearn.training.rundir import RunDirectory
-from featlearn.visualize.curves import curves_figure, phases_of, read_metrics
+from featlearn.visualize.curves import read_metrics
 from featlearn.visualize.projections import first_filters
-from featlearn.visualize.style import svg_text
 from featlearn.wording import count, duration, images_or_patches, plural
 
 _FITTED = "Preparation and scaling were fitted on those images too, on no others."
@@ -41,7 +44,13 @@ _SWEEPS = (
 
 
 def run_view(
-    key: str, run: RunDirectory, *, name: str, root: Path | None, device: torch.device | str
+    key: str,
+    run: RunDirectory,
+    *,
+    name: str,
+    root: Path | None,
+    device: torch.device | str,
+    most: int = MOST,
 ) -> RunView:
     """Gather everything about a run.
 
@@ -52,6 +61,7 @@ def run_view(
         root: Where data sets are, for reconstructions; the page says so where the
             data cannot be read.
         device: Where to compute.
+        most: Units to show.
 
     Raises:
         CheckpointError: If a file of the run is damaged.
@@ -61,12 +71,18 @@ def run_view(
     loaded.stack.to(device)
     heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_figures(run.head(name).results_file, HeadRecord) for name in run.heads()]
-    sweeps = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
+    swept = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
     rows, total = rows_of(layers)
     sample, words = _sample(loaded, root)
-    images = None if sample is None else sample.images.to(device)
+    if sample is not None:
+        sample = sample._replace(images=sample.images.to(device))
+    metrics = read_metrics(run.metrics_file)
+    charts = loss_charts(f"{key}-phase", metrics)
+    stages = stage_views(key, loaded.recipe, loaded.stack, sample, most=most)
+    sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
+    images = None if sample is None else image_sheet(f"{key}-images", sample)
     return RunView(
         key=key,
         title=record.title,
@@ -77,17 +93,35 @@ def run_view(
         planes=planes_of(loaded.recipe, layers),
         layers=rows,
         total=total,
-        stages=stage_views(key, loaded.recipe, loaded.stack, images),
-        charts=_charts(key, run),
+        stages=stages,
+        charts=charts,
         heads=heads,
-        sweeps=[sweep_view(f"{key}-sweep-{sweep.sweep}", sweep) for sweep in sweeps],
-        protocol=_protocol(record, records, sweeps),
+        sweeps=sweeps,
+        protocol=_protocol(record, records, swept),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
-        environment=[Fact(name, str(value)) for name, value in record.environment.items()],
-        files=_files(record, records, sweeps),
+        environment=_environment(record, loaded.recipe.seed),
+        files=_files(record, records, swept),
         sample=words,
         strip=embed_strip(first_filters(loaded.stack)),
+        images=images,
+        story=tell(
+            record,
+            loaded.recipe,
+            layers,
+            stages=stages,
+            heads=heads,
+            sweeps=sweeps,
+            metrics=metrics,
+        ),
+        data=run_data(key, name, record.title, stages=stages, images=images, sample=sample)
+        | {"charts": as_data([*charts, *(chart for head in heads for chart in head.charts)])},
     )
+
+
+def _environment(record: RunRecord, seed: int) -> list[Fact]:
+    """Write the seed, and the versions and the computer that were used."""
+    facts = {"seed": seed, **record.environment}
+    return [Fact(name, str(value)) for name, value in facts.items()]
 
 
 def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]:
@@ -124,18 +158,6 @@ def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:
         Fact("parameters", count(record.parameters), "in the stages, decoders included"),
         Fact("pre-training took", duration(record.seconds), where),
     ]
-
-
-def _charts(key: str, run: RunDirectory) -> list[Chart]:
-    """Draw the losses, a chart for each phase."""
-    metrics = read_metrics(run.metrics_file)
-    charts: list[Chart] = []
-    for number, phase in enumerate(phases_of(metrics)):
-        figure = curves_figure([line for line in metrics if line["phase"] == phase.name])
-        alt = f"Loss of {phase.name} over training steps"
-        svg = embed_chart(svg_text(figure), key=f"{key}-phase-{number}", alt=alt)
-        charts.append(Chart(svg))
-    return charts
 
 
 def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A few images to look at a network with."""
+"""A sample of images to look at a network with."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,20 +8,42 @@ from torch import Tensor
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
-from featlearn.datasets.tensors import as_images
+from featlearn.datasets.tensors import as_images, as_tensor
 from featlearn.geometry import MapShape
 from featlearn.visualize.tiles import spread
 
+_FEWEST, _MOST = 64, 700
+_PIXELS = 12_000_000
+"""About how many pixels of images a page can hold."""
+
+SIDE = 128
+"""Images are shown in the page at this many pixels a side at most."""
+
 
 class Sample(NamedTuple):
-    """Images, and which they are in words."""
+    """Images, and what is known of them.
+
+    Attributes:
+        images: `(n, maps, height, width)` in [0, 1].
+        words: Which they are.
+        labels: `(n,)` int64, places in `classes`, or `None`.
+        classes: Names of the classes, empty without labels.
+    """
 
     images: Tensor
     words: str
+    labels: Tensor | None
+    classes: tuple[str, ...]
+
+
+def sample_size(shape: MapShape) -> int:
+    """Say how many images of a shape a page can hold."""
+    pixels = min(shape.height, SIDE) * min(shape.width, SIDE)
+    return min(max(_PIXELS // pixels, _FEWEST), _MOST)
 
 
 def sample_images(
-    recipe: Recipe, shape: MapShape, *, root: Path | None, most: int = 256
+    recipe: Recipe, shape: MapShape, *, root: Path | None, most: int | None = None
 ) -> Sample | None:
     """Take images that the network was not fitted to, as far as there are any.
 
@@ -32,7 +54,7 @@ def sample_images(
         recipe: What the network was trained by.
         shape: Shape of the images that it takes.
         root: Where data sets are.
-        most: How many images to take.
+        most: How many images to take; what a page can hold if absent.
 
     Returns:
         `None` if the data have another shape now.
@@ -45,8 +67,9 @@ def sample_images(
         return None
     learned, kept = split_training(recipe, train)
     chosen = kept if len(kept) else learned
-    places = spread(len(chosen), most)
-    words = f"{len(places)} held-out images"
+    taken = chosen.subset(spread(len(chosen), sample_size(shape) if most is None else most))
+    words = f"{len(taken)} held-out images"
     if not len(kept):
-        words = f"{len(places)} images that were learned from, as none were held out"
-    return Sample(as_images(chosen.images[places]), words)
+        words = f"{len(taken)} images that were learned from, as none were held out"
+    labels = None if taken.labels is None else as_tensor(taken.labels)
+    return Sample(as_images(taken.images), words, labels, taken.classes)

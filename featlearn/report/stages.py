@@ -11,6 +11,10 @@ from featlearn.config.stages import StageSpec
 from featlearn.evaluate.health import StageHealth, stack_health
 from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_picture
+from featlearn.report.gallery import build_gallery
+from featlearn.report.samples import Sample
+from featlearn.report.shown import Answers, collect, shown_units
+from featlearn.report.unit_data import unit_table
 from featlearn.report.views import Fact, StageView
 from featlearn.report.words import dead_words, percent, stage_words
 from featlearn.visualize.filters import filter_pictures
@@ -28,34 +32,49 @@ _MANY_DEAD = 0.05
 """Share of dead units that the page speaks of: a few fall out of any training."""
 
 
-def stage_views(key: str, recipe: Recipe, stack: Stack, images: Tensor | None) -> list[StageView]:
+def stage_views(
+    key: str, recipe: Recipe, stack: Stack, sample: Sample | None, *, most: int
+) -> list[StageView]:
     """Look at every stage.
 
     Args:
         key: Unique in the page.
         recipe: What the stack was built from.
         stack: The network.
-        images: Images to rebuild and to measure on, in [0, 1], if there are any.
+        sample: Images to rebuild and to measure on, if there are any, where the stack is.
+        most: Units of all stages to show.
     """
     rebuilt: dict[str, Picture] = {}
     health: dict[str, StageHealth] = {}
-    if images is not None:
-        pictures = reconstruction_pictures(stack, images, preprocess=recipe.preprocess)
+    shown = shown_units(stack, most=most)
+    answers: list[Answers | None] = [None] * len(stack)
+    if sample is not None:
+        pictures = reconstruction_pictures(stack, sample.images, preprocess=recipe.preprocess)
         rebuilt = {picture.name: picture for picture in pictures}
-        health = {entry.stage: entry for entry in stack_health(stack, _batches(images))}
+        health = {entry.stage: entry for entry in stack_health(stack, _batches(sample.images))}
+        answers = list(collect(stack, shown, _batches(sample.images)))
     views: list[StageView] = []
     for index, name in enumerate(stack.names):
         pictures = list(_pictures(recipe, stack, index))
         if back := rebuilt.get(f"{name}-reconstructions"):
             pictures.append(back)
+        at = f"{key}-stage-{name}"
+        given = answers[index]
+        gallery = build_gallery(at, stack, index, shown[index], sample=sample, answers=given)
+        found = health.get(name)
         views.append(
             StageView(
-                key=f"{key}-stage-{name}",
+                key=at,
                 name=name,
                 words=stage_words(stack.stage(index).spec),
-                pictures=[_embedded(picture) for picture in pictures],
-                health=_health(health[name]) if name in health else [],
-                advice=_advice(stack.stage(index).spec, health.get(name)),
+                pictures=[_embedded(p) for p in pictures if not _in_gallery(p)],
+                stills=[_embedded(p) for p in pictures if _in_gallery(p)],
+                gallery=gallery,
+                table=unit_table(gallery, sample),
+                health=_health(found) if found else [],
+                dead=found.dead if found else None,
+                explained=found.explained_variance if found else None,
+                advice=_advice(stack.stage(index).spec, found),
             )
         )
     return views
@@ -76,6 +95,11 @@ def _pictures(recipe: Recipe, stack: Stack, index: int) -> Iterator[Picture]:
         yield response_picture(stack)
     if projected and index == 0 and has_plane(stack, index):
         yield projection_picture(stack, index)
+
+
+def _in_gallery(picture: Picture) -> bool:
+    """Say whether a picture shows what the gallery shows too, for those without a script."""
+    return picture.name.endswith(("-filters", "-projections"))
 
 
 def _filters(recipe: Recipe, stack: Stack, index: int) -> Iterator[Picture]:

@@ -1,10 +1,13 @@
 """What the page shows, as the template takes it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from markupsafe import Markup
 
 from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
+from featlearn.report.gallery import Gallery
+from featlearn.report.sprites import Sheet
 
 
 @dataclass(frozen=True)
@@ -17,11 +20,33 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of figures: its caption, the heads of its columns, its rows."""
+
+    caption: str
+    heads: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A chart, and how to read it."""
+    """A chart, and how to read it.
+
+    Attributes:
+        svg: The drawing.
+        note: How to read it.
+        key: Unique in the page, where a script reads its curves.
+        title: What it is about.
+        curve: Where its axes lie, and what its curves are worth, for that script.
+        table: The numbers behind it.
+    """
 
     svg: Markup
     note: str = ""
+    key: str = ""
+    title: str = ""
+    curve: dict[str, Any] | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +78,21 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class StageView:
-    """One stage: what it is, what it learned, how it fares, and what might help it."""
+    """One stage: what it is, what it learned, how it fares, and what might help it.
+
+    `stills` stand for the gallery on paper, and where no script runs.
+    """
 
     key: str
     name: str
     words: list[str]
     pictures: list[EmbeddedImage]
+    stills: list[EmbeddedImage]
+    gallery: Gallery
+    table: Table
     health: list[Fact]
+    dead: float | None
+    explained: float | None
     advice: str
 
 
@@ -96,7 +129,10 @@ class EvaluationView:
 
 @dataclass(frozen=True)
 class HeadView:
-    """A head: how it was trained, its figures; `share` is its error in [0, 1], if it has one."""
+    """A head: how it was trained, its figures.
+
+    `share` is its error in [0, 1], if it has one, on so many images as `tested` says.
+    """
 
     key: str
     name: str
@@ -105,6 +141,7 @@ class HeadView:
     interval: str
     images: str
     share: float | None
+    tested: int
     scratch: bool
     facts: list[Fact]
     evaluation: EvaluationView | None
@@ -163,6 +200,9 @@ class RunView:
     files: list[Fact]
     sample: str
     strip: EmbeddedStrip
+    images: Sheet | None
+    story: list[Fact]
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -202,3 +242,4 @@ class PageView:
     runs: list[RunView]
     comparison: ComparisonView | None
     data: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    figures: "list[Table]" = field(default_factory=list[Table])

@@ -136,13 +136,32 @@ def curves_figure(metrics: Metrics) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, phase: PhaseCurves) -> None:
-    """Draw one phase: each term on training batches, their sum on held-out images."""
-    terms = {name: series for name, series in phase.training.items() if name != "loss"}
+def phase_figure(phase: PhaseCurves) -> Figure:
+    """Draw the losses of one phase."""
+    with styled():
+        figure = new_figure(4.4, 2.9)
+        _draw(figure.subplots(), phase)
+    return figure
+
+
+def lines_of(phase: PhaseCurves) -> dict[str, Series]:
+    """Name the curves of a phase that are drawn: each term on training batches.
+
+    Their sum stands first where there are several, and is named `loss`.
+    """
+    terms = {_words(name): series for name, series in phase.training.items() if name != "loss"}
     if len(terms) != 1 and "loss" in phase.training:
         terms = {"loss": phase.training["loss"], **terms}
-    for (name, series), colour in zip(terms.items(), (SERIES * 3), strict=False):
-        axes.plot(series.steps, series.values, color=colour, label=_words(name), alpha=0.9)
+    return terms
+
+
+def _draw(axes: Axes, phase: PhaseCurves) -> None:
+    """Draw one phase: each term on training batches, their sum on held-out images."""
+    terms = lines_of(phase)
+    for number, (name, series) in enumerate(terms.items()):
+        turn, colour = divmod(number, len(SERIES))
+        style = ("-", "--", ":")[turn % 3]
+        axes.plot(*series, color=SERIES[colour], linestyle=style, label=name, alpha=0.9)
     held_out = phase.held_out.get("loss")
     if held_out is not None:
         axes.plot(*held_out, color=INK, marker="o", markersize=3.2, linewidth=1.1, label="held out")

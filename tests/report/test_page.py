@@ -22,7 +22,7 @@ from featlearn.report.page import build_report
 MakeRun = Callable[..., Path]
 AddHead = Callable[[Path, str], None]
 
-VOID = {"meta", "link", "img", "br", "hr", "rect", "path", "use"}
+VOID = {"meta", "link", "img", "input", "br", "hr", "rect", "path", "use"}
 EVIL = [
     "<script>alert(1)</script>",
     "</script><script>alert(2)</script>",
@@ -131,11 +131,12 @@ def test_nothing_is_loaded(full: Page) -> None:
 def test_the_browser_runs_no_script_but_the_page_s_own(full_page: Path) -> None:
     text = full_page.read_text(encoding="utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
-    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     assert policy is not None
-    assert script is not None
-    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy[1]
+    assert len(scripts) == 2
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    names = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    assert f"script-src {' '.join(names)};" in policy[1]
     assert "default-src 'none'" in policy[1]
 
 
@@ -171,7 +172,7 @@ def test_several_runs_without_a_comparison_are_side_by_side(
 
 def test_names_that_are_markup_stay_names(make_run: MakeRun, tmp_path: Path) -> None:
     shown = page([make_run(classes=EVIL, title="</title><script>alert(3)</script>")], tmp_path)
-    assert len(shown.all("script")) == 2
+    assert len(shown.all("script")) == 4
     assert all(image.get("onerror") is None for image in shown.all("img"))
     for name in EVIL:
         assert name in shown.texts["th"]

@@ -1,0 +1,134 @@
+"""Figures of units from what they answer to a sample: activity, selectivity, likeness."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from featlearn.evaluate.best_unit import separability
+from featlearn.evaluate.health import hoyer_sparsity
+
+BINS = 24
+TOP, LEAST, NEIGHBOURS = 8, 4, 6
+
+
+class Scores(NamedTuple):
+    """How well each unit tells one class from the rest, on images it was not chosen by.
+
+    Attributes:
+        auc: `(units,)` in [0, 1]: chance that an image of the class answers more than
+            another (or less, for `sign` -1). NaN where it cannot be said.
+        classes: `(units,)` int64, the class.
+        sign: `(units,)`, 1 or -1.
+    """
+
+    auc: Tensor
+    classes: Tensor
+    sign: Tensor
+
+
+class Histograms(NamedTuple):
+    """How often units answered what: `low` to `high` in equal bins.
+
+    Attributes:
+        low: `(units,)`.
+        high: `(units,)`.
+        counts: `(units, bins)` int64.
+    """
+
+    low: Tensor
+    high: Tensor
+    counts: Tensor
+
+
+def activity(values: Tensor) -> Tensor:
+    """Average what units answer, without its sign.
+
+    Args:
+        values: `(images, units)`.
+    """
+    return values.abs().mean(0)
+
+
+def lifetime_sparsity(values: Tensor) -> Tensor:
+    """Measure how few images each unit answers to, `(units,)` in [0, 1] (Hoyer)."""
+    return hoyer_sparsity(values.T.double())
+
+
+def ranked(values: Tensor, count: int, *, least: bool = False) -> Tensor:
+    """Number the images that each unit answers most to, `(units, count)`; earlier ones first."""
+    order = values.sort(dim=0, descending=not least, stable=True).indices
+    return order[:count].T
+
+
+def histograms(values: Tensor, *, of: Tensor | None = None, bins: int = BINS) -> Histograms:
+    """Count answers in bins from the least to the largest of each unit.
+
+    Args:
+        values: `(images, units)`.
+        of: `(images, units)`, which of them to count; all if absent.
+        bins: How many.
+    """
+    low, high = values.amin(0), values.amax(0)
+    span = torch.where(high > low, high - low, 1.0)
+    place = ((values - low) / span * bins).long().clamp(0, bins - 1)
+    weight = torch.ones_like(place) if of is None else of.long()
+    counts = place.new_zeros(values.shape[1], bins)
+    counts.scatter_add_(1, place.T, weight.T)
+    return Histograms(low, high, counts)
+
+
+def neighbours(values: Tensor, count: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+    """Find for each unit those that answer most like it.
+
+    Args:
+        values: `(images, units)`.
+        count: How many to find.
+
+    Returns:
+        Their places `(units, count)`, and their correlations over the images; fewer where
+        there are fewer units. A unit that always answers the same is like none.
+    """
+    centred = values.double() - values.double().mean(0)
+    norm = torch.linalg.vector_norm(centred, dim=0)
+    unit = centred / torch.where(norm > 1e-9 * norm.max(), norm, torch.inf)
+    alike = unit.T @ unit
+    alike.fill_diagonal_(-torch.inf)
+    best = alike.sort(dim=1, descending=True, stable=True)
+    count = min(count, len(alike) - 1)
+    return best.indices[:, :count], best.values[:, :count]
+
+
+def class_scores(values: Tensor, labels: Tensor, classes: int) -> Scores | None:
+    """Score each unit by the class that it tells best.
+
+    Class and sign are chosen on every other image, the figure is of the rest.
+
+    Args:
+        values: `(images, units)`.
+        labels: `(images,)` int64.
+        classes: How many there are.
+
+    Returns:
+        `None` where no class has images, and other classes too, in both halves.
+    """
+    halves = [slice(0, None, 2), slice(1, None, 2)]
+    known = [place for place in range(classes) if all(_both(labels[h], place) for h in halves)]
+    if not known:
+        return None
+    chosen_on, scored_on = (
+        torch.stack([separability(values[h], labels[h] == place) for place in known])
+        for h in halves
+    )
+    best = (chosen_on - 0.5).abs().nan_to_num(nan=-1.0).argmax(0)
+    column = torch.arange(values.shape[1], device=values.device)
+    sign = torch.where(chosen_on[best, column] < 0.5, -1, 1)
+    area = scored_on[best, column]
+    auc = torch.where(sign < 0, 1 - area, area)
+    return Scores(auc, torch.tensor(known, device=values.device)[best], sign)
+
+
+def _both(labels: Tensor, place: int) -> bool:
+    """Say whether there are images of a class, and of others."""
+    own = int((labels == place).sum())
+    return 0 < own < len(labels)

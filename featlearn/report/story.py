@@ -1,0 +1,159 @@
+"""What a run comes to, in five sentences: data, network, what it learned, its worth, doubts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from featlearn.config.layers import Plan
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import LocalSpec, TiledSpec
+from featlearn.report.records import RunRecord
+from featlearn.report.views import Fact, HeadView, StageView, SweepView
+from featlearn.report.words import percent
+from featlearn.visualize.curves import Metrics, Series, phases_of
+from featlearn.wording import caution, count, images_or_patches, plural
+
+ORIENTED = 0.5
+"""From this strength on a unit is called tuned to an orientation."""
+
+_DEAD = 0.05
+_LITTLE = 0.5
+_FALLING = 0.02
+_CHANNELS = {1: "grey", 3: "colour"}
+
+
+def tell(
+    record: RunRecord,
+    recipe: Recipe,
+    layers: Plan,
+    *,
+    stages: Sequence[StageView],
+    heads: Sequence[HeadView],
+    sweeps: Sequence[SweepView],
+    metrics: Metrics,
+) -> list[Fact]:
+    """Tell what a run comes to.
+
+    Args:
+        record: What pre-training wrote.
+        recipe: What it was told.
+        layers: The network, layer by layer.
+        stages: What each stage learned.
+        heads: What was trained on top.
+        sweeps: Over numbers of labels.
+        metrics: Losses as they were logged.
+    """
+    doubts = _doubts(record, stages=stages, heads=heads, sweeps=sweeps, metrics=metrics)
+    return [
+        Fact("Data", _data(record)),
+        Fact("Network", _network(recipe, layers)),
+        Fact("Learned", _learned(stages)),
+        Fact("Worth", _worth(heads, sweeps)),
+        Fact("To doubt", " ".join(doubts)),
+    ]
+
+
+def _data(record: RunRecord) -> str:
+    """Say what it learned from."""
+    maps, height, width = record.input_shape
+    material = images_or_patches(record.data.train, pictures=record.data.pictures)
+    colour = f"in {_CHANNELS[maps]}" if maps in _CHANNELS else f"of {maps} channels"
+    held_out = f" {count(record.data.held_out)} more were held out." if record.data.held_out else ""
+    return (
+        f"{material} of {Path(record.data.source).name}, {height}\u00a0×\u00a0{width} pixels "
+        f"{colour}, and no label.{held_out}"
+    )
+
+
+def _network(recipe: Recipe, layers: Plan) -> str:
+    """Say what it is."""
+    untied = [isinstance(stage.filter, LocalSpec | TiledSpec) for stage in recipe.stages]
+    kind = "untied weights" if all(untied) else "weights"
+    own = [layer for layer in layers.layers if layer.stage is not None]
+    reach = ""
+    if len(recipe.stages) > 1:
+        height, width = own[-1].receptive_field
+        reach = f" A unit at the top sees {height}\u00a0×\u00a0{width} pixels."
+    stages = plural(len(recipe.stages), "stage")
+    weights = count(sum(layer.weights for layer in own))
+    return f"{stages} with {weights} {kind}, learned {_schedule(recipe)}.{reach}"
+
+
+def _schedule(recipe: Recipe) -> str:
+    """Say in which order stages learned."""
+    if len(recipe.stages) == 1:
+        return "without a teacher"
+    words = {"greedy": "one after the other", "joint": "all at once"}
+    return words.get(recipe.pretrain.schedule, "one after the other, then all at once")
+
+
+def _learned(stages: Sequence[StageView]) -> str:
+    """Say how much codes keep, and how many units are tuned."""
+    sentences: list[str] = []
+    kept = [(stage.name, stage.explained) for stage in stages if stage.explained is not None]
+    if kept:
+        each = ", ".join(f"{name} {percent(share)}" for name, share in kept)
+        sentences.append(f"Codes keep of the variance they are given: {each}.")
+    first = stages[0].gallery.columns
+    strengths = [value for value in first["strength"] if value is not None]
+    if strengths:
+        oriented = sum(value >= ORIENTED for value in strengths) / len(strengths)
+        sentences.append(
+            f"{percent(oriented)} of the units of {stages[0].name} that are shown are tuned to "
+            "an orientation."
+        )
+    return " ".join(sentences)
+
+
+def _worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView]) -> str:
+    """Say what it was worth where labels judged it."""
+    judged = [head for head in heads if head.share is not None]
+    ours = [head for head in judged if not head.scratch]
+    if not ours:
+        if sweeps:
+            return f"Measured over numbers of labels, in {plural(len(sweeps), 'sweep')} below."
+        return "Not measured: no head has been trained on it and evaluated."
+    best = min(ours, key=lambda head: head.share or 0.0)
+    among = f", the least of {len(ours)} heads" if len(ours) > 1 else ""
+    text = f"Test error {best.error} ({best.interval}){among}: {best.words}."
+    controls = [head for head in judged if head.scratch]
+    if controls:
+        control = min(controls, key=lambda head: head.share or 0.0)
+        text += f" From random weights {control.error}: {control.words}."
+    return text
+
+
+def _doubts(
+    record: RunRecord,
+    *,
+    stages: Sequence[StageView],
+    heads: Sequence[HeadView],
+    sweeps: Sequence[SweepView],
+    metrics: Metrics,
+) -> list[str]:
+    """List what speaks against trusting the figures."""
+    doubts: list[str] = []
+    judged = [head for head in heads if head.share is not None]
+    if judged and not any(head.scratch for head in judged) and not sweeps:
+        doubts.append("No head was trained from random weights beside it, as a control.")
+    few = [caution(head.tested) for head in judged]
+    doubts += [f"Tested on {words}." for words in dict.fromkeys(few) if words is not None]
+    for stage in stages:
+        if stage.dead is not None and stage.dead >= _DEAD:
+            doubts.append(f"{percent(stage.dead)} of the units of {stage.name} are dead.")
+        if stage.explained is not None and stage.explained < _LITTLE:
+            doubts.append(f"The code of {stage.name} keeps less than half of its input.")
+    doubts += [f"The loss of {name} was still falling when training ended." for name in
+               _still_falling(metrics)]  # fmt: skip
+    if not record.data.held_out:
+        doubts.append("Nothing was held out, so units are shown on images they learned from.")
+    return [*doubts, "One run with one seed: another would differ."]
+
+
+def _still_falling(metrics: Metrics) -> list[str]:
+    """Name the phases whose held-out loss fell by more than 2 % in the last epoch."""
+    names: list[str] = []
+    for phase in phases_of(metrics):
+        _, values = phase.held_out.get("loss", Series([], []))
+        if len(values) > 1 and 0 < values[-1] < (1 - _FALLING) * values[-2]:
+            names.append(phase.name)
+    return names

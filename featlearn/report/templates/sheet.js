@@ -1,0 +1,143 @@
+const sheet = document.getElementById("sheet");
+const opened = { stage: null, unit: 0, from: null };
+
+const slot = (name) => sheet.querySelector(`[data-slot="${name}"]`);
+
+/** Fill a part of the sheet, and leave it out where there is nothing. */
+function fill(name, children) {
+  slot(name).replaceChildren(...children);
+  const part = sheet.querySelector(`[data-part="${name}"]`);
+  if (part) part.hidden = children.length === 0;
+}
+
+/** Show everything that is known of a unit. */
+function openSheet(stage, unit) {
+  if (!sheet.open) opened.from = document.activeElement;
+  Object.assign(opened, { stage, unit });
+  slot("where").textContent = data.runs.length > 1 ? `${stage.run.name} · ${stage.name}` : stage.name;
+  slot("title").textContent = `${stage.maps ? "Map" : "Unit"} ${stage.names[unit]}`;
+  fill("facts", factsOf(stage, unit));
+  fill("portraits", portraitsOf(stage, unit));
+  fill("top", cropsOf(stage, unit, "top"));
+  fill("least", cropsOf(stage, unit, "least"));
+  fill("histogram", stage.histogram ? histogram(stage, unit) : []);
+  slot("histogram-note").textContent = histogramNote(stage, unit);
+  fill("invariance", invarianceOf(stage, unit));
+  fill("neighbours", neighboursOf(stage, unit));
+  fill("elsewhere", elsewhereOf(stage, unit));
+  const order = orderOf(stage);
+  for (const button of sheet.querySelectorAll("[data-go='1'], [data-go='-1']")) {
+    button.disabled = order[order.indexOf(unit) + Number(button.dataset.go)] === undefined;
+  }
+  if (!sheet.open) sheet.showModal();
+  sheet.scrollTop = 0;
+  slot("title").focus({ preventScroll: true });
+  history.replaceState(null, "", `#unit=${encodeURIComponent(`${stage.key}/${stage.names[unit]}`)}`);
+}
+
+/** The units of a stage, in the order of its gallery. */
+function orderOf(stage) {
+  const order = galleries.get(stage.key)?.order ?? [];
+  return order.includes(opened.unit) && opened.stage === stage ? order : stage.names.map((_, unit) => unit);
+}
+
+function go(step) {
+  const order = orderOf(opened.stage);
+  const next = order[order.indexOf(opened.unit) + step];
+  if (next !== undefined) openSheet(opened.stage, next);
+}
+
+function factsOf(stage, unit) {
+  const facts = Object.entries(measures).filter(([key]) => stage[key]).map(([key, { name, words }]) => [name, words(stage[key][unit], stage, unit)]);
+  const [height, width] = stage.window[0];
+  facts.push(["sees, pixels", `${width} × ${height}`]);
+  const best = stage.stimulus?.[unit];
+  if (best) facts.push(["stimulus", `${short(best.value)}`]);
+  return facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+}
+
+function portraitsOf(stage, unit) {
+  return Object.entries(stage.sheets).map(([kind, given]) => {
+    const place = given.units ? given.units.indexOf(unit) : unit;
+    if (place < 0) return null;
+    const canvas = make("canvas", { role: "img", "aria-label": `${given.title} of ${stage.names[unit]}` });
+    canvas.style.aspectRatio = `${given.width} / ${given.height}`;
+    lazily(canvas, () => paintTile(canvas, given, place, 220));
+    return make("figure", {}, canvas, make("figcaption", {}, given.single ?? given.title));
+  }).filter(Boolean);
+}
+
+function cropsOf(stage, unit, kind) {
+  const { run } = stage;
+  return (stage[kind]?.[unit] ?? []).map((image, rank) => {
+    const seen = windowOf(stage, unit, rank, kind);
+    const value = kind === "top" ? short(stage.topValues[unit][rank]) : "";
+    const label = run.labels.length ? run.classes[run.labels[image]] : "";
+    const words = [value, label].filter(Boolean).join(" · ");
+    const crop = make("canvas", { role: "img", "aria-label": `Image ${image}, what the unit sees${words ? `: ${words}` : ""}` });
+    crop.style.aspectRatio = `${seen[2]} / ${seen[3]}`;
+    lazily(crop, () => paintCrop(crop, run, image, seen, 96));
+    const whole = make("canvas", { role: "img", "aria-label": `Image ${image}, the part marked` });
+    whole.style.aspectRatio = `${run.images.width} / ${run.images.height}`;
+    lazily(whole, () => paintWhole(whole, run, image, seen, 96));
+    return make("figure", {}, crop, kind === "top" ? whole : null, words ? make("figcaption", {}, words) : null);
+  });
+}
+
+function histogramNote(stage, unit) {
+  if (!stage.histogram) return "";
+  const images = stage.histogram[unit].reduce((sum, count) => sum + count, 0);
+  if (!stage.positive) return `Its answers to the ${images} images of the sample.`;
+  const name = stage.run.classes[stage.class[unit]];
+  const less = stage.sign[unit] < 0 ? " It answers less to them." : "";
+  return `Its answers to the ${images} images of the sample; in orange those of ${name}, the class that it tells best.${less}`;
+}
+
+function invarianceOf(stage, unit) {
+  return (stage.invariance ?? []).filter(({ units }) => units.includes(unit)).map(({ name, unit: measure, amounts, units, curves }) =>
+    tuningCurve(name, measure, amounts, curves[units.indexOf(unit)]));
+}
+
+function neighboursOf(stage, unit) {
+  return (stage.neighbours?.[unit] ?? []).map((other, rank) =>
+    unitButton(stage, other, firstKind(stage), 80, `r = ${short(stage.alike[unit][rank])}`));
+}
+
+function elsewhereOf(stage, unit) {
+  const others = data.runs.filter((run) => run !== stage.run).flatMap((run) => run.stages).filter((other) => other.name === stage.name);
+  return others.flatMap((other) => {
+    const same = other.names.indexOf(stage.names[unit]);
+    return same < 0 ? [] : [unitButton(other, same, firstKind(other), 80, other.run.name)];
+  });
+}
+
+/** Open the unit that the address names. */
+function followAddress() {
+  const match = /^#unit=(.+)$/.exec(location.hash);
+  if (!match) return;
+  const [key, name] = decodeURIComponent(match[1]).split("/");
+  const stage = stages.get(key);
+  const unit = stage ? stage.names.indexOf(name) : -1;
+  if (unit >= 0) openSheet(stage, unit);
+}
+
+function useSheet() {
+  sheet.addEventListener("click", (event) => {
+    if (event.target === sheet) sheet.close();
+    const what = event.target.closest("[data-go]")?.dataset.go;
+    if (what === "close") sheet.close();
+    else if (what !== undefined) go(Number(what));
+  });
+  sheet.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "ArrowRight") go(1);
+    if (event.key === "ArrowLeft") go(-1);
+  });
+  sheet.addEventListener("close", () => {
+    history.replaceState(null, "", location.pathname + location.search);
+    const gallery = galleries.get(opened.stage.key);
+    if (opened.from?.closest(".tiles")) gallery?.focus(opened.unit);
+    else opened.from?.focus?.();
+  });
+  window.addEventListener("hashchange", followAddress);
+}
