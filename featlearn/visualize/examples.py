@@ -37,8 +37,8 @@ def unit_examples_figure(
     colour = stack.input_shape.maps == 3
     for one, units in shown:
         patterns = project_examples(stack, index, units, one.images, what=what)
-        given = image_tiles(_array(cut(one.images, one.windows)))
-        tiles, _ = tiles_of(_array(cut(patterns, one.windows, fill=0.0)), colour=colour)
+        given = image_tiles(_array(_seen(one, one.images, fill=0.5)))
+        tiles, _ = tiles_of(_array(_seen(one, patterns, fill=0.0)), colour=colour)
         values = [f"{float(value):.2g}".replace("-", "−") for value in one.values]
         rows += [Row(f"{cell(one.name, most=24)}\nsees", given), Row("answers to", tiles, values)]
     note = (
@@ -82,6 +82,14 @@ def codes_figure(stack: Stack, images: Tensor) -> Figure:
         "what the next stage is given, and nothing else. Each picture has its own scale."
     )
     return grid_figure(rows, title="What the code of each stage still holds", note=note)
+
+
+def _seen(one: Excited, images: Tensor, *, fill: float) -> Tensor:
+    """Cut out what a unit sees, unless that is the whole image or more."""
+    window, (height, width) = one.windows[0], images.shape[2:]
+    if window.height >= height and window.width >= width:
+        return images
+    return cut(images, one.windows, fill=fill)
 
 
 def _share(error: float) -> str:

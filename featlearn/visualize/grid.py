@@ -15,7 +15,7 @@ from featlearn.visualize.tiles import Pixels, enlarged, mosaic
 _WIDTH = 7.2
 """Inches of a figure, but for its border."""
 
-_LINE = 0.15
+_LINE = 0.12
 """Inches of a line of captions."""
 
 
@@ -137,7 +137,7 @@ def _head(axes: Axes, headings: Sequence[Heading], *, step: float) -> None:
     """Write the headings above a row whose columns are `step` apart."""
     for heading in headings:
         above = ((heading.first + heading.last) / 2 * step, 0)
-        _write(axes, heading.text, above, (0, 3), ha="center", va="bottom", fontsize=8.0)
+        _write(axes, heading.text, above, (0, 5), ha="center", va="baseline", fontsize=8.0)
 
 
 def _write(

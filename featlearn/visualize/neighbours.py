@@ -19,6 +19,7 @@ def neighbours_figure(
     *,
     labels: NDArray[np.int64] | None,
     classes: Sequence[str],
+    agreement: Mapping[str, float],
     how: str,
 ) -> Figure:
     """Draw images beside those that are nearest to them, a block of columns for each space.
@@ -30,6 +31,8 @@ def neighbours_figure(
             first.
         labels: Classes of the images, or `None`; neighbours of another class stand out.
         classes: Names of the classes.
+        agreement: For each space the share of neighbours, of all images, that are of the
+            image's own class; empty without labels.
         how: How nearness was measured, for the note.
     """
     tiles = image_tiles(images)
@@ -46,17 +49,14 @@ def neighbours_figure(
         rows.append(Row("", np.concatenate(parts), words, marked))
     headings, first = [Heading("image", 0, 1)], 2
     for space, near in found.items():
-        share = ""
-        if labels is not None:
-            same = labels[near.cpu().numpy()] == labels[list(queries)][:, None]
-            share = f": {percent(float(same.mean()), places=0)}"
+        share = f": {percent(agreement[space], places=0)}" if space in agreement else ""
         headings.append(Heading(f"{cell(space)}{share}", first, first + near.shape[1]))
         first += near.shape[1] + 1
     note = f"The nearest of {len(images) - 1} other images, the nearest first, by {how}."
     if labels is not None:
         note += (
-            " In orange what is of another class; the shares above are of the shown neighbours "
-            "that are of the image's own class."
+            " In orange what is of another class. The share above is of such neighbours of all "
+            "the images: how many are of the image's own class."
         )
     title = "Nearest neighbours in pixels and in the features of each stage"
     return grid_figure(rows, title=title, note=note, headings=headings)

@@ -1,50 +1,69 @@
 """`visualize`: pictures of a run as files."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
-import torch
 
-from featlearn.errors import DataError, FeatlearnError, UsageError
-from featlearn.networks.formats import read_figures
-from featlearn.networks.store import LoadedStack, load_stack
-from featlearn.report.records import EvaluationRecord
-from featlearn.report.samples import sample_images
+from featlearn.errors import FeatlearnError, UsageError
+from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
+from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
-from featlearn.visualize.confusion import confusion_figure
-from featlearn.visualize.curves import curves_figure, read_metrics
-from featlearn.visualize.filters import filters_figure
-from featlearn.visualize.picture import pictures_figure
-from featlearn.visualize.projections import has_plane, projections_figure, response_picture
-from featlearn.visualize.reconstructions import reconstructions_figure
-from featlearn.visualize.style import Figure, save_figure
-from featlearn.workflows.outputs import check_apart
+from featlearn.visualize.style import save_figure
+from featlearn.wording import suggestion
+from featlearn.workflows.drawing.data import draw_map, draw_neighbours
+from featlearn.workflows.drawing.heads import (
+    draw_confused,
+    draw_confusion,
+    draw_curves,
+    draw_saliency,
+)
+from featlearn.workflows.drawing.network import (
+    draw_filters,
+    draw_projections,
+    draw_reconstructions,
+)
+from featlearn.workflows.drawing.subject import Named, Subject
+from featlearn.workflows.drawing.units import draw_examples, draw_top_images
+from featlearn.workflows.outputs import FIGURES, check_apart
 
-KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
+_DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
+    "filters": draw_filters,
+    "projections": draw_projections,
+    "reconstructions": draw_reconstructions,
+    "curves": draw_curves,
+    "confusion": draw_confusion,
+    "top-images": draw_top_images,
+    "examples": draw_examples,
+    "map": draw_map,
+    "neighbours": draw_neighbours,
+    "saliency": draw_saliency,
+    "confused": draw_confused,
+}
+
+KINDS = tuple(_DRAWERS)
 """What can be asked for."""
+
+QUICK = KINDS[:5]
+"""What is drawn if nothing is asked for: the others go through many images first."""
+
+_OF_STAGES = ("filters", "projections", "top-images", "examples", "map", "neighbours")
+_OF_UNITS = ("projections", "top-images", "examples")
 
 
 class VisualizeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The files that were written, and why a kind that nobody named is missing."""
+    """The files that were written.
+
+    Attributes:
+        files: Their paths.
+        left_out: Why a kind that nobody named is missing.
+        beyond: The kinds that are drawn only where they are named, if none was.
+    """
 
     files: list[str]
     left_out: dict[str, str]
-
-
-class _Subject(NamedTuple):
-    """What the pictures are of."""
-
-    run: RunDirectory
-    loaded: LoadedStack
-    device: torch.device
-    root: Path | None
-    head: str | None
-
-
-_Named = Iterator[tuple[str, Figure]]
+    beyond: list[str]
 
 
 def visualize(
@@ -53,109 +72,93 @@ def visualize(
     out: Path,
     root: Path | None = None,
     what: Sequence[str] = (),
+    stage: str | None = None,
+    units: Sequence[str] = (),
     head: str | None = None,
+    images: int | None = None,
+    form: str = "png",
     device: str = "auto",
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> VisualizeResult:
-    """Draw pictures of a finished run into a folder, as PNG files.
+    """Draw pictures of a finished run into a folder.
 
     Args:
         path: The run.
         out: Folder of the pictures; it is made if missing.
-        root: Where data sets are (see `find_root`), for reconstructions.
-        what: Any of `KINDS`; all that there is, if empty.
-        head: Whose curves and confusion to draw; the run's own curves, and the only
-            head's confusion, if absent.
+        root: Where data sets are (see `find_root`).
+        what: Any of `KINDS`; all of `QUICK` that there is, if empty.
+        stage: Name of a stage, or its number from 1; if absent all stages, or the last
+            where units are named, and for `map`.
+        units: Names of units, as `featlearn.evaluate.units.find_unit` takes them; those that
+            answer most if empty.
+        head: Whose curves, mistakes and saliency to draw; the run's own curves, and the only
+            head's mistakes and saliency, if absent.
+        images: How many training images to look at, at most, where a kind needs them.
+        form: Ending of the files: `png`, `svg` or `pdf`.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told how many images were gone through.
 
     Raises:
         FeatlearnError: If the run, the data or what was asked for stand in the way.
     """
-    unknown = [kind for kind in what if kind not in KINDS]
-    if unknown:
-        raise UsageError(f"there is no picture of {unknown[0]!r}; choose from {', '.join(KINDS)}")
+    kinds = _kinds(what, stage=stage, units=units)
+    if f".{form}" not in FIGURES:
+        raise UsageError(f"pictures are png, svg or pdf; got {form!r}")
+    if images is not None and images < 1:
+        raise UsageError(f"there must be 1 image at least to look at; got {images}")
     run = RunDirectory.open(path)
     chosen = pick_device(device)
     use_threads(threads)
     loaded = load_stack(run.path)
     if not out.resolve().is_relative_to(run.path.resolve()):  # where no images are
-        check_apart(out / "picture.png", source=loaded.recipe.data.source, root=root)
-    loaded.stack.to(chosen)
-    subject = _Subject(run, loaded, chosen, root, head)
+        check_apart(out / f"picture.{form}", source=loaded.recipe.data.source, root=root)
+    loaded.stack.to(chosen).eval()
+    subject = Subject(
+        run,
+        loaded,
+        device=chosen,
+        root=root,
+        head=head,
+        stage=stage,
+        units=units,
+        images=images,
+        progress=progress,
+    )
     files: list[str] = []
     left_out: dict[str, str] = {}
-    for kind in dict.fromkeys(what or KINDS):
+    for kind in kinds:
         try:
             for name, figure in _DRAWERS[kind](subject):
-                file = out / f"{name}.png"
+                file = out / f"{name}.{form}"
                 save_figure(figure, file)
                 files.append(str(file))
         except FeatlearnError as error:
             if what:
                 raise
             left_out[kind] = str(error)
-    return VisualizeResult(files=files, left_out=left_out)
+    beyond = [] if what else [kind for kind in KINDS if kind not in QUICK]
+    return VisualizeResult(files=files, left_out=left_out, beyond=beyond)
 
 
-def _filters(subject: _Subject) -> _Named:
-    """Draw the filters of every stage."""
-    stack = subject.loaded.stack
-    on_image = stack.stage(0).input_shape == stack.input_shape
-    for index, name in enumerate(stack.names):
-        if index == 0 and not has_plane(stack, 0):
-            figure = pictures_figure([response_picture(stack)])
-        else:
-            figure = filters_figure(stack.stage(index), on_image=on_image and index == 0)
-        yield f"{name}-filters", figure
+def _kinds(what: Sequence[str], *, stage: str | None, units: Sequence[str]) -> list[str]:
+    """Choose the kinds to draw, and refuse what they cannot be of.
 
-
-def _projections(subject: _Subject) -> _Named:
-    """Draw the projections of every stage."""
-    stack = subject.loaded.stack
-    for index, name in enumerate(stack.names):
-        yield f"{name}-projections", projections_figure(stack, index)
-
-
-def _reconstructions(subject: _Subject) -> _Named:
-    """Draw what every stage rebuilds."""
-    stack, recipe, _ = subject.loaded
-    sample = sample_images(recipe, stack.input_shape, root=subject.root)
-    if sample is None:
-        raise DataError(
-            f"{recipe.data.source} has images of another shape now than the network takes, "
-            f"{stack.input_shape}; give back the data that the run learned from"
-        )
-    images = sample.images.to(subject.device)
-    figure = reconstructions_figure(stack, images, preprocess=recipe.preprocess)
-    yield "reconstructions", figure
-
-
-def _curves(subject: _Subject) -> _Named:
-    """Draw the losses of the run, or of a head."""
-    if subject.head is None:
-        yield "curves", curves_figure(read_metrics(subject.run.metrics_file))
-        return
-    name, folder = subject.run.open_head(subject.head)
-    yield f"{name}-curves", curves_figure(read_metrics(folder.metrics_file))
-
-
-def _confusion(subject: _Subject) -> _Named:
-    """Draw the confusion matrix of a head."""
-    name, folder = subject.run.open_head(subject.head)
-    if not folder.evaluation_file.exists():
-        raise UsageError(
-            f"head {name!r} has no figures yet; run "
-            f"`featlearn evaluate {subject.run.path} --head {name}` first"
-        )
-    record = read_figures(folder.evaluation_file, EvaluationRecord)
-    yield f"{name}-confusion", confusion_figure(record.confusion, record.classes)
-
-
-_DRAWERS: Mapping[str, Callable[[_Subject], _Named]] = {
-    "filters": _filters,
-    "projections": _projections,
-    "reconstructions": _reconstructions,
-    "curves": _curves,
-    "confusion": _confusion,
-}
+    Raises:
+        UsageError: If a kind is unknown, or is not of a stage or of units that were named.
+    """
+    known = "choose from " + ", ".join(KINDS)
+    for kind in what:
+        if kind not in KINDS:
+            raise UsageError(f"there is no picture of {kind!r}{suggestion(kind, KINDS)}; {known}")
+    kinds = list(dict.fromkeys(what or QUICK))
+    limits = (("--stage", stage is not None, _OF_STAGES), ("--unit", bool(units), _OF_UNITS))
+    for option, given, takers in limits:
+        if not given:
+            continue
+        for kind in what:
+            if kind not in takers:
+                raise UsageError(f"{kind} takes no {option}; it goes with {', '.join(takers)}")
+        kinds = [kind for kind in kinds if kind in takers]
+    return kinds

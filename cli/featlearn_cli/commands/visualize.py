@@ -14,14 +14,28 @@ if TYPE_CHECKING:
 
     from featlearn.workflows.visualize import VisualizeResult
 
-KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
+KINDS = (
+    "filters",
+    "projections",
+    "reconstructions",
+    "curves",
+    "confusion",
+    "top-images",
+    "examples",
+    "map",
+    "neighbours",
+    "saliency",
+    "confused",
+)
 
 
 @click.command(
     "visualize",
     epilog=example(
         "featlearn visualize runs/local --out pictures",
-        "featlearn visualize runs/local --what filters --what projections --out pictures",
+        "featlearn visualize runs/local --what map --what neighbours --out pictures",
+        "featlearn visualize runs/local --what examples --stage parts --unit 3 --unit 7,2,2 \\",
+        "    --format pdf --out pictures",
     ),
 )
 @click.argument("run", type=RunParam())
@@ -29,7 +43,8 @@ KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
     "--what",
     multiple=True,
     type=click.Choice(KINDS),
-    help="What to draw; may be repeated. [default: all there is]",
+    metavar="KIND",
+    help="What to draw; may be repeated. [default: the first five, as far as there are any]",
 )
 @click.option(
     "--out",
@@ -38,18 +53,63 @@ KINDS = ("filters", "projections", "reconstructions", "curves", "confusion")
     help="Folder for the pictures.",
 )
 @click.option(
+    "--stage",
+    help="A stage's name, or its number from 1. [default: all; of units and the map, the last]",
+)
+@click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="MAP[,ROW,COLUMN]",
+    help="A unit of the stage, counted from 0; may be repeated. [default: some that answer most]",
+)
+@click.option(
     "--head",
-    help="Whose curves and confusion. [default: the run's curves, the only head's confusion]",
+    help="Whose curves, mistakes and saliency. [default: the run's curves, else the only head]",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    help="Training images to look at, at most. [default: 5000 for units, 700 for the map, "
+    "2000 for neighbours]",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["png", "svg", "pdf"]),
+    default="png",
+    show_default=True,
+    help="Of the files; in svg and pdf, words and lines are not pixels.",
 )
 @computing_options
 def command(
-    *, run: Path, what: tuple[str, ...], out: Path, head: str | None, options: Computing
+    *,
+    run: Path,
+    what: tuple[str, ...],
+    out: Path,
+    stage: str | None,
+    units: tuple[str, ...],
+    head: str | None,
+    images: int | None,
+    form: str,
+    options: Computing,
 ) -> None:
-    """Draw what RUN learned, as PNG files.
+    """Draw what RUN learned, as files.
 
-    Filters, projections into image space, reconstructions, curves of the losses, and
-    the confusion matrix of a head that was evaluated.
-    """
+    \b
+    KIND is one of
+      filters          the weights
+      projections      what units add to the image, by the decoders below
+      reconstructions  what each stage rebuilds
+      curves           losses and held-out errors
+      confusion        which classes a head takes for which
+      top-images       the images that excite units most
+      examples         what in them the units answer to, and what codes still hold
+      map              images laid out by a stage, by PCA and by t-SNE
+      neighbours       the nearest images, in pixels and in each stage
+      saliency         which pixels a head's answers depend on
+      confused         the images behind a head's mistakes
+    """  # noqa: D301 - click reads the \b
     from featlearn.workflows.visualize import visualize
 
     result = visualize(
@@ -57,11 +117,18 @@ def command(
         what=what,
         out=out,
         root=options.root,
+        stage=stage,
+        units=units,
         head=head,
+        images=images,
+        form=form,
         device=options.device,
         threads=options.threads,
+        progress=options.progress(),
     )
     options.show(result, _files)
+    if result.beyond:
+        options.next_step(f"name more to draw with --what: {', '.join(result.beyond)}")
 
 
 def _files(result: "VisualizeResult") -> "Iterable[RenderableType]":

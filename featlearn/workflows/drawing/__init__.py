@@ -1,0 +1,1 @@
+"""Drawers: each gives the figures of one kind, by name."""

@@ -1,0 +1,75 @@
+"""Pictures of heads, and of the course of training: curves, mistakes, saliency."""
+
+import torch
+
+from featlearn.errors import UsageError
+from featlearn.evaluate.confused import most_confused
+from featlearn.evaluate.saliency import gradient_saliency, integrated_gradients, occlusion
+from featlearn.networks.formats import read_figures
+from featlearn.report.records import EvaluationRecord
+from featlearn.visualize.confused import confused_figure
+from featlearn.visualize.confusion import confusion_figure
+from featlearn.visualize.curves import curves_figure, read_metrics
+from featlearn.visualize.saliency import Asked, saliency_figure
+from featlearn.visualize.tiles import spread
+from featlearn.workflows.drawing.subject import Named, Subject
+
+_PAIRS = 8
+_ASKED = 8
+
+
+def draw_curves(subject: Subject) -> Named:
+    """Draw the losses of the run, or of a head."""
+    if subject.head is None:
+        yield "curves", curves_figure(read_metrics(subject.run.metrics_file))
+        return
+    name, folder = subject.run.open_head(subject.head)
+    yield f"{name}-curves", curves_figure(read_metrics(folder.metrics_file))
+
+
+def draw_confusion(subject: Subject) -> Named:
+    """Draw the confusion matrix of a head."""
+    name, folder = subject.run.open_head(subject.head)
+    if not folder.evaluation_file.exists():
+        raise UsageError(
+            f"head {name!r} has no figures yet; run "
+            f"`featlearn evaluate {subject.run.path} --head {name}` first"
+        )
+    record = read_figures(folder.evaluation_file, EvaluationRecord)
+    yield f"{name}-confusion", confusion_figure(record.confusion, record.classes)
+
+
+def draw_confused(subject: Subject) -> Named:
+    """Draw the test images behind a head's most frequent mistakes."""
+    judged = subject.judged
+    found = most_confused(judged.logits, judged.labels, pairs=_PAIRS)
+    name = judged.head.name
+    if not found:
+        count = len(judged.pictures)
+        raise UsageError(f"head {name!r} names all {count} test images right; nothing is confused")
+    images = [judged.pictures.at(pair.places) for pair in found]
+    yield f"{name}-confused", confused_figure(found, images, judged.head.classes, name=name)
+
+
+def draw_saliency(subject: Subject) -> Named:
+    """Draw which pixels a head's answers to test images depend on."""
+    judged = subject.judged
+    classifier, pictures = judged.head.classifier, judged.pictures
+    places = torch.from_numpy(spread(len(pictures), _ASKED)).to(subject.device)
+    images = pictures.at(places)
+    certain, classes = judged.logits[places].softmax(1).max(1)
+    asked = Asked(
+        images,
+        [judged.head.classes[label] for label in classes.tolist()],
+        certain.tolist(),
+        (classes != judged.labels[places]).tolist(),
+    )
+    side = min(images.shape[2:])
+    figure = saliency_figure(
+        asked,
+        gradient=gradient_saliency(classifier, images, classes),
+        shares=integrated_gradients(classifier, images, classes, baseline=0.5),
+        occluded=occlusion(classifier, images, classes, size=min(max(side // 5, 3), side)),
+        name=judged.head.name,
+    )
+    yield f"{judged.head.name}-saliency", figure

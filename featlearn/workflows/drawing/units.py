@@ -1,0 +1,102 @@
+"""Pictures of single units: what excites them, and what they answer to in it."""
+
+from typing import NamedTuple
+
+import torch
+
+from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.top_images import Excited, excited
+from featlearn.evaluate.units import find_unit, part_shape, place_of, unit_at, unit_name
+from featlearn.geometry import MapShape
+from featlearn.visualize.examples import codes_figure, unit_examples_figure
+from featlearn.visualize.tiles import spread
+from featlearn.visualize.top_images import top_images_figure
+from featlearn.workflows.drawing.subject import Named, Subject, shares_maps
+
+_UNITS = 6
+_PER_ROW = 8
+_IMAGES = 8
+
+
+class _Chosen(NamedTuple):
+    """A unit or a map of a stage."""
+
+    name: str
+    row: int
+    over_maps: bool
+
+
+def draw_top_images(subject: Subject) -> Named:
+    """Draw the images that excite units most: a sheet for each stage, or for each named unit."""
+    for index in subject.stages:
+        shown = [_excited(subject, index, chosen)[0] for chosen in _chosen(subject, index)]
+        if not subject.units:
+            yield f"{subject.stack.names[index]}-top-images", top_images_figure(shown)
+            continue
+        for one in shown:
+            yield f"{_file(one.name)}-top-images", top_images_figure([one])
+
+
+def draw_examples(subject: Subject) -> Named:
+    """Draw what in images units answer to, and what the code of every stage still holds."""
+    for index in subject.stages:
+        shown = [_excited(subject, index, one, most=_PER_ROW) for one in _chosen(subject, index)]
+        name = f"{subject.stack.names[index]}-examples"
+        yield name, unit_examples_figure(subject.stack, index, shown)
+    if not subject.units and subject.place is None:
+        looked_at = subject.looked_at
+        images = looked_at.at(spread(len(looked_at), _IMAGES))
+        yield "codes", codes_figure(subject.stack, images)
+
+
+def _chosen(subject: Subject, index: int) -> list[_Chosen]:
+    """Choose units: those that were named, or those that answer most to what excites them.
+
+    Of a filter that moves over the plane a map stands for all of its units; of filters
+    that do not, the unit of each map that answers most.
+    """
+    stage = subject.stack.stage(index)
+    shape, over_maps = part_shape(stage), shares_maps(stage)
+    if subject.units:
+        return [_named(stage.name, shape, name, over_maps=over_maps) for name in subject.units]
+    strength = subject.tops(index, over_maps=over_maps).values.nanmean(1).nan_to_num(-torch.inf)
+    planes = strength.view(shape.maps, -1)
+    best = planes.max(1)
+    maps = best.values.sort(descending=True, stable=True).indices[:_UNITS].sort().values
+    rows = maps * planes.shape[1] + best.indices[maps]
+    return [
+        _Chosen(f"{stage.name} {_map_or_unit(shape, row, over_maps=over_maps)}", row, over_maps)
+        for row in rows.tolist()
+    ]
+
+
+def _named(stage: str, shape: MapShape, name: str, *, over_maps: bool) -> _Chosen:
+    """Find a unit that was named, or a map where one filter makes all of it."""
+    unit = find_unit(shape, name)
+    if over_maps and "," not in name:
+        return _Chosen(f"{stage} {unit[0]}", unit[0], over_maps=True)
+    return _Chosen(f"{stage} {unit_name(shape, unit)}", place_of(shape, unit), over_maps=False)
+
+
+def _map_or_unit(shape: MapShape, row: int, *, over_maps: bool) -> str:
+    """Name what a row of top images is of."""
+    return str(row) if over_maps else unit_name(shape, unit_at(shape, row))
+
+
+def _excited(
+    subject: Subject, index: int, chosen: _Chosen, *, most: int | None = None
+) -> tuple[Excited, list[Unit]]:
+    """Put a unit together with its images, and with which unit of it answered to each."""
+    top = subject.tops(index, over_maps=chosen.over_maps)
+    there = top.places[chosen.row] >= 0
+    images = subject.looked_at.at(top.places[chosen.row][there])
+    one = excited(subject.stack, index, top, chosen.row, images, name=chosen.name)
+    shape = part_shape(subject.stack.stage(index))
+    units = [unit_at(shape, place) for place in top.units[chosen.row][there].tolist()]
+    few = Excited(one.name, one.images[:most], one.windows[:most], one.values[:most])
+    return few, units[:most]
+
+
+def _file(name: str) -> str:
+    """Write a unit's name as part of a file's."""
+    return name.replace(" ", "-").replace(",", "-")
