@@ -32,7 +32,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
         jitter: Largest shift at random in each step, in pixels, under which the response
             shall stay.
         smoothing: Standard deviation, in pixels, of a Gaussian over starts and steps, which
-            leaves high frequencies to the end.
+            leaves high frequencies out.
         limits: Least and largest value of a pixel, for the space of pixels; the distance may
             then come out smaller.
 
