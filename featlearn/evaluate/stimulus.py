@@ -76,7 +76,8 @@ def optimal_stimulus(
         index: Place of the stage.
         units: Units of its part, `(map, row, column)` each.
         sample: Real images `(n, maps, height, width)` in [0, 1], which tell the mean, the
-            distance, a start and the percentiles.
+            distance, a start and the percentiles. They are held in memory: some hundreds do,
+            and `percentiles_of` compares with the responses to more.
         search: How to look.
         what: Which part of the stage. The output of contrast normalisation is bounded, and
             falls when the neighbours rise.
