@@ -100,7 +100,8 @@ class Lines:
             return
         self.last = now
         left = duration(self.clock.left(of))
-        click.echo(f"{name}: {done}/{of}, {words}, {left} left", err=True)
+        told = f"{words}, " if words else ""
+        click.echo(f"{name}: {done}/{of}, {told}{left} left", err=True)
 
     def note(self, text: str) -> None:
         """Say one line."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from featlearn.evaluate.data_map import PcaMap
 from featlearn.visualize.grid import cell
-from featlearn.visualize.style import INK, MUTED, PAPER, SERIES, bare, new_figure, styled
+from featlearn.visualize.style import MUTED, PAPER, SERIES, bare, new_figure, styled
 from featlearn.visualize.tiles import Floats, Pixels, enlarged, image_tiles
 from featlearn.wording import percent
 
@@ -49,7 +49,9 @@ def map_figure(
         note: More about it.
     """
     tiles = image_tiles(images)
-    colours = [INK] * len(tiles) if labels is None else [colour_of(k, len(classes)) for k in labels]
+    colours = (
+        [MUTED] * len(tiles) if labels is None else [colour_of(k, len(classes)) for k in labels]
+    )
     with styled():
         figure = new_figure(9.4 if tsne is not None else 5.0, 5.4)
         figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, fontweight="bold")

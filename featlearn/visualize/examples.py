@@ -17,6 +17,9 @@ from featlearn.visualize.grid import Row, cell, grid_figure
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles
 from featlearn.wording import percent
 
+_FAINT = 0.1
+"""Of the largest weight of a unit's patterns; what is fainter does not matter to a cut."""
+
 
 def unit_examples_figure(
     stack: Stack,
@@ -37,15 +40,18 @@ def unit_examples_figure(
     colour = stack.input_shape.maps == 3
     for one, units in shown:
         patterns = project_examples(stack, index, units, one.images, what=what)
-        given = image_tiles(_array(_seen(one, one.images, fill=0.5)))
-        tiles, _ = tiles_of(_array(_seen(one, patterns, fill=0.0)), colour=colour)
+        given, patterns = _cut(one, patterns)
+        tiles, _ = tiles_of(_array(patterns), colour=colour)
         values = [f"{float(value):.2g}".replace("-", "−") for value in one.values]
-        rows += [Row(f"{cell(one.name, most=24)}\nsees", given), Row("answers to", tiles, values)]
+        rows += [
+            Row(f"{cell(one.name, most=24)}\nsees", image_tiles(_array(given))),
+            Row("answers to", tiles, values),
+        ]
     note = (
-        "Of each unit the images that excite it most, cut to what it sees, above what in them made "
-        "it answer: its response taken down through the decoders, through pooling by the weights "
-        "that it had for this image. Mid-grey is zero, each on a scale of its own. Under them the "
-        "responses."
+        "Of each unit the images that excite it most, cut to what matters to it, above what in "
+        "them made it answer: its response taken down through the decoders, through pooling by "
+        "the weights that it had for this image. Mid-grey is zero, each on a scale of its own. "
+        "Under them the responses."
     )
     title = f"{stack.names[index]}: what in these images the units answer to"
     return grid_figure(rows, title=title, note=note, least=8)
@@ -84,12 +90,23 @@ def codes_figure(stack: Stack, images: Tensor) -> Figure:
     return grid_figure(rows, title="What the code of each stage still holds", note=note)
 
 
-def _seen(one: Excited, images: Tensor, *, fill: float) -> Tensor:
-    """Cut out what a unit sees, unless that is the whole image or more."""
-    window, (height, width) = one.windows[0], images.shape[2:]
-    if window.height >= height and window.width >= width:
-        return images
-    return cut(images, one.windows, fill=fill)
+def _cut(one: Excited, patterns: Tensor) -> tuple[Tensor, Tensor]:
+    """Cut images and patterns to what a unit sees, or of the whole image to what matters."""
+    window, (height, width) = one.windows[0], one.images.shape[2:]
+    if window.height < height or window.width < width:
+        return cut(one.images, one.windows), cut(patterns, one.windows, fill=0.0)
+    strength = patterns.abs().amax((0, 1))
+    there = strength > _FAINT * strength.max()
+    if not there.any():
+        return one.images, patterns
+    rows, columns = (_span(there.any(axis)) for axis in (1, 0))
+    return one.images[..., rows, columns], patterns[..., rows, columns]
+
+
+def _span(there: Tensor) -> slice:
+    """Give the stretch that holds all that is there."""
+    places = there.nonzero()
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _share(error: float) -> str:

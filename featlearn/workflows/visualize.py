@@ -25,7 +25,12 @@ from featlearn.workflows.drawing.network import (
     draw_reconstructions,
 )
 from featlearn.workflows.drawing.subject import Named, Subject
-from featlearn.workflows.drawing.units import draw_examples, draw_top_images
+from featlearn.workflows.drawing.units import (
+    draw_examples,
+    draw_invariance,
+    draw_stimuli,
+    draw_top_images,
+)
 from featlearn.workflows.outputs import FIGURES, check_apart
 
 _DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
@@ -36,6 +41,8 @@ _DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
     "confusion": draw_confusion,
     "top-images": draw_top_images,
     "examples": draw_examples,
+    "stimulus": draw_stimuli,
+    "invariance": draw_invariance,
     "map": draw_map,
     "neighbours": draw_neighbours,
     "saliency": draw_saliency,
@@ -48,8 +55,8 @@ KINDS = tuple(_DRAWERS)
 QUICK = KINDS[:5]
 """What is drawn if nothing is asked for: the others go through many images first."""
 
-_OF_STAGES = ("filters", "projections", "top-images", "examples", "map", "neighbours")
-_OF_UNITS = ("projections", "top-images", "examples")
+_OF_UNITS = ("projections", "top-images", "examples", "stimulus", "invariance")
+_OF_STAGES = ("filters", *_OF_UNITS, "map", "neighbours")
 
 
 class VisualizeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +96,7 @@ def visualize(
         root: Where data sets are (see `find_root`).
         what: Any of `KINDS`; all of `QUICK` that there is, if empty.
         stage: Name of a stage, or its number from 1; if absent all stages, or the last
-            where units are named, and for `map`.
+            where units are named, and for `stimulus`, `invariance` and `map`.
         units: Names of units, as `featlearn.evaluate.units.find_unit` takes them; those that
             answer most if empty.
         head: Whose curves, mistakes and saliency to draw; the run's own curves, and the only

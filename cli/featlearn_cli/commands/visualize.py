@@ -22,6 +22,8 @@ KINDS = (
     "confusion",
     "top-images",
     "examples",
+    "stimulus",
+    "invariance",
     "map",
     "neighbours",
     "saliency",
@@ -54,7 +56,7 @@ KINDS = (
 )
 @click.option(
     "--stage",
-    help="A stage's name, or its number from 1. [default: all; of units and the map, the last]",
+    help="A stage's name, or its number from 1. [default: all, or the last]",
 )
 @click.option(
     "--unit",
@@ -105,6 +107,8 @@ def command(
       confusion        which classes a head takes for which
       top-images       the images that excite units most
       examples         what in them the units answer to, and what codes still hold
+      stimulus         the inputs that units answer most to
+      invariance       how much change units bear
       map              images laid out by a stage, by PCA and by t-SNE
       neighbours       the nearest images, in pixels and in each stage
       saliency         which pixels a head's answers depend on

@@ -32,6 +32,9 @@ def draw_map(subject: Subject) -> Named:
     tsne = None
     if len(features) >= 5:
         tsne = tsne_map(features, seed=derive(subject.loaded.recipe.seed, "map"))
+    note = "Images are drawn where they hide no other; the others are dots."
+    if pictures.set.labels is not None:
+        note += " Labels colour the map and had no part in it."
     figure = map_figure(
         pca_map(features),
         tsne,
@@ -39,8 +42,7 @@ def draw_map(subject: Subject) -> Named:
         labels=pictures.set.labels,
         classes=pictures.set.classes,
         title=f"{plural(len(pictures), 'training image')} in the output of stage {name}",
-        note="Images are drawn where they hide no other; the others are dots. "
-        "Labels colour the map and had no part in it.",
+        note=note,
     )
     yield f"{name}-map", figure
 

@@ -1,21 +1,29 @@
 """Pictures of single units: what excites them, and what they answer to in it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 
+from featlearn.evaluate.invariance import Curves, invariance_curves, mean_responses
 from featlearn.evaluate.projection import Unit
-from featlearn.evaluate.top_images import Excited, excited
-from featlearn.evaluate.units import find_unit, part_shape, place_of, unit_at, unit_name
+from featlearn.evaluate.stimulus import optimal_stimulus
+from featlearn.evaluate.top_images import Excited, TopImages, excited
+from featlearn.evaluate.transformed import TransformationKind, standard_transformation
+from featlearn.evaluate.units import find_unit, part_shape, place_of, responses, unit_at, unit_name
 from featlearn.geometry import MapShape
 from featlearn.visualize.examples import codes_figure, unit_examples_figure
+from featlearn.visualize.invariance import invariance_figure
+from featlearn.visualize.stimulus import stimulus_figure
 from featlearn.visualize.tiles import spread
 from featlearn.visualize.top_images import top_images_figure
+from featlearn.wording import plural
 from featlearn.workflows.drawing.subject import Named, Subject, shares_maps
 
 _UNITS = 6
 _PER_ROW = 8
 _IMAGES = 8
+_SAMPLED = 2000
+_AT_ONCE = 128
 
 
 class _Chosen(NamedTuple):
@@ -49,6 +57,69 @@ def draw_examples(subject: Subject) -> Named:
         yield "codes", codes_figure(subject.stack, images)
 
 
+def draw_stimuli(subject: Subject) -> Named:
+    """Draw the inputs that units of a stage answer most to, which need not be images."""
+    index, stack = subject.last, subject.stack
+    units = _single_units(subject, index)
+    pictures = subject.sample(_SAMPLED)
+    sample = torch.cat(list(subject.counted(pictures, "images to compare with")))
+    subject.progress.note(f"climbing to what {plural(len(units), 'unit')} answer most to")
+    found = optimal_stimulus(stack, index, list(units.values()), sample=sample)
+    places = [place_of(part_shape(stack.stage(index)), unit) for unit in units.values()]
+    real = responses(stack, sample.split(_AT_ONCE), stages=[index])
+    answers = torch.cat([values[:, places] for (values,) in real])
+    yield f"{stack.names[index]}-stimulus", stimulus_figure(found, list(units), real=answers)
+
+
+def draw_invariance(subject: Subject) -> Named:
+    """Draw how much change units of a stage bear, of the images that excite them."""
+    index, stack = subject.last, subject.stack
+    units = _single_units(subject, index)
+    top = subject.tops(index, over_maps=False)
+    rows = [place_of(part_shape(stack.stage(index)), unit) for unit in units.values()]
+    images = [subject.looked_at.at(top.places[row][top.places[row] >= 0]) for row in rows]
+    general = subject.counted(subject.sample(_SAMPLED), "images in general")
+    baseline = mean_responses(stack, index, list(units.values()), general)
+    curves: list[Curves] = []
+    kinds: tuple[TransformationKind, ...] = get_args(TransformationKind)
+    for done, kind in enumerate(kinds):
+        subject.progress.count("kinds of change", done=done, of=len(kinds))
+        change = standard_transformation(kind, stack.input_shape)
+        curves.append(
+            invariance_curves(
+                stack,
+                index,
+                list(units.values()),
+                images,
+                transformation=change,
+                baseline=baseline,
+            )
+        )
+    subject.progress.stop()
+    yield f"{stack.names[index]}-invariance", invariance_figure(curves, list(units))
+
+
+def _single_units(subject: Subject, index: int) -> dict[str, Unit]:
+    """Choose units by name, where a map cannot stand for its units: each has a place."""
+    stage = subject.stack.stage(index)
+    shape = part_shape(stage)
+    if subject.units:
+        units = [find_unit(shape, name) for name in subject.units]
+    else:
+        top = subject.tops(index, over_maps=False)
+        units = [unit_at(shape, row) for row in _strongest(top, shape)]
+    return {f"{stage.name} {unit_name(shape, unit)}": unit for unit in units}
+
+
+def _strongest(top: TopImages, shape: MapShape) -> list[int]:
+    """Find the rows that answer most to what excites them, one of a map; a map may be a row."""
+    strength = top.values.nanmean(1).nan_to_num(-torch.inf)
+    planes = strength.view(shape.maps, -1)
+    best = planes.max(1)
+    maps = best.values.sort(descending=True, stable=True).indices[:_UNITS].sort().values
+    return (maps * planes.shape[1] + best.indices[maps]).tolist()
+
+
 def _chosen(subject: Subject, index: int) -> list[_Chosen]:
     """Choose units: those that were named, or those that answer most to what excites them.
 
@@ -59,14 +130,10 @@ def _chosen(subject: Subject, index: int) -> list[_Chosen]:
     shape, over_maps = part_shape(stage), shares_maps(stage)
     if subject.units:
         return [_named(stage.name, shape, name, over_maps=over_maps) for name in subject.units]
-    strength = subject.tops(index, over_maps=over_maps).values.nanmean(1).nan_to_num(-torch.inf)
-    planes = strength.view(shape.maps, -1)
-    best = planes.max(1)
-    maps = best.values.sort(descending=True, stable=True).indices[:_UNITS].sort().values
-    rows = maps * planes.shape[1] + best.indices[maps]
+    rows = _strongest(subject.tops(index, over_maps=over_maps), shape)
     return [
         _Chosen(f"{stage.name} {_map_or_unit(shape, row, over_maps=over_maps)}", row, over_maps)
-        for row in rows.tolist()
+        for row in rows
     ]
 
 
