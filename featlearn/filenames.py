@@ -24,6 +24,9 @@ LABELS = "labels.json"
 EVALUATION = "evaluation.json"
 """Figures of a head on the test split."""
 
+UNITS = "units.json"
+"""Figures of a run's best units."""
+
 CHECKPOINTS = "checkpoints"
 """Folder of what an unfinished run can go on from."""
 
@@ -57,6 +60,7 @@ OWN_FILES = (
     SWEEPS,
     CURVE,
     EVALUATION,
+    UNITS,
     REPORT,
     MODEL,
     CHECKPOINTS,

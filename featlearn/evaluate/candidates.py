@@ -6,14 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from featlearn.errors import DataError
 from featlearn.evaluate.controls import STATISTICS, image_statistics, template_responses
-from featlearn.evaluate.thresholds import Choice, Selection, select, tally, unit_ranges
+from featlearn.evaluate.thresholds import Choice, Selection, Tally, select, tally, unit_ranges
 from featlearn.evaluate.units import responses
 from featlearn.networks.stack import Stack
 
 _AT_ONCE = 256
 _CELLS = 1 << 25  # responses of a batch
+_KEPT = 1 << 26  # responses that are kept for the second pass, rather than computed again
 
 
 class Half(NamedTuple):
@@ -124,7 +124,8 @@ def find_best(
     """Choose the best candidate for each class on one half, and ask it about the other.
 
     The first half is gone through twice, the second once. Memory is that of a batch, of
-    `THRESHOLDS + 1` counts for each class and candidate, and of the best ones' answers.
+    `THRESHOLDS + 1` counts for each class and candidate, and of the best ones' answers; few
+    responses (256 MB) are kept rather than computed twice.
 
     Args:
         candidates: What answers.
@@ -132,7 +133,7 @@ def find_best(
         scored_on: The other half.
         classes: How many classes there are.
         wanted: Which of them to look for, each against all others.
-        told: Told, after every batch, of how many images it was.
+        told: Told, after every batch of each pass, of how many images it was.
 
     Raises:
         DataError: If a class or its others are missing where is chosen, or no candidate can be.
@@ -143,7 +144,7 @@ def find_best(
             yield candidates.answer(images), labels
             told(len(images))
 
-    counted = tally(answers(chosen_on), unit_ranges(answers(chosen_on)), classes=classes)
+    counted = _counted(candidates, chosen_on, answers, classes=classes, told=told)
     selections = [select(counted, positive) for positive in wanted]
     spans = _spans(candidates)
     choices = [found.best() for found in selections]
@@ -167,6 +168,23 @@ def find_best(
     )
 
 
+def _counted(
+    candidates: Candidates,
+    half: Half,
+    answers: Callable[[Half], Iterator[tuple[Tensor, Tensor]]],
+    *,
+    classes: int,
+    told: Callable[[int], None],
+) -> Tally:
+    """Go through the half to choose on twice, or once if its responses can be kept."""
+    if len(half.labels) * candidates.total > _KEPT:
+        return tally(answers(half), unit_ranges(answers(half)), classes=classes)
+    kept = list(answers(half))
+    counted = tally(kept, unit_ranges(kept), classes=classes)
+    told(len(half.labels))
+    return counted
+
+
 def halves_passed(chosen_on: Half, scored_on: Half) -> int:
     """Count the images that `find_best` goes through."""
     return 2 * len(chosen_on.labels) + len(scored_on.labels)
@@ -180,18 +198,3 @@ def _spans(candidates: Candidates) -> dict[str, tuple[int, int]]:
         spans[name] = (first, first + count)
         first += count
     return spans
-
-
-def check_classes(labels: Tensor, wanted: Sequence[int], names: Sequence[str], where: str) -> None:
-    """Refuse a half that lacks a class that is looked for, or has nothing else.
-
-    Raises:
-        DataError: Naming the class.
-    """
-    for positive in wanted:
-        found = int((labels == positive).sum())
-        if not found or found == len(labels):
-            lacking = "no image" if not found else "no image but those"
-            raise DataError(
-                f"there is {lacking} of {names[positive]!r} among the {len(labels)} images {where}"
-            )

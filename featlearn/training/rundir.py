@@ -195,6 +195,11 @@ class RunDirectory(Folder):
         """A short description for people."""
         return self.path / filenames.CARD
 
+    @property
+    def units_file(self) -> Path:
+        """What the best single units are worth, as it was measured last."""
+        return self.path / filenames.UNITS
+
     def head(self, name: str) -> HeadFolder:
         """Give the folder of a head, whether it exists or not.
 

@@ -13,7 +13,6 @@ from featlearn.evaluate.candidates import (
     Candidates,
     Half,
     bank_candidates,
-    check_classes,
     find_best,
     halves_passed,
     stack_candidates,
@@ -51,11 +50,12 @@ def network() -> Stack:
     return build_stack(recipe, shape, seed=0, images=half(3).at(range(40))).eval()
 
 
-@pytest.mark.parametrize("cells", [1 << 25, 400])
+@pytest.mark.parametrize(("cells", "kept"), [(1 << 25, 1 << 26), (400, 0)])
 def test_every_part_and_class_is_tested_by_itself(
-    cells: int, monkeypatch: pytest.MonkeyPatch
+    cells: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("featlearn.evaluate.candidates._CELLS", cells)
+    monkeypatch.setattr("featlearn.evaluate.candidates._KEPT", kept)
     stack = network()
     candidates = stack_candidates(stack)
     assert candidates.parts == (("low", 48), ("high", 12))
@@ -115,12 +115,3 @@ def test_a_part_that_answers_all_alike_is_left_out() -> None:
     dead = Candidates(lambda images: torch.zeros(len(images), 2), (("dead", 2),))
     with pytest.raises(DataError, match="no unit can be chosen"):
         find_best(dead, half(1), half(2), classes=3, wanted=[2])
-
-
-def test_a_class_that_is_missing_is_named() -> None:
-    labels = torch.tensor([0, 0, 2])
-    check_classes(labels, [0, 2], "abc", "to choose on")
-    with pytest.raises(DataError, match="no image of 'b' among the 3 images to choose on"):
-        check_classes(labels, [0, 1], "abc", "to choose on")
-    with pytest.raises(DataError, match="no image but those of 'a'"):
-        check_classes(labels[:2], [0], "abc", "to choose on")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         "featlearn evaluate runs/local --json",
         "featlearn evaluate runs/local my-images/",
         "featlearn evaluate runs/local --probe --labels 1000",
+        "featlearn evaluate runs/local --units",
+        "featlearn evaluate runs/local --units --positives faces/ --distractors scenes/",
     ),
 )
 @click.argument("run", type=RunParam())
@@ -30,15 +32,32 @@ if TYPE_CHECKING:
 @click.option(
     "--probe", is_flag=True, help="Fit linear classifiers on pixels and on every stage instead."
 )
+@click.option("--units", is_flag=True, help="Find the best single unit for each class instead.")
+@click.option(
+    "--positives",
+    metavar="CLASS|SRC",
+    help="The class to find a unit for, or images of what to find. [default: every class in turn]",
+)
+@click.option(
+    "--distractors",
+    type=SourceParam(),
+    help="Images without it; then --positives are images too, and SOURCE is left out.",
+)
+@click.option(
+    "--against",
+    type=RunParam(),
+    multiple=True,
+    help="Another run whose units are tested the same way; may be repeated.",
+)
 @click.option(
     "--labels",
     type=click.IntRange(min=1),
-    help="How many labels the probes get. [default: all, at most 10 000]",
+    help="How many labels the probes get, or units are chosen on. [default: all, at most 10 000]",
 )
 @click.option(
     "--label-seed",
     type=click.IntRange(min=0),
-    help="Of the draw of the probes' labels. [default: 0]",
+    help="Of the draw of these labels, and of all that units are tested with. [default: 0]",
 )
 @computing_options
 def command(
@@ -47,6 +66,10 @@ def command(
     source: str | None,
     head: str | None,
     probe: bool,
+    units: bool,
+    positives: str | None,
+    distractors: str | None,
+    against: tuple[Path, ...],
     labels: int | None,
     label_seed: int | None,
     options: Computing,
@@ -59,32 +82,40 @@ def command(
 
     With --probe the heads are left aside: the frozen features of every stage, and the
     plain pixels beside them, are judged by a linear classifier.
+
+    With --units no head is needed either: for each class the unit, sign and threshold that
+    tell it best from all others are chosen on the training images (or on one half of a SOURCE
+    that has no splits) and scored once on the others, beside the same network with random
+    weights, images as linear filters, and other controls. The figures are kept in
+    RUN/units.json.
     """
+    if probe and units:
+        raise click.UsageError("--probe and --units are two commands; give one")
+    _check_units(units, positives=positives, distractors=distractors, against=against)
+    if (probe or units) and head is not None:
+        raise click.UsageError(f"--{'units' if units else 'probe'} looks at no head; drop --head")
+    if units:
+        _units(
+            run,
+            source,
+            positives=positives,
+            distractors=distractors,
+            against=against,
+            labels=labels,
+            label_seed=label_seed,
+            options=options,
+        )
+        return
     if not probe:
         for name, given in (("--labels", labels), ("--label-seed", label_seed)):
             if given is not None:
-                raise click.UsageError(f"{name} belongs to --probe; a head has learned already")
-        from featlearn.workflows.evaluate import keep, measure
-
-        result = measure(
-            run,
-            root=options.root,
-            source=source,
-            head=head,
-            device=options.device,
-            threads=options.threads,
-        )
-        # They may have taken long: neither a run nor a pipe that takes nothing may lose them.
-        try:
-            keep(result)
-        except OSError:
-            options.show(result, _figures)
-            options.note("These figures were not written into the run.")
-            raise
-        options.show(result, _figures)
+                raise click.UsageError(
+                    f"{name} belongs to --probe and --units; a head has learned already"
+                )
+        _head(run, source, head=head, options=options)
         return
-    if source is not None or head is not None:
-        raise click.UsageError("--probe takes neither SOURCE nor --head: it needs the run's data")
+    if source is not None:
+        raise click.UsageError("--probe takes no SOURCE: it needs the run's data")
     from featlearn.workflows.probe import probe as probe_stages
 
     probes = probe_stages(
@@ -97,6 +128,80 @@ def command(
         told=options.note,
     )
     options.show(probes, _probes)
+
+
+def _head(run: Path, source: str | None, *, head: str | None, options: Computing) -> None:
+    from featlearn.workflows.evaluate import keep, measure
+
+    result = measure(
+        run,
+        root=options.root,
+        source=source,
+        head=head,
+        device=options.device,
+        threads=options.threads,
+    )
+    # They may have taken long: neither a run nor a pipe that takes nothing may lose them.
+    try:
+        keep(result)
+    except OSError:
+        options.show(result, _figures)
+        options.note("These figures were not written into the run.")
+        raise
+    options.show(result, _figures)
+
+
+def _check_units(
+    units: bool, *, positives: str | None, distractors: str | None, against: tuple[Path, ...]
+) -> None:
+    """Refuse options of --units without it, and images that are not there."""
+    for name, given in (
+        ("--positives", positives),
+        ("--distractors", distractors),
+        ("--against", against or None),
+    ):
+        if given is not None and not units:
+            raise click.UsageError(f"{name} belongs to --units")
+    if distractors is not None and positives is not None:
+        context = click.get_current_context()
+        option = next(some for some in context.command.params if some.name == "positives")
+        SourceParam().convert(positives, option, context)
+
+
+def _units(
+    run: Path,
+    source: str | None,
+    *,
+    positives: str | None,
+    distractors: str | None,
+    against: tuple[Path, ...],
+    labels: int | None,
+    label_seed: int | None,
+    options: Computing,
+) -> None:
+    from featlearn.workflows.unit_test import keep_units, measure_units
+    from featlearn_cli.units import unit_tables
+
+    result = measure_units(
+        run,
+        root=options.root,
+        source=source,
+        positives=positives,
+        distractors=distractors,
+        against=against,
+        labels=labels,
+        label_seed=label_seed or 0,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    try:
+        keep_units(result)
+    except OSError:
+        options.show(result, unit_tables)
+        options.note("These figures were not written into the run.")
+        raise
+    options.show(result, unit_tables)
 
 
 def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":

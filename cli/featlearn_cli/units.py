@@ -1,0 +1,68 @@
+"""What `evaluate --units` prints; loaded late, as it needs rich."""
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+
+from featlearn.wording import caution, percent, plural
+from featlearn.workflows.unit_results import UnitRow, UnitTestResult
+from featlearn_cli.text import table
+
+
+def unit_tables(result: UnitTestResult) -> Iterable[RenderableType]:
+    """Say how units were tested, what each method comes to, and which unit is best for a class."""
+    which = "training images" if result.split == "test" else "images"
+    grouped = "" if result.groups is None else f" in {plural(result.groups, 'group')}"
+    yield (
+        f"Units chosen on {plural(result.chosen_on, which[:-1])} of {result.source}, scored on "
+        f"{plural(result.scored_on, 'test image' if result.split == 'test' else 'other image')}"
+        f"{grouped}"
+    )
+    several = len(result.positives) > 1
+    what = f"the mean of {len(result.positives)} classes" if several else result.positives[0]
+    yield f"Accuracy in telling one class from all others: {what}, with 95 % intervals"
+    yield ""
+    headers = ["", "chosen among", "accuracy", "interval", "AUC", "best unit is better by"]
+    yield table(headers, [_unit_row(row) for row in result.rows])
+    yield ""
+    best, guess = result.rows[0], result.rows[-1]
+    rows = [
+        (
+            score.positive,
+            f"{score.stage} {score.unit}",
+            percent(score.accuracy),
+            _share(score.interval),
+            None if score.auc is None else f"{score.auc:.3f}",
+            percent(blind.accuracy),
+        )
+        for score, blind in zip(best.scores, guess.scores, strict=True)
+    ]
+    yield table(["class", "best unit", "accuracy", "interval", "AUC", "majority guess"], rows)
+    yield from (
+        f"! {said}" for said in (caution(result.scored_on), result.note) if said is not None
+    )
+
+
+def _unit_row(row: UnitRow) -> list[object]:
+    """Write the cells of a method."""
+    better = None
+    if row.behind is not None and row.behind_interval is not None:
+        low, high = row.behind_interval
+        better = f"{100 * row.behind:+.2f} points  [{100 * low:+.2f}, {100 * high:+.2f}]"
+        if row.kind == "stage" and low == high == 0:
+            better = "the same"
+    words = {"stage": f"best of stage {row.name}", "run": f"best unit of {row.name}"}
+    return [
+        words.get(row.kind, row.name),
+        row.candidates,
+        percent(row.accuracy),
+        _share(row.interval),
+        None if row.auc is None else f"{row.auc:.3f}",
+        better,
+    ]
+
+
+def _share(interval: tuple[float, float]) -> str:
+    """Write an interval of shares in percent."""
+    low, high = interval
+    return f"{100 * low:.1f}–{100 * high:.1f} %"

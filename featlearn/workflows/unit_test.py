@@ -1,0 +1,235 @@
+"""`evaluate --units`: the best single units of a run, with the controls that give them meaning."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from featlearn.config.recipe import Recipe
+from featlearn.datasets.imageset import ImageSet, shared_images
+from featlearn.datasets.source import open_splits
+from featlearn.errors import CheckpointError, FeatlearnError, ShapeError
+from featlearn.evaluate.thresholds import THRESHOLDS
+from featlearn.files import write_json
+from featlearn.networks.stack import Stack
+from featlearn.networks.store import load_stack
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.pictures import Pictures
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.pretrain import read_result
+from featlearn.workflows.unit_images import Asked, Subject, open_subject
+from featlearn.workflows.unit_methods import (
+    Bench,
+    Counter,
+    classifier_methods,
+    filter_methods,
+    majority_method,
+    network_methods,
+    other_method,
+    random_stack,
+)
+from featlearn.workflows.unit_results import Method, StageScores, UnitTestResult, rows_of
+
+
+def unit_test(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    source: str | None = None,
+    positives: str | None = None,
+    distractors: str | None = None,
+    against: Sequence[Path | str] = (),
+    labels: int | None = None,
+    label_seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> UnitTestResult:
+    """Find the best single units of a run, and keep the figures beside it.
+
+    Args are those of `measure_units`.
+
+    Raises:
+        FeatlearnError: If the run, the data or the options stand in the way.
+        OSError: If the figures cannot be written.
+    """
+    result = measure_units(
+        path,
+        root=root,
+        source=source,
+        positives=positives,
+        distractors=distractors,
+        against=against,
+        labels=labels,
+        label_seed=label_seed,
+        device=device,
+        threads=threads,
+        progress=progress,
+    )
+    keep_units(result)
+    return result
+
+
+def keep_units(result: UnitTestResult) -> None:
+    """Write the figures into the run, in place of those of an earlier test.
+
+    Raises:
+        OSError: If they cannot be written.
+    """
+    write_json(RunDirectory(result.run).units_file, msgspec.to_builtins(result))
+
+
+def measure_units(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    source: str | None = None,
+    positives: str | None = None,
+    distractors: str | None = None,
+    against: Sequence[Path | str] = (),
+    labels: int | None = None,
+    label_seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> UnitTestResult:
+    """Find the best single units of a run, and write nothing.
+
+    For each class, the unit, sign and threshold (of `THRESHOLDS`) that tell it best from all
+    others are chosen on some images and scored once on others: chosen on training images and
+    scored on test images where the data have these splits, else on two halves. So are the
+    controls: the same network with random weights, images and means of clusters as linear
+    filters, statistics of the image. Linear classifiers, which may use all units at once, stand
+    beside as a ceiling.
+
+    Args:
+        path: The run.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        source: Labelled images instead of the run's own.
+        positives: A class to look for; every class in turn if absent. With `distractors`, a
+            source of images that have what is looked for.
+        distractors: A source of images that do not have it.
+        against: Other runs whose units are tested the same way, such as the network without
+            contrast normalisation.
+        labels: How many images to choose on, class-balanced; if absent all, or
+            `MOST_CHOSEN` of them.
+        label_seed: Seed of the halves, of the draw, of the controls and of the bootstrap.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told how far it is.
+
+    Raises:
+        FeatlearnError: If the run, the data or the options stand in the way.
+    """
+    run = RunDirectory.open(path)
+    progress = progress or Silent()
+    chosen = pick_device(device)
+    use_threads(threads)
+    recorded = read_result(run).data.fingerprints
+    stack, recipe, _ = load_stack(run.path)
+    stack = stack.to(chosen).eval()
+    asked = Asked(source, positives, distractors, labels, label_seed)
+    shape = stack.input_shape
+    subject = open_subject(recipe, asked, shape=shape, recorded=recorded, root=root)
+    others = {str(other): _other(other, stack, subject, recorded) for other in against}
+    bench = Bench.of(subject, seed=label_seed, device=chosen)
+    train = _training_images(recipe, subject, root=root)
+    fitted_on = bench.chosen if train is None else Pictures(train, chosen)
+    try:
+        methods, stages = _tried(bench, recipe, stack, others, fitted_on, progress)
+    finally:
+        progress.stop()
+    seen, note = _seen(recipe, subject, train)
+    return UnitTestResult(
+        run=str(path),
+        source=subject.source,
+        split=subject.split,
+        chosen_on=len(subject.chosen_on),
+        scored_on=len(subject.scored_on),
+        groups=None if subject.groups is None else len({*subject.groups.tolist()}),
+        seed=label_seed,
+        thresholds=THRESHOLDS,
+        positives=tuple(named.name for named in bench.classes),
+        rows=rows_of(methods, groups=subject.groups, seed=label_seed),
+        stages=stages,
+        seen=seen,
+        note=note,
+    )
+
+
+def _tried(
+    bench: Bench,
+    recipe: Recipe,
+    stack: Stack,
+    others: Mapping[str, Stack],
+    fitted_on: Pictures,
+    progress: Progress,
+) -> tuple[list[Method], tuple[StageScores, ...]]:
+    """Try the network, its controls and the other runs, one after the other."""
+    counter = Counter(bench, progress, rounds=5 + len(others))
+    methods, stages = network_methods(bench, stack, counter.named("the network"))
+    untrained = random_stack(bench, recipe, stack, fitted_on)
+    kinds = [("random-weights", "random weights", untrained)]
+    kinds += [("run", name, other.to(bench.device)) for name, other in others.items()]
+    for kind, name, other in kinds:
+        methods.append(other_method(bench, kind, name, other, counter.named(name)))
+    methods += filter_methods(bench, stack, counter)
+    methods += classifier_methods(bench, stack, progress)
+    methods.append(majority_method(bench))
+    return methods, stages
+
+
+def _other(path: Path | str, stack: Stack, subject: Subject, recorded: dict[str, str]) -> Stack:
+    """Open another run, which must take the same images and must not have learned from them."""
+    run = RunDirectory.open(path)
+    if subject.split == "test":
+        found = read_result(run).data.fingerprints.get("test")
+        if found != recorded.get("test"):
+            raise CheckpointError(
+                f"{path} set other images apart for its test than the run did, so it may have "
+                "learned from those that units are scored on; compare runs on the same data, or "
+                "name other labelled images"
+            )
+    other = load_stack(run.path).stack.eval()
+    if other.input_shape != stack.input_shape:
+        raise ShapeError(
+            f"{path} takes {other.input_shape}, but the run {stack.input_shape}; compare runs "
+            "that take the same images"
+        )
+    return other
+
+
+def _training_images(recipe: Recipe, subject: Subject, *, root: Path | None) -> ImageSet | None:
+    """Open what the run learned from, unless it is gone."""
+    try:
+        return open_splits(recipe.data, root=root, seed=recipe.seed).train
+    except (FeatlearnError, OSError):
+        if subject.split == "test":
+            raise
+        return None
+
+
+def _seen(
+    recipe: Recipe, subject: Subject, train: ImageSet | None
+) -> tuple[int | None, str | None]:
+    """Count the given images that the run learned from, and say what that means."""
+    if subject.split == "test":
+        return None, None
+    if train is None:
+        return None, (
+            "the run's training images are not at hand, so nothing says whether it learned from "
+            "these, and random weights were scaled on the images that units are chosen on"
+        )
+    if recipe.data.crops is not None:
+        return None, (
+            "the run learned from random crops, which cannot be compared with the images scored "
+            "here, so nothing says whether it learned from these"
+        )
+    seen = shared_images(subject.scored_on, train)
+    if not seen:
+        return 0, None
+    return seen, (
+        f"{seen} of the {len(subject.scored_on)} images that units are scored on are among the "
+        "run's training images; it saw them without labels"
+    )
