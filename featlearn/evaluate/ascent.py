@@ -95,7 +95,7 @@ class Sphere(NamedTuple):
         """Bring differences from the ground, `(n, maps, height, width)`, onto their sphere."""
         moved = moved * self.masks
         if self.centred:
-            room = self.masks.sum((1, 2, 3), keepdim=True) * moved.shape[1]
+            room = (self.masks.sum((1, 2, 3), keepdim=True) * moved.shape[1]).clamp_min(1)
             moved = moved - self.masks * (moved.sum((1, 2, 3), keepdim=True) / room)
         moved = unit_length(moved) * self.norms.view(-1, 1, 1, 1)
         if self.limits is not None:

@@ -67,9 +67,10 @@ def optimal_stimulus(
 
     The plain input has one value for each map, the sample's mean. An input differs from it
     only in the part that the unit sees (`receptive_window`), and there, by default, as much
-    as images do (the median over the sample), so that the responses compare. If images are
-    prepared by their contrast last, differences sum to zero, as theirs do. The climb starts
-    from noise, several times, and from the image of the sample with the highest response.
+    as images do (the median over the sample; where most are plain, that of whole images, by
+    area), so that the responses compare. If images are prepared by their contrast last,
+    differences sum to zero, as theirs do. The climb starts from noise, several times, and from
+    the image of the sample with the highest response.
 
     Args:
         stack: The network, in evaluation mode.
@@ -189,7 +190,10 @@ class _Problem:
         window = receptive_window(self.stack, self.index, unit, self.what)
         there = window.inside(MapShape(*like.shape))
         mask = torch.zeros_like(like)
-        mask[:, there.top : there.top + there.height, there.left : there.left + there.width] = 1
+        if there.height > 0 and there.width > 0:
+            rows = slice(there.top, there.top + there.height)
+            columns = slice(there.left, there.left + there.width)
+            mask[:, rows, columns] = 1
         return mask
 
     def _norms(self, given: Tensor, masks: Tensor) -> Tensor:
@@ -197,13 +201,14 @@ class _Problem:
         if self.search.norm is not None:
             return given.new_full((len(masks),), self.search.norm)
         energy = given.square().sum(1).flatten(1)
-        norms = (energy @ masks.flatten(1).T).sqrt().median(0).values
-        if not (norms > 0).all():
+        whole = energy.sum(1).sqrt().median()
+        if not whole > 0:
             raise DataError(
-                "most images of the sample are flat where a unit looks, so there is no typical "
-                "distance; give a norm"
+                "most images of the sample are flat, so there is no typical distance; give a norm"
             )
-        return norms
+        norms = (energy @ masks.flatten(1).T).sqrt().median(0).values
+        usual = (masks.flatten(1).sum(1) / energy.shape[1]).sqrt() * whole
+        return torch.where(norms > 1e-4 * usual, norms, usual)
 
     def climb(
         self, places: Tensor, sphere: Sphere, tops: Tensor

@@ -22,6 +22,7 @@ from featlearn.config.stages import (
 from featlearn.errors import DataError, ShapeError, UsageError
 from featlearn.evaluate.ascent import Search, blurred, total_variation
 from featlearn.evaluate.stimulus import optimal_stimulus, percentiles_of
+from featlearn.evaluate.units import Window
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.preprocess import Standardize
@@ -107,6 +108,28 @@ def test_the_default_distance_is_that_of_images_where_the_unit_looks() -> None:
         found.patterns[0, :, 2:5, 4:7].flatten(), stack.stage(0).filter.weight[1].flatten(), dim=0
     )
     assert cosine.item() == pytest.approx(1)
+
+
+def test_where_most_images_are_plain_the_distance_is_that_of_whole_ones() -> None:
+    stack, half = build(stage(ConvSpec(size=3, maps=2))), sample(30).round(decimals=2)
+    half[:, :, :3] = 0.0
+    images = torch.cat([half, -half])  # of mean zero
+    found = optimal_stimulus(stack, 0, [(1, 0, 4)], sample=images)
+    norm = torch.linalg.vector_norm(images.flatten(1), dim=1).median() / 3
+    torch.testing.assert_close(found.norms[0], norm)
+
+
+@pytest.mark.parametrize("outside", [Window(SIDE + 2, 0, 3, 3), Window(-6, 0, 3, 3)])
+@pytest.mark.parametrize("preprocess", [(), (ContrastSpec(),)])
+def test_a_unit_that_sees_padding_alone_is_not_raised(
+    preprocess: tuple[PreprocessSpec, ...], outside: Window
+) -> None:
+    stack = build(stage(ConvSpec(size=1, maps=1)), preprocess=preprocess)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("featlearn.evaluate.stimulus.receptive_window", lambda *_: outside)
+        found = optimal_stimulus(stack, 0, [(0, 4, 4)], sample=sample())
+    assert found.raised.tolist() == [False]
+    assert not found.patterns.any()
 
 
 def test_prepared_by_contrast_a_stimulus_sums_to_zero() -> None:
