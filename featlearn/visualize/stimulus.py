@@ -11,7 +11,7 @@ from torch import Tensor
 from featlearn.errors import ShapeError
 from featlearn.evaluate.stimulus import Stimuli
 from featlearn.visualize.projections import cropped
-from featlearn.visualize.style import MUTED, SERIES, bare, new_figure, styled
+from featlearn.visualize.style import MUTED, PAPER, SERIES, bare, new_figure, styled
 from featlearn.visualize.tiles import Floats, Pixels, enlarged, signed_tiles
 
 _COLUMNS = 6
@@ -90,7 +90,7 @@ def _histogram(axes: Axes, values: Floats, stimuli: Stimuli) -> None:
     """Draw how often real images reach a response, and what the stimulus reached."""
     axes.set_title(f"Responses to {len(values)} images")
     if len(values):
-        axes.hist(values, bins=40, color=SERIES[0])
+        axes.hist(values, bins=min(40, 8 + len(values) // 8), color=SERIES[0])
     reached = float(stimuli.values[0])
     if math.isfinite(reached):
         axes.axvline(reached, color=SERIES[1], linewidth=1.4, label="optimal stimulus")
@@ -100,7 +100,9 @@ def _histogram(axes: Axes, values: Floats, stimuli: Stimuli) -> None:
     axes.set_xlabel("response")
     axes.set_ylabel("images")
     axes.margins(y=0.3)  # room for the legend
-    axes.legend(loc="upper center", ncols=2)
+    axes.legend(
+        loc="upper center", ncols=2, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=1
+    )
 
 
 def _facts(stimuli: Stimuli) -> str:
