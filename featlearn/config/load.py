@@ -27,6 +27,9 @@ KNOWN_SETS = (
     "natural-olshausen-field",
     "natural-bsds500",
     "cifar10-jpg",
+    "faces-olivetti",
+    "faces-cbcl",
+    "faces-in-scenes",
 )
 """Data sources that are names and never a path beside the recipe."""
 

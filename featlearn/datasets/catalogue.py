@@ -56,6 +56,10 @@ def fetch(
     """
     known = _known(name)
     folder = root / name
+    if known.parts:
+        raise DataError(
+            f"{name} is made of {', '.join(known.parts)} when it is opened: fetch these"
+        )
     if known.folders:
         raise DataError(
             f"{name} is no list of files that could be fetched, and no address is published for "

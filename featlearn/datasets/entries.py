@@ -28,7 +28,8 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     such split); sets without `files` and `folders` come with scikit-learn. Each of `mirrors`
     is the address of a folder that holds all `files`; without any, the files are to be
     put under the data root by hand, or fetched from an address that the user gives.
-    `folders` hold pictures that are not listed one by one: they are put there by hand.
+    `folders` hold pictures that are not listed one by one: they are put there by hand. A set
+    with `parts` is made of other known sets each time that it is opened.
     """
 
     name: str
@@ -42,6 +43,7 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[RemoteFile, ...] = ()
     folders: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -56,7 +58,7 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def embedded(self) -> bool:
         """Whether nothing need be downloaded."""
-        return not self.files and not self.folders
+        return not self.files and not self.folders and not self.parts
 
 
 _NUMERALS = tuple(str(digit) for digit in range(10))
@@ -231,6 +233,54 @@ _NATURAL_COLOUR = KnownSet(
     folders=("train", "test"),
 )
 
+_OLIVETTI = KnownSet(
+    name="faces-olivetti",
+    title="Olivetti faces: forty people, ten pictures of each, 64 x 64",
+    shape=MapShape(1, 64, 64),
+    train=400,
+    test=0,
+    class_names=tuple(f"person-{person}" for person in range(1, 41)),
+    licence="credit AT&T Laboratories Cambridge",
+    citation="Samaria and Harter, IEEE Workshop on Applications of Computer Vision, 1994",
+    files=(
+        RemoteFile(
+            name="olivettifaces.mat",
+            size=1_432_511,
+            sha256="b1988d02c72fe5b8ee82b5ef3bb7982eafc74f1e1ff0ae0ade35061ad0af534d",
+        ),
+    ),
+)
+
+_CBCL = KnownSet(
+    name="faces-cbcl",
+    title="MIT CBCL: aligned faces and what are none, 19 x 19",
+    shape=MapShape(1, 19, 19),
+    train=6977,
+    test=0,
+    class_names=("face", "non-face"),
+    licence="for research, see the authors' page",
+    citation="CBCL Face Database 1, MIT Center for Biological and Computational Learning, 2000",
+    files=(
+        RemoteFile(
+            name="train.zip",
+            size=3_694_198,
+            sha256="12a446d1fc04f70d413dedfcd0a1008e36708a8a1a4389f3cf204c57574c1585",
+        ),
+    ),
+)
+
+_SCENES = KnownSet(
+    name="faces-in-scenes",
+    title="Natural scenes, 32 x 32, with a face pasted into 4 % (test: other people and scenes)",
+    shape=MapShape(1, 32, 32),
+    train=40_000,
+    test=2273,
+    class_names=("face", "no face"),
+    licence="as its parts",
+    citation="made of faces-cbcl, faces-olivetti and natural-bsds500",
+    parts=("faces-cbcl", "faces-olivetti", "natural-bsds500"),
+)
+
 KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     {
         known.name: known
@@ -242,6 +292,9 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
             _NATURAL,
             _NATURAL_COLOUR,
             _CIFAR_JPEG,
+            _OLIVETTI,
+            _CBCL,
+            _SCENES,
         )
     }
 )

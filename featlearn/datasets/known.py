@@ -1,5 +1,6 @@
 """Known sets under the data root, and other folders of the same layout."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from featlearn.datasets.embedded import open_digits, open_photographs
 from featlearn.datasets.entries import KNOWN, KnownSet
 from featlearn.datasets.idx import read_idx
+from featlearn.datasets.known_faces import open_olivetti, open_scenes
 from featlearn.datasets.pictures import open_folder, open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError
@@ -25,6 +27,8 @@ def open_known(name: str, *, root: Path) -> RawSplits:
             return open_digits()
         case "photographs":
             return open_photographs()
+        case "faces-in-scenes":
+            return open_scenes(partial(open_known, root=root))
         case _:
             return _open_fetched(KNOWN[name], root / name)
 
@@ -34,7 +38,8 @@ def is_present(name: str, root: Path) -> bool:
 
     Sizes, checksums and what is in folders are not looked at.
     """
-    return not _missing(KNOWN[name], root / name)
+    known = KNOWN[name]
+    return not _missing(known, root / name) and all(is_present(part, root) for part in known.parts)
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -82,8 +87,10 @@ def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
             return _open_planes(known, folder)
         case "natural-bsds500":
             return open_folder(folder)
-        case "cifar10-jpg":
+        case "cifar10-jpg" | "faces-cbcl":
             return open_zip(folder / known.files[0].name)
+        case "faces-olivetti":
+            return open_olivetti(folder / known.files[0].name)
         case _:
             return open_idx_folder(folder, name=known.name, classes=known.class_names)
 
