@@ -91,16 +91,16 @@ def codes_figure(stack: Stack, images: Tensor) -> Figure:
 
 
 def _cut(one: Excited, patterns: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut images and patterns to what a unit sees, or of the whole image to what matters."""
-    window, (height, width) = one.windows[0], one.images.shape[2:]
+    """Cut images and patterns to what a unit sees, and of that to what matters."""
+    images, window, (height, width) = one.images, one.windows[0], one.images.shape[2:]
     if window.height < height or window.width < width:
-        return cut(one.images, one.windows), cut(patterns, one.windows, fill=0.0)
+        images, patterns = cut(images, one.windows), cut(patterns, one.windows, fill=0.0)
     strength = patterns.abs().amax((0, 1))
     there = strength > _FAINT * strength.max()
     if not there.any():
-        return one.images, patterns
+        return images, patterns
     rows, columns = (_span(there.any(axis)) for axis in (1, 0))
-    return one.images[..., rows, columns], patterns[..., rows, columns]
+    return images[..., rows, columns], patterns[..., rows, columns]
 
 
 def _span(there: Tensor) -> slice:

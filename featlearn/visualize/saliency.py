@@ -73,7 +73,7 @@ def signed_colours(maps: Floats) -> Pixels:
     Returns:
         `(n, height, width, 4)`.
     """
-    ramp = LinearSegmentedColormap.from_list("signed", [SERIES[1], PAPER, SERIES[0]])
+    ramp = LinearSegmentedColormap.from_list("signed", [SERIES[1], PAPER, SERIES[0]], N=257)
     reach = np.abs(maps).max(axis=(1, 2), keepdims=True, initial=0.0)
     unit = 0.5 + 0.5 * maps / np.where(reach > 0, reach, 1.0)
     return np.rint(ramp(unit) * 255).astype(np.uint8)
