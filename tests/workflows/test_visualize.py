@@ -1,6 +1,7 @@
 """`visualize`: which pictures, and what stands in the way."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from PIL import Image
 
 from featlearn.config.load import load_recipe
 from featlearn.errors import UsageError
+from featlearn.training.progress import Silent
 from featlearn.workflows.check import check
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
-from featlearn.workflows.visualize import visualize
+from featlearn.workflows.visualize import KINDS, visualize
 
 SMALL = (
     "pretrain.epochs=1",
@@ -66,6 +68,89 @@ def test_all_there_is(run: Path, tmp_path: Path) -> None:
         "reconstructions.png",
     ]
     assert result.left_out == {}
+    assert result.beyond == list(KINDS[5:])
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("top-images", ["features-top-images"]),
+        ("examples", ["features-examples", "codes"]),
+        ("map", ["features-map"]),
+        ("neighbours", ["neighbours"]),
+        ("saliency", ["judged-saliency"]),
+        ("confused", ["judged-confused"]),
+        ("invariance", ["features-invariance"]),
+        ("stimulus", ["features-stimulus"]),
+    ],
+)
+def test_what_needs_many_images_is_drawn_where_it_is_named(
+    run: Path, tmp_path: Path, what: str, names: list[str]
+) -> None:
+    result = visualize(run, what=[what], out=tmp_path, root=tmp_path, images=20)
+    assert [Path(file).stem for file in result.files] == names
+    assert result.beyond == []
+    for file in result.files:
+        with Image.open(file) as image:
+            assert min(image.size) > 100
+
+
+def test_named_units_of_a_named_stage(run: Path, tmp_path: Path) -> None:
+    kinds = ["projections", "top-images", "examples"]
+    result = visualize(
+        run,
+        what=kinds,
+        stage="1",
+        units=["3", "5,0,0"],
+        out=tmp_path,
+        root=tmp_path,
+        images=20,
+        form="svg",
+    )
+    assert [Path(file).name for file in result.files] == [
+        "features-projections.svg",
+        "features-3-top-images.svg",
+        "features-5-top-images.svg",
+        "features-examples.svg",
+    ]
+    text = Path(result.files[-1]).read_text(encoding="utf-8")
+    assert ">features 3</text>" in text or ">features 3" in text
+    assert "features 5" in text
+
+
+def test_progress_counts_the_images(run: Path, tmp_path: Path) -> None:
+    heard: list[tuple[str, int, int]] = []
+
+    class Ear(Silent):
+        def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+            heard.append((name, done, of))
+
+    visualize(run, what=["map"], out=tmp_path, root=tmp_path, images=20, progress=Ear())
+    assert heard == [("images that stages look at", done, 20) for done in (0, 20)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"what": ["maps"]}, r"no picture of 'maps'; did you mean map\?; choose from filters, "),
+        ({"stage": "edges"}, "there is no stage 'edges'; the stages are 1 features"),
+        ({"stage": "0"}, "there is no stage '0'"),
+        ({"what": ["curves"], "stage": "1"}, "curves takes no --stage; it goes with filters"),
+        ({"what": ["map"], "units": ["1"]}, "map takes no --unit; it goes with projections"),
+        ({"what": ["projections"], "units": ["8"]}, "there are 8 .*no unit 8"),
+        ({"what": ["top-images"], "units": ["x"]}, "a unit is named MAP or MAP,ROW,COLUMN"),
+        ({"what": ["saliency"], "head": "other"}, "other"),
+        ({"form": "gif"}, "pictures are png, svg or pdf; got 'gif'"),
+        ({"images": 0}, "1 image at least"),
+        ({"what": ["neighbours"], "images": 1}, "1 images? ha"),
+    ],
+)
+def test_what_there_is_not_is_refused_by_what_there_is(
+    run: Path, tmp_path: Path, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        visualize(run, out=tmp_path / "new", root=tmp_path, **asked)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_head_s_curves(run: Path, tmp_path: Path) -> None:
