@@ -23,7 +23,7 @@ from featlearn.report.sprites import Sheet, sheet_of, shrunk
 from featlearn.stages.stage import Stage
 from featlearn.visualize.filters import tiles_of
 from featlearn.visualize.projections import cropped
-from featlearn.visualize.tiles import Floats
+from featlearn.visualize.tiles import Floats, Pixels
 
 _SIDES = (48, 128)
 """Pixels a side of a tile: that many at most where tiles are many, and where they are few."""
@@ -110,9 +110,9 @@ def _filters(key: str, stack: Stack, index: int, bank: Floats) -> Sheet:
     tiles, note = tiles_of(bank, colour=on_image and bank.shape[1] == 3)
     pooled = stack.stage(index).spec.pool is not None
     where = "in the middle of what a unit pools" if pooled else "of each unit"
-    return sheet_of(
+    return lay_out(
         key,
-        shrunk(tiles, side=_side(len(tiles))),
+        tiles,
         title="Filters",
         note=f"The filter {where}. {note}",
         alt=f"{len(tiles)} filters of stage {stack.names[index]}",
@@ -143,9 +143,9 @@ def _projections(key: str, stack: Stack, patterns: Floats, by_example: bool) -> 
     how = "by the decoders"
     if by_example:
         how += ", through pooling and normalisation as its most exciting image set them"
-    return sheet_of(
+    return lay_out(
         key,
-        shrunk(tiles, side=_side(len(tiles))),
+        tiles,
         title="Projections",
         note=f"What each unit adds to the image, taken down {how}; {height}×{width} pixels. {note}",
         alt=f"{len(tiles)} projections into the image",
@@ -216,6 +216,11 @@ def _scored(values: Tensor, labels: Tensor, classes: int) -> dict[str, list[Any]
         "sign": scores.sign.tolist(),
         "positive": figures.histograms(values, of=own).counts.tolist(),
     }
+
+
+def lay_out(key: str, tiles: Pixels, *, title: str, note: str, alt: str) -> Sheet:
+    """Lay out tiles, smaller where there are many; see `sheet_of`."""
+    return sheet_of(key, shrunk(tiles, side=_side(len(tiles))), title=title, note=note, alt=alt)
 
 
 def _side(tiles: int) -> int:

@@ -80,7 +80,7 @@ def run_view(
         sample = sample._replace(images=sample.images.to(device))
     metrics = read_metrics(run.metrics_file)
     charts = loss_charts(f"{key}-phase", metrics)
-    stages = stage_views(key, loaded.recipe, loaded.stack, sample, most=most)
+    stages = stage_views(key, loaded.recipe, layers, loaded.stack, sample, most=most)
     sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
     images = None if sample is None else image_sheet(f"{key}-images", sample)
     return RunView(

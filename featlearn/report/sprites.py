@@ -33,6 +33,7 @@ class Sheet:
         title: What is seen.
         note: How to read it.
         alt: For those who do not see it.
+        units: Which entries of the gallery the tiles are of; all, in order, if absent.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Sheet:
     title: str
     note: str
     alt: str
+    units: tuple[int, ...] | None = None
 
     @property
     def size(self) -> tuple[int, int]:

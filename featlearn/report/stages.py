@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from featlearn.config.data import ZCASpec
+from featlearn.config.layers import Plan
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
 from featlearn.evaluate.health import StageHealth, stack_health
 from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_picture
+from featlearn.report.evidence import counts, with_evidence
 from featlearn.report.gallery import build_gallery
 from featlearn.report.samples import Sample
 from featlearn.report.shown import Answers, collect, shown_units
@@ -33,13 +35,14 @@ _MANY_DEAD = 0.05
 
 
 def stage_views(
-    key: str, recipe: Recipe, stack: Stack, sample: Sample | None, *, most: int
+    key: str, recipe: Recipe, layers: Plan, stack: Stack, sample: Sample | None, *, most: int
 ) -> list[StageView]:
     """Look at every stage.
 
     Args:
         key: Unique in the page.
         recipe: What the stack was built from.
+        layers: The network, layer by layer.
         stack: The network.
         sample: Images to rebuild and to measure on, if there are any, where the stack is.
         most: Units of all stages to show.
@@ -48,6 +51,7 @@ def stage_views(
     health: dict[str, StageHealth] = {}
     shown = shown_units(stack, most=most)
     answers: list[Answers | None] = [None] * len(stack)
+    few = counts(layers, stack.names)
     if sample is not None:
         pictures = reconstruction_pictures(stack, sample.images, preprocess=recipe.preprocess)
         rebuilt = {picture.name: picture for picture in pictures}
@@ -61,6 +65,9 @@ def stage_views(
         at = f"{key}-stage-{name}"
         given = answers[index]
         gallery = build_gallery(at, stack, index, shown[index], sample=sample, answers=given)
+        if sample is not None:
+            images = sample.images
+            gallery = with_evidence(gallery, stack, index, images, most=few[index])
         found = health.get(name)
         views.append(
             StageView(

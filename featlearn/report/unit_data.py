@@ -91,7 +91,7 @@ def _sheet(sheet: Sheet) -> dict[str, Any]:
         "height": sheet.height,
         "columns": sheet.columns,
         "count": sheet.count,
-    }
+    } | ({} if sheet.units is None else {"units": list(sheet.units)})
 
 
 def _cell(value: Any) -> str:

@@ -21,11 +21,13 @@ function spoken(stage, unit) {
 function portrait(stage, unit, kind, size) {
   const canvas = make("canvas", { "aria-hidden": "true" });
   const sheet = stage.sheets[kind];
+  if (sheet?.units && !sheet.units.includes(unit)) return canvas;
+  const place = sheet?.units ? sheet.units.indexOf(unit) : unit;
   const [height, width] = kind === "top" ? stage.window[0] : [sheet.height, sheet.width];
   canvas.style.aspectRatio = `${width} / ${height}`;
   lazily(canvas, () => kind === "top"
     ? paintCrop(canvas, stage.run, stage.top[unit][0], windowOf(stage, unit, 0, "top"), size)
-    : paintTile(canvas, sheet, unit, size));
+    : paintTile(canvas, sheet, place, size));
   return canvas;
 }
 

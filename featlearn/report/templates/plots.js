@@ -28,19 +28,20 @@ function histogram(stage, unit) {
 }
 
 /** Draw a curve of invariance: the answer over how much images were changed. */
-function tuningCurve(name, unitOfAmount, amounts, values) {
+function tuningCurve(name, unitOfAmount, amounts, values, words) {
   const low = Math.min(...amounts);
   const span = Math.max(...amounts) - low || 1;
   const bottom = Math.min(0, ...values);
+  const top = Math.max(1, ...values);
   const x = (amount) => ((amount - low) / span) * (WIDE - 4) + 2;
-  const y = (value) => (HIGH - EDGE) * (1 - (value - bottom) / (1 - bottom || 1)) + 1;
+  const y = (value) => (HIGH - EDGE) * (1 - (value - bottom) / (top - bottom)) + 1;
   const line = amounts.map((amount, place) => `${x(amount)},${y(values[place])}`).join(" ");
-  const svg = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "bars", role: "img", "aria-label": `Answer over ${name}` },
-    draw("rect", { class: "half", x: 0, width: WIDE, y: y(1), height: y(0.5) - y(1) }),
+  const svg = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH + 6}`, class: "bars", role: "img", "aria-label": `Answer over ${name}` },
+    draw("rect", { class: "half", x: 0, width: WIDE, y: y(top), height: y(top / 2) - y(top) }),
     draw("path", { d: `M0 ${y(0)}H${WIDE}`, class: "axis" }),
     draw("polyline", { points: line, class: "line" }),
-    draw("text", { x: 0, y: HIGH - 4 }, `${short(low)}${unitOfAmount}`),
-    draw("text", { x: WIDE, y: HIGH - 4, "text-anchor": "end" }, `${short(low + span)}${unitOfAmount}`));
+    draw("text", { x: 0, y: HIGH + 2 }, `${short(low)}${unitOfAmount}`),
+    draw("text", { x: WIDE, y: HIGH + 2, "text-anchor": "end" }, `${short(low + span)}${unitOfAmount}`));
   const rows = amounts.map((amount, place) => [`${short(amount)}${unitOfAmount}`, short(values[place])]);
-  return make("figure", { class: "mini" }, make("figcaption", {}, name), svg, behind("Numbers", [name, "Answer"], rows));
+  return make("figure", { class: "mini" }, make("figcaption", {}, make("b", {}, name), words ? ` ${words}` : null), svg, behind("Numbers", [name, "Answer"], rows));
 }

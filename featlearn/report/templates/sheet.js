@@ -1,6 +1,9 @@
 const sheet = document.getElementById("sheet");
 const opened = { stage: null, unit: 0, from: null };
 
+/** What a tile of a sheet is called. */
+const singular = { filter: "Filter", projection: "Projection", stimulus: "Optimal stimulus" };
+
 const slot = (name) => sheet.querySelector(`[data-slot="${name}"]`);
 
 /** Fill a part of the sheet, and leave it out where there is nothing. */
@@ -51,8 +54,8 @@ function factsOf(stage, unit) {
   const facts = Object.entries(measures).filter(([key]) => stage[key]).map(([key, { name, words }]) => [name, words(stage[key][unit], stage, unit)]);
   const [height, width] = stage.window[0];
   facts.push(["sees, pixels", `${width} × ${height}`]);
-  const best = stage.stimulus?.[unit];
-  if (best) facts.push(["stimulus", `${short(best.value)}`]);
+  const best = stage.stimulus?.find((found) => found.unit === unit);
+  if (best) facts.push(["stimulus above", `${short(best.percentile)} % of images`]);
   return facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
 
@@ -60,10 +63,10 @@ function portraitsOf(stage, unit) {
   return Object.entries(stage.sheets).map(([kind, given]) => {
     const place = given.units ? given.units.indexOf(unit) : unit;
     if (place < 0) return null;
-    const canvas = make("canvas", { role: "img", "aria-label": `${given.title} of ${stage.names[unit]}` });
+    const canvas = make("canvas", { role: "img", "aria-label": `${singular[kind]} of ${stage.names[unit]}` });
     canvas.style.aspectRatio = `${given.width} / ${given.height}`;
     lazily(canvas, () => paintTile(canvas, given, place, 220));
-    return make("figure", {}, canvas, make("figcaption", {}, given.single ?? given.title));
+    return make("figure", {}, canvas, make("figcaption", {}, singular[kind]));
   }).filter(Boolean);
 }
 
@@ -94,8 +97,12 @@ function histogramNote(stage, unit) {
 }
 
 function invarianceOf(stage, unit) {
-  return (stage.invariance ?? []).filter(({ units }) => units.includes(unit)).map(({ name, unit: measure, amounts, units, curves }) =>
-    tuningCurve(name, measure, amounts, curves[units.indexOf(unit)]));
+  return (stage.invariance ?? []).filter(({ units }) => units.includes(unit)).map(({ name, unit: measure, amounts, units, curves, kept }) => {
+    const place = units.indexOf(unit);
+    const [low, high] = kept[place];
+    const words = low === null ? "" : `half is kept from ${short(low)} to ${short(high)}${measure}`;
+    return tuningCurve(name, measure, amounts, curves[place], words);
+  });
 }
 
 function neighboursOf(stage, unit) {

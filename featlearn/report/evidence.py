@@ -1,0 +1,207 @@
+"""What takes long, of a few units: how much change they bear, and their best stimulus."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from featlearn.config.layers import Plan
+from featlearn.errors import DataError
+from featlearn.evaluate.ascent import Search
+from featlearn.evaluate.invariance import (
+    Curves,
+    invariance_curves,
+    kept_range,
+    mean_responses,
+    relative,
+)
+from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.stimulus import Stimuli, optimal_stimulus
+from featlearn.evaluate.top_images import cut
+from featlearn.evaluate.transformed import TransformationKind, standard_transformation
+from featlearn.evaluate.units import receptive_window, unit_at
+from featlearn.networks.stack import Stack
+from featlearn.report.gallery import Gallery, lay_out, rounded, significant
+from featlearn.report.sprites import Sheet
+from featlearn.visualize.filters import tiles_of
+
+KINDS: dict[TransformationKind, tuple[str, str]] = {
+    "shift-x": ("Shift to the right", " px"),
+    "rotation": ("Rotation", "°"),
+    "scale": ("Scale", "×"),
+    "contrast": ("Contrast", "×"),
+}
+"""The changes that the page shows, in words, and the unit of their amounts."""
+
+_IMAGES = 4
+_SEARCH = Search(steps=40, starts=1)
+_PASSES = 500
+"""How many images go through the network for a unit, about, a step of ascent being three."""
+
+_OPERATIONS = 1e11
+"""Operations for all units of all stages, about."""
+
+_LEAST, _MOST = 3, 16
+
+
+def counts(layers: Plan, names: Sequence[str]) -> list[int]:
+    """Say for how many units of each stage there is time, by what the network computes.
+
+    The number is by operations, never by the clock: the same run gives the same page.
+
+    Args:
+        layers: The network, layer by layer.
+        names: Of the stages, bottom first.
+    """
+    found: list[int] = []
+    for place in range(len(names)):
+        below = names[: place + 1]
+        flops = sum(layer.flops for layer in layers.layers if layer.stage in below)
+        affordable = _OPERATIONS / len(names) / (_PASSES * max(flops, 1))
+        found.append(int(min(max(affordable, _LEAST), _MOST)))
+    return found
+
+
+def with_evidence(
+    gallery: Gallery, stack: Stack, index: int, images: Tensor, *, most: int
+) -> Gallery:
+    """Add invariance and stimuli of a stage's best units to its gallery.
+
+    Args:
+        gallery: Of the stage, with answers to `images`.
+        stack: The network.
+        index: Place of the stage.
+        images: The sample, `(n, maps, height, width)`.
+        most: How many units to take.
+    """
+    chosen = _best(gallery, most)
+    if not chosen or gallery.answers is None:
+        return gallery
+    answers = gallery.answers
+    top = [gallery.columns["top"][place] for place in chosen]
+    units = [
+        unit_at(gallery.shown.shape, int(answers.places[ranks[0], place]))
+        for place, ranks in zip(chosen, top, strict=True)
+    ]
+    if gallery.shown.over_maps:
+        ground = mean_responses(stack, index, units, images.split(64))
+    else:
+        ground = answers.values[:, chosen].double().mean(0)
+    changed = [images[ranks[:_IMAGES]] for ranks in top]
+    columns = dict(gallery.columns)
+    columns["invariance"] = [
+        _invariance(
+            invariance_curves(
+                stack,
+                index,
+                units,
+                changed,
+                transformation=standard_transformation(kind, stack.input_shape),
+                baseline=ground,
+            ),
+            chosen,
+        )
+        for kind in KINDS
+    ]
+    sheets = dict(gallery.sheets)
+    found = _stimuli(stack, index, units, images, chosen)
+    if found is not None:
+        places, stimuli = found
+        by_place = [units[chosen.index(place)] for place in places]
+        sheets["stimulus"] = _sheet(gallery, stack, index, by_place, stimuli, places)
+        columns["stimulus"] = [
+            {"unit": place, "value": value, "percentile": percentile, "agreeing": agreeing}
+            for place, value, percentile, agreeing in zip(
+                places,
+                significant(stimuli.values),
+                rounded(stimuli.percentiles, places=1),
+                stimuli.agreeing.tolist(),
+                strict=True,
+            )
+        ]
+    return replace(gallery, sheets=sheets, columns=columns)
+
+
+def _best(gallery: Gallery, most: int) -> list[int]:
+    """Choose units: those that tell a class best, else those that answer to the fewest images."""
+    columns = gallery.columns
+    key = columns.get("score") or columns.get("sparsity") or []
+    alive = [
+        place for place, value in enumerate(key)
+        if value is not None and columns["high"][place] > columns["low"][place]
+    ]  # fmt: skip
+    return sorted(alive, key=lambda place: -key[place])[:most]
+
+
+def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:
+    """Write the curves of one kind of change, of the units that have any."""
+    shares = relative(curves)
+    known = [place for place, row in enumerate(shares) if bool(row.isfinite().all())]
+    name, unit = KINDS[curves.transformation.kind]
+    return {
+        "name": name,
+        "unit": unit,
+        "amounts": [float(f"{amount:.4g}") for amount in curves.transformation.amounts],
+        "units": [chosen[place] for place in known],
+        "curves": rounded(shares[known], places=3),
+        "kept": significant(kept_range(curves)[known]),
+    }
+
+
+def _stimuli(
+    stack: Stack, index: int, units: Sequence[Unit], images: Tensor, chosen: Sequence[int]
+) -> tuple[list[int], Stimuli] | None:
+    """Look for the stimuli of units, and leave out those that see nothing in most images."""
+    try:
+        found = optimal_stimulus(stack, index, units, sample=images, search=_SEARCH)
+        parts, places = [found], list(chosen)
+    except DataError:
+        parts, places = list[Stimuli](), list[int]()
+        for unit, place in zip(units, chosen, strict=True):
+            try:
+                parts.append(optimal_stimulus(stack, index, [unit], sample=images, search=_SEARCH))
+            except DataError:
+                continue
+            places.append(place)
+    if not parts:
+        return None
+    return places, _joined(parts)
+
+
+def _joined(parts: Sequence[Stimuli]) -> Stimuli:
+    """Put stimuli one after the other."""
+    return parts[0]._replace(
+        patterns=torch.cat([part.patterns for part in parts]),
+        values=torch.cat([part.values for part in parts]),
+        percentiles=torch.cat([part.percentiles for part in parts]),
+        agreeing=torch.cat([part.agreeing for part in parts]),
+    )
+
+
+def _sheet(
+    gallery: Gallery,
+    stack: Stack,
+    index: int,
+    units: Sequence[Unit],
+    stimuli: Stimuli,
+    places: Sequence[int],
+) -> Sheet:
+    """Lay out stimuli, cropped to what their units see."""
+    windows = [receptive_window(stack, index, unit) for unit in units]
+    patterns = cut(stimuli.patterns.float(), windows, fill=0.0).nan_to_num().cpu().numpy()
+    tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
+    sheet = lay_out(
+        f"{gallery.key}-stimulus",
+        tiles,
+        title="Stimuli",
+        note=(
+            f"Of {len(places)} units, the best by what the gallery knows of them: the input that "
+            "the unit answers most to, among those that differ from plain grey as much as "
+            f"images do (projected gradient ascent, {_SEARCH.steps} steps, from noise and from "
+            f"its top image). {note}"
+        ),
+        alt=f"Optimal stimuli of {len(tiles)} units",
+    )
+    return replace(sheet, units=tuple(places))
