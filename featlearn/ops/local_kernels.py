@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from featlearn.ops import local_cuda, local_tiles, local_vectors
+from featlearn.ops import gradient_sums, local_cuda, local_tiles, local_vectors
 from featlearn.ops.local_tiles import MOST_SAMPLES
 from featlearn.ops.transforms import transformed
 
@@ -177,6 +177,7 @@ def _(x: Tensor, codes: Tensor, kernel_height: int, kernel_width: int, stride: i
 def _keep_local(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     x, weight, _, ctx.stride = inputs
     ctx.save_for_backward(x, weight)
+    _keep_sums(ctx, weight)
 
 
 def _local_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -184,7 +185,7 @@ def _local_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     grad, needed = grad.contiguous(), ctx.needs_input_grad
     return (
         transpose(grad, weight, x.shape[0], x.shape[1], ctx.stride) if needed[0] else None,
-        gradient(x, grad, weight.shape[3], weight.shape[4], ctx.stride) if needed[1] else None,
+        _by_weight(ctx, x, grad, weight.shape) if needed[1] else None,
         grad.sum(3) if needed[2] else None,
         None,
     )
@@ -193,6 +194,7 @@ def _local_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 def _keep_transpose(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     codes, weight, _, _, ctx.stride = inputs
     ctx.save_for_backward(codes, weight)
+    _keep_sums(ctx, weight)
 
 
 def _transpose_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -200,11 +202,31 @@ def _transpose_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     grad, needed = grad.contiguous(), ctx.needs_input_grad
     return (
         local(grad, weight, None, ctx.stride) if needed[0] else None,
-        gradient(grad, codes, weight.shape[3], weight.shape[4], ctx.stride) if needed[1] else None,
+        _by_weight(ctx, grad, codes, weight.shape) if needed[1] else None,
         None,
         None,
         None,
     )
+
+
+def _keep_sums(ctx: Any, weight: Tensor) -> None:
+    """Keep what sums the derivatives of all uses of a weight, if anything does."""
+    ctx.sums = gradient_sums.current()
+    ctx.name = None if ctx.sums is None else ctx.sums.use(weight)
+
+
+def _by_weight(ctx: Any, x: Tensor, codes: Tensor, weight: Sequence[int]) -> Tensor | None:
+    """Compute the derivative by weights of this shape, or add it to that of another use."""
+    height, width, stride = weight[3], weight[4], ctx.stride
+
+    def compute(rows: slice) -> Tensor:
+        whole = rows == slice(0, weight[0])
+        seen = slice(rows.start * stride, (rows.stop - 1) * stride + height)
+        return gradient(x if whole else x[seen], codes[rows], height, width, stride)
+
+    if ctx.sums is None:
+        return compute(slice(0, weight[0]))
+    return ctx.sums.add(ctx.name, weight[0], compute)
 
 
 def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

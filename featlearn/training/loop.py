@@ -20,6 +20,8 @@ from featlearn.training.optimizers import Group, Updates
 from featlearn.training.progress import StepReport
 from featlearn.training.rates import Plateau, rate_factor
 
+_AT_ONCE = 2**22  # numbers that are looked at, about
+
 
 class Problem(Protocol):
     """What a loop minimises, and over which samples."""
@@ -197,7 +199,7 @@ class Loop:
         problem, step = self.problem, self.state.step
         draw = generator(self.seed, problem.name, "noise", step, device=problem.device)
         with seeded(derive(self.seed, problem.name, "dropout", step), problem.device):
-            with self._precision(), casts_kept(self.updates.taker):
+            with self._precision(), casts_kept(self.updates.taker), self.updates.sums.noted():
                 terms = problem.terms(rows, draw)
                 loss = torch.stack([term.float() for term in terms.values()]).sum()
             # At once: each number that is asked for waits for the device.
@@ -220,7 +222,7 @@ class Loop:
     def _check_weights(self) -> None:
         """Stop before weights are kept that blew up in a step with a finite loss."""
         for name, tensor in self.problem.module.state_dict().items():
-            if not bool(tensor.isfinite().all()):
+            if not _all_finite(tensor):
                 raise self._broken(self.state.step, f"{name!r} holds numbers that are not finite")
 
     def _broken(self, step: int, what: str) -> TrainingError:
@@ -277,6 +279,13 @@ class Loop:
 
 def _numbers(scalars: Iterable[Tensor]) -> list[float]:
     return torch.stack([scalar.detach().double() for scalar in scalars]).tolist()
+
+
+def _all_finite(tensor: Tensor) -> bool:
+    """Tell whether a tensor holds no infinity and no NaN, a part at a time: each is copied."""
+    rows = torch.atleast_1d(tensor)
+    parts = rows.split(max(len(rows) * _AT_ONCE // max(rows.numel(), 1), 1))
+    return all(bool(part.isfinite().all()) for part in parts)
 
 
 def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

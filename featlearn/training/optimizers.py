@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from featlearn.config.training import (
 from featlearn.errors import UsageError
 from featlearn.ops import sgd
 from featlearn.ops.casts import Taker
+from featlearn.ops.gradient_sums import GradientSums
 
 Group = dict[str, Any]
 
@@ -70,15 +71,46 @@ def build_optimizer(spec: OptimizerSpec, groups: Iterable[Group]) -> Optimizer:
             assert_never(spec)
 
 
+class _Lying(NamedTuple):
+    """A parameter in the order in which it lies in memory, as a fused step goes through it.
+
+    Attributes:
+        tensor: The same memory, with its axes in that order, and so contiguous unless there
+            are gaps.
+        order: Which of the parameter's axes each of its axes is.
+    """
+
+    tensor: Tensor
+    order: tuple[int, ...]
+
+    @staticmethod
+    def of(parameter: Tensor) -> "_Lying":
+        """Find the order, outermost first."""
+        strides = parameter.stride()
+        order = tuple(sorted(range(parameter.ndim), key=lambda axis: -strides[axis]))
+        return _Lying(parameter.detach().permute(order), order)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Give what has the parameter's axes the order of its memory."""
+        return x.permute(self.order)
+
+    def back(self, x: Tensor) -> Tensor:
+        """Give what has the order of the memory the parameter's axes."""
+        return x.permute(sorted(range(x.ndim), key=self.order.__getitem__))
+
+
 class Updates:
     """Steps of an optimiser: after the gradients are all there, or each as soon as it is.
 
     Updating in the backward pass, a parameter's gradient is freed before the next one is
     computed. Either way gives a state that the other goes on from, and the same bytes;
     on a CUDA device, where rounded gradients are taken as they are, the same up to rounding.
+    An optimiser sees a parameter in the order in which it lies in memory: of any other order
+    a fused step copies the gradient.
 
     Attributes:
         parameters: All that is changed.
+        sums: Sums the gradients of the uses that are noted by it before a backward pass.
         groups: The optimiser's groups, whose `lr` may be set between steps.
     """
 
@@ -89,13 +121,16 @@ class Updates:
         groups = list(groups)
         self.in_backward = in_backward
         self.parameters: list[Tensor] = [p for group in groups for p in group["params"]]
-        alone = [{**group, "params": [p]} for group in groups for p in group["params"]]
-        parts = [[group] for group in alone] if in_backward else [groups]
+        self._lying = {p: _Lying.of(p) for p in self.parameters}
+        seen = [{**g, "params": [self._lying[p].tensor for p in g["params"]]} for g in groups]
+        alone = [{**group, "params": [p]} for group in seen for p in group["params"]]
+        parts = [[group] for group in alone] if in_backward else [seen]
         self._optimizers = [build_optimizer(spec, part) for part in parts]
         self._alone: dict[Tensor, Optimizer] = {}
         if in_backward:
             self._alone = dict(zip(self.parameters, self._optimizers, strict=True))
         self._moved: set[Tensor] = set()
+        self.sums = GradientSums()
 
     @property
     def groups(self) -> Iterator[Group]:
@@ -104,12 +139,12 @@ class Updates:
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients, and where that is wanted take the step too."""
-        for optimizer in self._optimizers:
-            optimizer.zero_grad()
+        self._free(self.parameters)
         self._moved.clear()
         hooks = [p.register_post_accumulate_grad_hook(self._update) for p in self._alone]
         try:
-            loss.backward()
+            with self.sums.summed():
+                loss.backward()
         finally:
             for hook in hooks:
                 hook.remove()
@@ -127,6 +162,7 @@ class Updates:
     def step(self) -> None:
         """Take the step, unless the backward pass took it."""
         if not self.in_backward:
+            self._hand_over(self.parameters)
             self._optimizers[0].step()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -134,9 +170,10 @@ class Updates:
 
         Every entry of the optimisers above is a tensor or `None`.
         """
+        lying = self._lying.values()
         return {
-            f"{place}.{entry}": value
-            for place, entries in enumerate(self._states())
+            f"{place}.{entry}": own.back(value) if value.shape == own.tensor.shape else value
+            for place, (own, entries) in enumerate(zip(lying, self._states(), strict=True))
             for entry, value in entries.items()
             if isinstance(value, Tensor)
         }
@@ -151,8 +188,9 @@ class Updates:
         for name, tensor in tensors.items():
             place, entry = name.split(".", 1)
             parameter = self.parameters[int(place)]
-            like = parameter if tensor.shape == parameter.shape else tensor
-            kept = torch.empty_like(like, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
+            shaped = tensor.shape == parameter.shape
+            seen = self._lying[parameter].seen(tensor) if shaped else tensor
+            kept = torch.empty_like(seen, memory_format=torch.contiguous_format).copy_(seen)
             state.setdefault(int(place), {})[entry] = kept
         places = iter(range(len(self.parameters)))
         for optimizer in self._optimizers:
@@ -164,23 +202,43 @@ class Updates:
 
     def _descend(self, parameter: Tensor, gradient: Tensor) -> None:
         """Take the one step of a parameter by a gradient in lower precision."""
-        optimizer = self._move(parameter)
+        optimizer, lying = self._move(parameter), self._lying_now(parameter)
         (group,) = optimizer.param_groups
-        state = optimizer.state[parameter]
+        state = optimizer.state[lying.tensor]
         velocity: Tensor | None = state.get("momentum_buffer")
         first = velocity is None
         if first and group["momentum"]:
-            velocity = state["momentum_buffer"] = torch.empty_like(parameter)
+            velocity = state["momentum_buffer"] = torch.empty_like(lying.tensor)
         descent = sgd.Descent(
             group["lr"], group["momentum"], group["weight_decay"], group["nesterov"]
         )
-        sgd.descend_(parameter.detach(), gradient, velocity, descent, first=first)
+        sgd.descend_(lying.tensor, lying.seen(gradient), velocity, descent, first=first)
 
     def _update(self, parameter: Tensor) -> None:
         """Take the one step of a parameter, and free its gradient."""
         optimizer = self._move(parameter)
+        self._hand_over([parameter])
         optimizer.step()
-        optimizer.zero_grad()
+        self._free([parameter])
+
+    def _hand_over(self, parameters: Iterable[Tensor]) -> None:
+        """Let the optimisers see the gradients of parameters."""
+        for parameter in parameters:
+            own, gradient = self._lying_now(parameter), parameter.grad
+            own.tensor.grad = None if gradient is None else own.seen(gradient).contiguous()
+
+    def _lying_now(self, parameter: Tensor) -> _Lying:
+        """Give a parameter as it lies, also where a constraint put other memory in its place."""
+        own = self._lying[parameter]
+        if own.tensor.data_ptr() != parameter.data_ptr():
+            own.tensor.data = own.seen(parameter.detach()).contiguous()
+            parameter.data = own.back(own.tensor)
+        return own
+
+    def _free(self, parameters: Iterable[Tensor]) -> None:
+        """Let go of the gradients of parameters."""
+        for parameter in parameters:
+            parameter.grad = self._lying[parameter].tensor.grad = None
 
     def _move(self, parameter: Tensor) -> Optimizer:
         """Give the optimiser of a parameter, which takes one step in a backward pass."""

@@ -15,6 +15,7 @@ from featlearn.errors import TrainingError
 from featlearn.training.loop import Loop
 from featlearn.training.optimizers import Group
 from featlearn.training.progress import StepReport
+from tests.training.peaks import peak_bytes
 
 ROWS = 10
 
@@ -282,3 +283,14 @@ def test_bfloat16_is_close_to_float32() -> None:
     assert half.module.weight.dtype == torch.float32
     assert half.weight == pytest.approx(exact.weight, rel=0.02)
     assert half.weight != exact.weight
+
+
+def test_looking_for_weights_that_are_not_finite_takes_little_memory() -> None:
+    problem = Line()
+    problem.module = nn.Linear(3000, 3000, bias=False)
+    work = loop(problem)
+    assert peak_bytes(work.save) < problem.module.weight.nbytes
+    with torch.no_grad():
+        problem.module.weight[-1, -1] = float("inf")
+    with pytest.raises(TrainingError, match="'weight' holds numbers that are not finite"):
+        work.save()

@@ -1,7 +1,7 @@
 """Optimisers against their papers' steps, written out in NumPy."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -10,15 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from featlearn.config.objectives import PlainSpec
+from featlearn.config.stages import LocalSpec, StageSpec
 from featlearn.config.training import FinetuneSpec, OptimizerSpec
 from featlearn.errors import UsageError
+from featlearn.geometry import MapShape
 from featlearn.ops import sgd as descent
 from featlearn.ops.casts import cast, casts_kept
+from featlearn.ops.local_kernels import INSTALLED
+from featlearn.stages.stage import build_stage
 from featlearn.training.optimizers import (
     Updates,
     build_optimizer,
     weight_groups,
 )
+from tests.training.peaks import peak_bytes
 
 Array = NDArray[np.float64]
 Rule = Callable[[Array, Array, dict[str, Array], int], Array]
@@ -222,3 +228,64 @@ def test_only_plain_descent_in_the_backward_pass_takes_gradients(
     assert (within.taker(weight) is not None) == (kind == "sgd")
     assert within.taker(torch.zeros(3)) is None
     assert after.taker(weight) is None
+
+
+@pytest.mark.parametrize("in_backward", [False, True])
+@pytest.mark.parametrize("name", RULES)
+def test_a_parameter_in_another_order_in_memory_is_moved_like_any_other(
+    name: str, in_backward: bool
+) -> None:
+    plain, turned = square(), square(turned=True)
+    assert turned.stride() != plain.stride()
+    states: list[dict[str, Tensor]] = []
+    for w in (plain, turned):
+        updates = Updates(spec_of(**RULES[name][0]), [{"params": [w]}], in_backward=in_backward)
+        steps(w, updates, 3)
+        states.append(updates.tensors())
+    assert torch.equal(plain, turned)
+    for key, value in states[0].items():
+        assert torch.equal(states[1][key], value)
+
+
+def square(*, turned: bool = False) -> nn.Parameter:
+    """Give the parameter of `start` as a square, the other way round in memory if `turned`."""
+    w = torch.arange(1.0, 10.0, dtype=torch.float64).view(3, 3).cos()
+    return nn.Parameter(w.t().contiguous().t() if turned else w)
+
+
+def test_weights_that_a_constraint_replaces_are_those_that_are_moved() -> None:
+    weight, twin = square(), square()
+    of = [Updates(spec_of(**RULES["adamw"][0]), [{"params": [w]}]) for w in (weight, twin)]
+    for _ in range(2):
+        for w, updates in zip((weight, twin), of, strict=True):
+            steps(w, updates, 1)
+        weight.data = (weight.data / 2).t().contiguous().t()
+        twin.data.div_(2)
+    assert torch.equal(weight, twin)
+
+
+@pytest.mark.skipif(not INSTALLED, reason="needs the extra `fast`")
+@pytest.mark.parametrize("decoder", ["tied", "untied"])
+def test_a_stage_holds_one_gradient_at_a_time(decoder: Literal["tied", "untied"]) -> None:
+    shape = MapShape(4, 24, 24)
+    spec = StageSpec(
+        name="only",
+        filter=LocalSpec(size=9, maps=8),
+        activation="identity",
+        objective=PlainSpec(decoder=decoder),
+    )
+    stage = build_stage(spec, shape, generator=torch.Generator().manual_seed(0))
+    momentum = spec_of(kind="sgd", momentum=0.9, weight_decay=0.0)
+    updates = Updates(momentum, weight_groups(stage), in_backward=True)
+    x = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
+
+    def step() -> None:
+        with updates.sums.noted():
+            loss = (stage.decode(stage.code(x)) - x).square().sum()
+        updates.backward(loss)
+
+    step()  # the velocity is there from then on
+    held = stage.filter.weight.nbytes
+    assert held > 30 * x.nbytes
+    # Weights as small as these are not added in parts: what is added is as large as the sum.
+    assert peak_bytes(step) < (2.3 if decoder == "tied" else 1.3) * held
