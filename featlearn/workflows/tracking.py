@@ -5,20 +5,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from featlearn.errors import MissingExtraError
+from featlearn.evaluate.units import responses
 from featlearn.networks.stack import Stack
+from featlearn.training.pictures import Pictures
 from featlearn.training.progress import StepReport
 from featlearn.visualize.filters import filters_figure
 from featlearn.visualize.style import figure_pixels
+from featlearn.visualize.tiles import spread
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
 
 _EVERY = 20
+_EMBEDDED = 500
+_AT_ONCE = 128
 
 
 class Tracker:
-    """Writes scalars of every so many steps, and filters at the end of every epoch.
+    """Writes scalars of every so many steps, filters at the end of every epoch, and a map at last.
 
     Steps are counted over all phases, since TensorBoard voids what comes after a
     step by that count alone.
@@ -59,6 +66,32 @@ class Tracker:
             self.writer.add_scalar(f"{phase}/held_out/{name}", value, step)
         if report.ended:
             self._draw(self.writer, phase, step)
+
+    def embed(self, images: Pictures) -> None:
+        """Write where a sample of images lies in the output of the last stage.
+
+        TensorBoard's projector shows it, with the images and the names of their classes.
+
+        Args:
+            images: The training images; up to 500 are taken, from all over.
+        """
+        if self.writer is None or self.stack is None:
+            return
+        sample = images.set.subset(spread(len(images), _EMBEDDED))
+        shown = Pictures(sample, images.device).at(range(len(sample)))
+        found = responses(self.stack.eval(), shown.split(_AT_ONCE), stages=[len(self.stack) - 1])
+        labels = None
+        if sample.labels is not None:
+            labels = [sample.classes[label] for label in sample.labels.tolist()]
+        colours = (
+            shown if shown.shape[1] == 3 else shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        )
+        self.writer.add_embedding(
+            torch.cat([features for (features,) in found]),
+            metadata=labels,
+            label_img=colours,
+            tag="images",
+        )
 
     def close(self) -> None:
         """Close the files."""

@@ -9,6 +9,7 @@ import pytest
 
 from featlearn.config.recipe import Recipe
 from featlearn.errors import MissingExtraError
+from featlearn.networks.store import load_stack
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
@@ -102,3 +103,17 @@ def test_a_head_shows_the_filters_that_it_changes(tmp_path: Path, run: Path) -> 
     )
     found = events(RunDirectory(run).head("seen").events)
     assert found.Tags()["images"] == ["finetune/filters/edges", "finetune/filters/parts"]
+
+
+def test_a_map_of_images_is_written_at_the_end(tmp_path: Path, tiny: Tiny) -> None:
+    pytest.importorskip("tensorboard")
+    plain = pretrain(tiny(), out=tmp_path / "plain", root=tmp_path)
+    tracked = pretrain(tiny(), out=tmp_path / "run", root=tmp_path, track=True)
+    assert tracked.files == plain.files  # looking changes nothing
+    (sprite,) = (tmp_path / "run" / "events").rglob("sprite.png")
+    points = (sprite.parent / "tensors.tsv").read_text(encoding="utf-8").splitlines()
+    names = (sprite.parent / "metadata.tsv").read_text(encoding="utf-8").splitlines()
+    stack = load_stack(tmp_path / "run").stack
+    assert len(points) == len(names) == min(500, tracked.data.train)
+    assert {len(row.split("\t")) for row in points} == {stack.output_shape.units}
+    assert set(names) == set("0123456789")
