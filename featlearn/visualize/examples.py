@@ -44,7 +44,7 @@ def unit_examples_figure(
         tiles, _ = tiles_of(_array(patterns), colour=colour)
         values = [f"{float(value):.2g}".replace("-", "−") for value in one.values]
         rows += [
-            Row(f"{cell(one.name, most=24)}\nsees", image_tiles(_array(given))),
+            Row(f"{cell(one.name, most=24)}\nimage", image_tiles(_array(given))),
             Row("answers to", tiles, values),
         ]
     note = (

@@ -137,7 +137,7 @@ def test_examples_show_each_unit_and_what_it_answers_to() -> None:
         shown.append((one, units))
     figure = unit_examples_figure(stack, 0, shown)
     assert len(figure.axes) == 4
-    assert [text for text in words(figure) if "sees" in text] == ["low 0\nsees", "low 1\nsees"]
+    assert [text for text in words(figure) if "\n" in text] == ["low 0\nimage", "low 1\nimage"]
     assert png_bytes(figure, dpi=40)
 
 
