@@ -13,11 +13,11 @@ from featlearn.config.recipe import Recipe
 from featlearn.datasets.grouping import groups_of
 from featlearn.datasets.imageset import ImageSet, Indices
 from featlearn.datasets.labels import balanced_subset, hold_out_labelled, limited, match_classes
-from featlearn.datasets.source import open_images, open_raw, open_splits
+from featlearn.datasets.source import open_raw, open_splits
 from featlearn.errors import DataError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.wording import plural, suggestion
-from featlearn.workflows.runs import check_shape, open_test
+from featlearn.workflows.runs import open_pictures, open_test
 
 MOST_CHOSEN = 10_000
 """Labelled images that units are chosen on unless another number is asked for."""
@@ -148,11 +148,7 @@ def _given(recipe: Recipe, asked: Asked, *, shape: MapShape, root: Path | None) 
         groups = groups_of(images, in_classes=True)
         return _halved(images, groups, source=asked.source, seed=asked.seed)
     train, test = (
-        check_shape(
-            open_images(asked.source, recipe.data, root=root, split=split),
-            shape,
-            _CPU,
-        ).set
+        open_pictures(recipe, asked.source, root=root, shape=shape, device=_CPU, split=split).set
         for split in ("train", "test")
     )
     return Subject(
@@ -214,8 +210,7 @@ def _floats(part: ImageSet) -> NDArray[np.float32]:
 
 def _opened(recipe: Recipe, source: str, *, shape: MapShape, root: Path | None) -> ImageSet:
     """Read all images of a source, in the shape that the network takes."""
-    images = open_images(source, recipe.data, root=root)
-    return check_shape(images, shape, _CPU).set
+    return open_pictures(recipe, source, root=root, shape=shape, device=_CPU).set
 
 
 def _halved(

@@ -175,13 +175,19 @@ def random_stack(bench: Bench, recipe: Recipe, stack: Stack, fitted_on: Pictures
     return untrained_stack(recipe, stack, sample, seed=derive(bench.seed, "units")).eval()
 
 
-def filter_methods(bench: Bench, stack: Stack, told: Counter) -> list[Method]:
-    """Try statistics of the image, images as filters, and means of clusters as filters."""
-    inputs = stack.stage(0).input_shape.units
-    most = max(_NUMBERS // inputs, 1)
+def filter_methods(bench: Bench, stack: Stack, fitted_on: Pictures, told: Counter) -> list[Method]:
+    """Try statistics of the image, images as filters, and means of clusters as filters.
+
+    The images are those that units are chosen on, positives among them; where there are fewer
+    than units, those that the run learned from are added.
+    """
+    most = max(_NUMBERS // stack.stage(0).input_shape.units, 1)
+    count = min(stack_candidates(stack).total, most)
     draw = generator(bench.seed, "templates")
-    sample = bench.chosen.sample(min(stack_candidates(stack).total, most), draw)
-    prepared = torch.cat([stack.prepare(batch) for batch in sample.batches(256)])
+    samples = [bench.chosen.sample(count, draw)]
+    if len(samples[0]) < count and fitted_on is not bench.chosen:
+        samples.append(fitted_on.sample(count - len(samples[0]), draw))
+    prepared = torch.cat([stack.prepare(some) for part in samples for some in part.batches(256)])
     clusters = kmeans_means(
         prepared,
         count=min(MEANS, max(len(prepared) // 8, 2)),

@@ -174,7 +174,7 @@ def _tried(
     kinds += [("run", name, other.to(bench.device)) for name, other in others.items()]
     for kind, name, other in kinds:
         methods.append(other_method(bench, kind, name, other, counter.named(name)))
-    methods += filter_methods(bench, stack, counter)
+    methods += filter_methods(bench, stack, fitted_on, counter)
     methods += classifier_methods(bench, stack, progress)
     methods.append(majority_method(bench))
     return methods, stages

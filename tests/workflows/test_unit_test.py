@@ -135,6 +135,9 @@ def test_positives_against_distractors_are_halved_by_person(trained: Path, tmp_p
     assert result.rows[0].accuracy > 0.8
     assert result.seen == 0
     assert result.note is None
+    few = measure_units(trained, root=trained, source="digits", positives="1", labels=20)
+    banks = {row.kind: row.candidates for row in few.rows}
+    assert banks["templates"] == 42  # twenty, and what the run learned from
 
 
 def test_a_folder_of_classes_is_halved_and_one_with_splits_is_not(
