@@ -9,6 +9,9 @@ from featlearn.evaluate.best_unit import separability
 from featlearn.evaluate.health import hoyer_sparsity
 
 BINS = 24
+_ENOUGH = 5
+"""Images of a class in each half, at least, for a score."""
+
 TOP, LEAST, NEIGHBOURS = 8, 4, 6
 
 
@@ -110,7 +113,7 @@ def class_scores(values: Tensor, labels: Tensor, classes: int) -> Scores | None:
         classes: How many there are.
 
     Returns:
-        `None` where no class has images, and other classes too, in both halves.
+        `None` where no class has enough images, and other classes too, in both halves.
     """
     halves = [slice(0, None, 2), slice(1, None, 2)]
     known = [place for place in range(classes) if all(_both(labels[h], place) for h in halves)]
@@ -129,6 +132,6 @@ def class_scores(values: Tensor, labels: Tensor, classes: int) -> Scores | None:
 
 
 def _both(labels: Tensor, place: int) -> bool:
-    """Say whether there are images of a class, and of others."""
+    """Say whether there are enough images of a class, and of others."""
     own = int((labels == place).sum())
-    return 0 < own < len(labels)
+    return _ENOUGH <= own <= len(labels) - _ENOUGH

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from featlearn.report.embed import embed_chart
-from featlearn.report.views import Chart, Table
+from featlearn.report.tables import Table
+from featlearn.report.views import Chart
 from featlearn.visualize.curves import (
     Metrics,
     PhaseCurves,

@@ -9,6 +9,7 @@ from featlearn.errors import FeatlearnError
 from featlearn.networks.formats import read_figures
 from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.report.charts import as_data, loss_charts
+from featlearn.report.data_map import data_map
 from featlearn.report.embed import embed_strip
 from featlearn.report.heads import head_view
 from featlearn.report.network import planes_of, rows_of
@@ -83,6 +84,8 @@ def run_view(
     stages = stage_views(key, loaded.recipe, layers, loaded.stack, sample, most=most)
     sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
     images = None if sample is None else image_sheet(f"{key}-images", sample)
+    seed = loaded.recipe.seed
+    mapped = None if sample is None else data_map(loaded.stack, sample, seed=seed)
     return RunView(
         key=key,
         title=record.title,
@@ -99,11 +102,12 @@ def run_view(
         sweeps=sweeps,
         protocol=_protocol(record, records, swept),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
-        environment=_environment(record, loaded.recipe.seed),
+        environment=_environment(record, seed),
         files=_files(record, records, swept),
         sample=words,
         strip=embed_strip(first_filters(loaded.stack)),
         images=images,
+        map=mapped,
         story=tell(
             record,
             loaded.recipe,
@@ -114,7 +118,10 @@ def run_view(
             metrics=metrics,
         ),
         data=run_data(key, name, record.title, stages=stages, images=images, sample=sample)
-        | {"charts": as_data([*charts, *(chart for head in heads for chart in head.charts)])},
+        | {
+            "charts": as_data([*charts, *(chart for head in heads for chart in head.charts)]),
+            "map": None if mapped is None else mapped.maps,
+        },
     )
 
 
@@ -133,7 +140,10 @@ def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]
         return None, f"No reconstructions: {said}."
     if sample is None:
         return None, "No reconstructions: the data have another shape than the network takes."
-    return sample, f"Reconstructions and figures below are of {sample.words}, nothing corrupted."
+    words = f"Reconstructions and figures of stages are of {sample.judged}, nothing corrupted."
+    if sample.words != sample.judged:
+        words += f" Units are shown on {sample.words}."
+    return sample, words
 
 
 def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:

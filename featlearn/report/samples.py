@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from featlearn.config.recipe import Recipe
@@ -12,7 +13,7 @@ from featlearn.datasets.tensors import as_images, as_tensor
 from featlearn.geometry import MapShape
 from featlearn.visualize.tiles import spread
 
-_FEWEST, _MOST = 64, 700
+_FEWEST, _ENOUGH, _MOST = 64, 300, 700
 _PIXELS = 12_000_000
 """About how many pixels of images a page can hold."""
 
@@ -24,16 +25,25 @@ class Sample(NamedTuple):
     """Images, and what is known of them.
 
     Attributes:
-        images: `(n, maps, height, width)` in [0, 1].
+        images: `(n, maps, height, width)` in [0, 1], those that were held out first.
         words: Which they are.
+        held_out: How many were held out.
+        judged: Which of them figures of stages are of: those, if there are any.
         labels: `(n,)` int64, places in `classes`, or `None`.
         classes: Names of the classes, empty without labels.
     """
 
     images: Tensor
     words: str
+    held_out: int
+    judged: str
     labels: Tensor | None
     classes: tuple[str, ...]
+
+    @property
+    def clean(self) -> Tensor:
+        """The images that figures of stages are of."""
+        return self.images[: self.held_out] if self.held_out else self.images
 
 
 def sample_size(shape: MapShape) -> int:
@@ -45,10 +55,10 @@ def sample_size(shape: MapShape) -> int:
 def sample_images(
     recipe: Recipe, shape: MapShape, *, root: Path | None, most: int | None = None
 ) -> Sample | None:
-    """Take images that the network was not fitted to, as far as there are any.
+    """Take images to look at a network with.
 
-    Held-out training images come first; where the recipe holds none out, images that
-    were learned from. The test split is left alone: looking is a choice too.
+    Held-out training images come first; where there are fewer than a few hundred, images
+    that were learned from follow. The test split is left alone: looking is a choice too.
 
     Args:
         recipe: What the network was trained by.
@@ -66,10 +76,22 @@ def sample_images(
     if train.shape != shape:
         return None
     learned, kept = split_training(recipe, train)
-    chosen = kept if len(kept) else learned
-    taken = chosen.subset(spread(len(chosen), sample_size(shape) if most is None else most))
-    words = f"{len(taken)} held-out images"
-    if not len(kept):
-        words = f"{len(taken)} images that were learned from, as none were held out"
-    labels = None if taken.labels is None else as_tensor(taken.labels)
-    return Sample(as_images(taken.images), words, labels, taken.classes)
+    room = sample_size(shape) if most is None else most
+    own = kept.subset(spread(len(kept), room)) if len(kept) else kept
+    wanted = min(room, _ENOUGH) if len(own) else room
+    more = learned.subset(spread(len(learned), max(wanted - len(own), 0)))
+    labels = None
+    if own.labels is not None and more.labels is not None:
+        labels = torch.cat([as_tensor(own.labels), as_tensor(more.labels)])
+    seen = f"{len(more)} that were learned from"
+    judged = f"{len(own)} held-out images"
+    if not len(own):
+        judged = f"{len(more)} images that were learned from, as none were held out"
+    return Sample(
+        images=torch.cat([as_images(own.images), as_images(more.images)]),
+        words=f"{judged} and {seen}" if len(own) and len(more) else judged,
+        held_out=len(own),
+        judged=judged,
+        labels=labels,
+        classes=learned.classes,
+    )

@@ -53,9 +53,9 @@ def stage_views(
     answers: list[Answers | None] = [None] * len(stack)
     few = counts(layers, stack.names)
     if sample is not None:
-        pictures = reconstruction_pictures(stack, sample.images, preprocess=recipe.preprocess)
+        pictures = reconstruction_pictures(stack, sample.clean, preprocess=recipe.preprocess)
         rebuilt = {picture.name: picture for picture in pictures}
-        health = {entry.stage: entry for entry in stack_health(stack, _batches(sample.images))}
+        health = {entry.stage: entry for entry in stack_health(stack, _batches(sample.clean))}
         answers = list(collect(stack, shown, _batches(sample.images)))
     views: list[StageView] = []
     for index, name in enumerate(stack.names):

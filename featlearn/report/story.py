@@ -91,15 +91,15 @@ def _learned(stages: Sequence[StageView]) -> str:
     sentences: list[str] = []
     kept = [(stage.name, stage.explained) for stage in stages if stage.explained is not None]
     if kept:
-        each = ", ".join(f"{name} {percent(share)}" for name, share in kept)
-        sentences.append(f"Codes keep of the variance they are given: {each}.")
+        each = ", ".join(f"{percent(share)} ({name})" for name, share in kept)
+        sentences.append(f"Rebuilt from their codes, stages keep {each} of their input's variance.")
     first = stages[0].gallery.columns
     strengths = [value for value in first["strength"] if value is not None]
     if strengths:
         oriented = sum(value >= ORIENTED for value in strengths) / len(strengths)
         sentences.append(
-            f"{percent(oriented)} of the units of {stages[0].name} that are shown are tuned to "
-            "an orientation."
+            f"Of the units of {stages[0].name} shown, {percent(oriented)} are tuned to an "
+            "orientation."
         )
     return " ".join(sentences)
 

@@ -6,7 +6,8 @@ from typing import Any
 from featlearn.report.gallery import Gallery
 from featlearn.report.samples import SIDE, Sample
 from featlearn.report.sprites import Sheet, sheet_of, shrunk
-from featlearn.report.views import StageView, Table
+from featlearn.report.tables import Table
+from featlearn.report.views import StageView
 from featlearn.visualize.tiles import image_tiles
 from featlearn.wording import count
 

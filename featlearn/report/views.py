@@ -5,9 +5,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from featlearn.report.data_map import MapView
 from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
 from featlearn.report.gallery import Gallery
 from featlearn.report.sprites import Sheet
+from featlearn.report.tables import Table
 
 
 @dataclass(frozen=True)
@@ -17,15 +19,6 @@ class Fact:
     name: str
     value: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of figures: its caption, the heads of its columns, its rows."""
-
-    caption: str
-    heads: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -201,6 +194,7 @@ class RunView:
     sample: str
     strip: EmbeddedStrip
     images: Sheet | None
+    map: MapView | None
     story: list[Fact]
     data: dict[str, Any]
 

@@ -13,6 +13,7 @@ class Gallery {
     this.order = [];
     this.tools = Object.fromEntries([...box.querySelectorAll("[data-tool]")].map((tool) => [tool.dataset.tool, tool]));
     this.tools.kind.value = firstKind(this.stage);
+    this.tools.sort.value = firstMeasure(this.stage);
     for (const name of ["kind", "sort", "map", "class", "search"]) {
       this.tools[name]?.addEventListener("input", () => this.show());
     }
@@ -35,9 +36,10 @@ class Gallery {
 
   /** Which units pass the filters and the search. */
   passes(unit) {
-    const { map, search } = this.tools;
-    if (map.value !== "" && String(this.stage.map[unit]) !== map.value) return false;
+    const { search } = this.tools;
+    const map = this.tools.map?.value ?? "";
     const group = this.tools.class?.value ?? "";
+    if (map !== "" && String(this.stage.map[unit]) !== map) return false;
     if (group !== "" && String(this.stage.class[unit]) !== group) return false;
     const wanted = search.value.trim().toLowerCase().replaceAll(" ", "");
     if (wanted === "") return true;

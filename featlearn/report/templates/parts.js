@@ -2,7 +2,7 @@
 const measures = {
   activity: { name: "activity", words: (value) => short(value) },
   sparsity: { name: "sparsity", words: (value) => short(value) },
-  score: { name: "AUC", words: (value, stage, unit) => `${short(value)} ${stage.run.classes[stage.class[unit]]}` },
+  score: { name: "AUC", words: (value, stage, unit) => `${short(value)} ${stage.sign[unit] < 0 ? "against" : "for"} ${stage.run.classes[stage.class[unit]]}` },
   orientation: { name: "orientation", words: (value) => (value === null ? "–" : `${value}°`) },
   frequency: { name: "cycles per pixel", words: (value) => short(value) },
   strength: { name: "tuning", words: (value) => short(value) },
@@ -42,4 +42,11 @@ function unitButton(stage, unit, kind, size, words) {
 /** The kind of picture that says most about a stage's units. */
 function firstKind(stage) {
   return stage.sheets.filter && stage === stage.run.stages[0] ? "filter" : "projection";
+}
+
+/** The figure by which the first units shown say most: what they tell, what they are tuned to. */
+function firstMeasure(stage) {
+  if (stage.score) return "score";
+  if (stage === stage.run.stages[0]) return "strength";
+  return stage.sparsity ? "sparsity" : "names";
 }
