@@ -68,20 +68,22 @@ class Scenes(NamedTuple):
 
 
 def aligned_faces(
-    images: Images, people: Sequence[str], *, margin: tuple[int, int] = (0, 0)
+    images: Images,
+    people: Sequence[str],
+    *,
+    rows: slice | None = None,
+    columns: slice | None = None,
 ) -> Faces:
     """Cut faces out of portraits and bring them to the size in which they are pasted.
 
     Args:
         images: Portraits, `(n, 1, height, width)`.
         people: A name for each.
-        margin: Rows to leave out above and below, and columns left and right.
+        rows: Which rows to keep; all if absent.
+        columns: Which columns to keep.
     """
-    rows, columns = margin
-    height, width = images.shape[-2:]
-    cut = as_images(
-        np.ascontiguousarray(images[..., rows : height - rows, columns : width - columns])
-    )
+    every = slice(None)
+    cut = as_images(np.ascontiguousarray(images[..., rows or every, columns or every]))
     small = F.interpolate(cut, (SIDE, SIDE), mode="bilinear", antialias=True)
     return Faces(small.clamp(0, 1), tuple(people))
 
@@ -158,7 +160,7 @@ def mixture(
     jitter: Jitter,
     generator: torch.Generator,
 ) -> Scenes:
-    """Make scenes to learn from, with a face, mirrored or not, in some of them.
+    """Make scenes to learn from, with a face in some of them.
 
     Args:
         pictures: As `scene_crops` takes them.
@@ -172,11 +174,10 @@ def mixture(
     some = round(share * count)
     where = torch.randperm(count, generator=generator)[:some].sort().values
     chosen = torch.randint(max(len(faces.people), 1), (some,), generator=generator)
-    mirrored = torch.rand(some, 1, 1, 1, generator=generator) < 0.5
     if some:
-        patches = faces.patches[chosen]
-        patches = torch.where(mirrored, patches.flip(3), patches)
-        scenes[where] = paste(patches, scenes[where], side=SIDE, jitter=jitter, generator=generator)
+        scenes[where] = paste(
+            faces.patches[chosen], scenes[where], side=SIDE, jitter=jitter, generator=generator
+        )
     for place, face in zip(where.tolist(), chosen.tolist(), strict=True):
         names[place] = faces.people[face]
     return _named(scenes, where, names)

@@ -87,7 +87,7 @@ def test_the_judged_scenes_have_broken_faces_among_the_others() -> None:
 def test_portraits_are_cut_and_brought_to_size() -> None:
     images = np.zeros((2, 1, 52, 48), np.uint8)
     images[:, :, 6:46, 4:44] = 255
-    cut = aligned_faces(images, ["a", "b"], margin=(6, 4))
+    cut = aligned_faces(images, ["a", "b"], rows=slice(6, 46), columns=slice(4, 44))
     assert cut.patches.shape == (2, 1, SIDE, SIDE)
     assert float(cut.patches.min()) == pytest.approx(1)
     assert cut.of(lambda name: name == "b").people == ("b",)
