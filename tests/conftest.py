@@ -217,7 +217,7 @@ def flips() -> Callable[[bytes], Iterator[bytes]]:
     return flip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Give the path of a Chromium that can be run headless."""
     for name in _BROWSERS:

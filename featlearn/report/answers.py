@@ -23,11 +23,13 @@ class Scores(NamedTuple):
             another (or less, for `sign` -1). NaN where it cannot be said.
         classes: `(units,)` int64, the class.
         sign: `(units,)`, 1 or -1.
+        chosen: `(units,)`, the same as `auc`, on the images that class and sign were chosen by.
     """
 
     auc: Tensor
     classes: Tensor
     sign: Tensor
+    chosen: Tensor
 
 
 class Histograms(NamedTuple):
@@ -126,9 +128,11 @@ def class_scores(values: Tensor, labels: Tensor, classes: int) -> Scores | None:
     best = (chosen_on - 0.5).abs().nan_to_num(nan=-1.0).argmax(0)
     column = torch.arange(values.shape[1], device=values.device)
     sign = torch.where(chosen_on[best, column] < 0.5, -1, 1)
-    area = scored_on[best, column]
-    auc = torch.where(sign < 0, 1 - area, area)
-    return Scores(auc, torch.tensor(known, device=values.device)[best], sign)
+    auc, chosen = (
+        torch.where(sign < 0, 1 - half[best, column], half[best, column])
+        for half in (scored_on, chosen_on)
+    )
+    return Scores(auc, torch.tensor(known, device=values.device)[best], sign, chosen)
 
 
 def _both(labels: Tensor, place: int) -> bool:

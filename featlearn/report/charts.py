@@ -35,15 +35,21 @@ def loss_charts(key: str, metrics: Metrics) -> list[Chart]:
         metrics: Lines of `metrics.jsonl`.
     """
     charts: list[Chart] = []
-    for number, phase in enumerate(phases_of(_by_stage(metrics))):
+    for number, phase in enumerate(phases_of(split_by_stage(metrics))):
         if not phase.training and "loss" not in phase.held_out:
             continue
-        charts.append(_chart(f"{key}-{number}", phase))
+        charts.append(phase_chart(f"{key}-{number}", phase))
     return charts
 
 
-def _chart(key: str, phase: PhaseCurves) -> Chart:
-    """Draw one phase, and keep what its curves are worth."""
+def phase_chart(key: str, phase: PhaseCurves, *, words: str = "") -> Chart:
+    """Draw one phase, and keep what its curves are worth.
+
+    Args:
+        key: Of the chart, unique in the page.
+        phase: What was logged.
+        words: How to read it.
+    """
     figure = phase_figure(phase)
     svg = svg_text(figure)
     lines = lines_of(phase)
@@ -53,6 +59,7 @@ def _chart(key: str, phase: PhaseCurves) -> Chart:
     alt = f"Loss of {phase.name} over training steps: {', '.join(lines)}"
     return Chart(
         svg=embed_chart(svg, key=key, alt=alt),
+        note=words,
         key=key,
         title=phase.name,
         curve={
@@ -66,7 +73,7 @@ def _chart(key: str, phase: PhaseCurves) -> Chart:
     )
 
 
-def _by_stage(metrics: Metrics) -> list[Mapping[str, Any]]:
+def split_by_stage(metrics: Metrics) -> list[Mapping[str, Any]]:
     """Take the lines of a joint phase apart, stage by stage, by the names of their terms."""
     lines: list[Mapping[str, Any]] = []
     for line in metrics:

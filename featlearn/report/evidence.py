@@ -127,7 +127,7 @@ def with_evidence(
 def _best(gallery: Gallery, most: int) -> list[int]:
     """Choose units: those that tell a class best, else those that answer to the fewest images."""
     columns = gallery.columns
-    key = columns.get("score") or columns.get("sparsity") or []
+    key = columns.get("chosen") or columns.get("sparsity") or []
     alive = [
         place for place, value in enumerate(key)
         if value is not None and columns["high"][place] > columns["low"][place]

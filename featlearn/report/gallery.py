@@ -212,6 +212,7 @@ def _scored(values: Tensor, labels: Tensor, classes: int) -> dict[str, list[Any]
     own = labels[:, None] == scores.classes
     return {
         "score": rounded(scores.auc, places=3),
+        "chosen": rounded(scores.chosen, places=3),
         "class": scores.classes.tolist(),
         "sign": scores.sign.tolist(),
         "positive": figures.histograms(values, of=own).counts.tolist(),

@@ -18,10 +18,12 @@ from featlearn.errors import UsageError
 from featlearn.filenames import PAGE
 from featlearn.files import write_bytes
 from featlearn.networks.formats import read_figures
+from featlearn.report.charts import as_data
 from featlearn.report.comparison import comparison_view
 from featlearn.report.records import read_comparison
 from featlearn.report.run import run_view
 from featlearn.report.shown import MOST
+from featlearn.report.side_by_side import side_by_side
 from featlearn.report.views import PageView, RunView
 from featlearn.report.words import distinct_names, names_only
 from featlearn.training.rundir import RunDirectory
@@ -37,6 +39,7 @@ _SCRIPTS = (
     "gallery.js",
     "curves.js",
     "map.js",
+    "compare.js",
     "start.js",
 )
 """What the page's script is put together from, in this order."""
@@ -85,6 +88,7 @@ def build_report(
         version=__version__,
         runs=views,
         comparison=worth,
+        together=side_by_side(views, [v.metrics for v in views]) if len(views) > 1 else None,
         data=[_figures(run) for run in opened],
     )
     path = out / PAGE
@@ -109,7 +113,12 @@ def render(page: PageView) -> str:
         script=Markup(script),  # noqa: S704 - files of this package
         script_hashes=[_source_hash(early), _source_hash(script)],
         figures=_script_json(page.data),
-        units=_script_json({"runs": [run.data for run in page.runs]}),
+        units=_script_json(
+            {
+                "runs": [run.data for run in page.runs],
+                "charts": as_data(page.together.charts) if page.together else {},
+            }
+        ),
     )
 
 

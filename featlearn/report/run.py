@@ -122,6 +122,7 @@ def run_view(
             "charts": as_data([*charts, *(chart for head in heads for chart in head.charts)]),
             "map": None if mapped is None else mapped.maps,
         },
+        metrics=metrics,
     )
 
 

@@ -1,7 +1,7 @@
 """What the page shows, as the template takes it."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -10,6 +10,10 @@ from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
 from featlearn.report.gallery import Gallery
 from featlearn.report.sprites import Sheet
 from featlearn.report.tables import Table
+from featlearn.visualize.curves import Metrics
+
+if TYPE_CHECKING:
+    from featlearn.report.side_by_side import SideBySide
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ class RunView:
     map: MapView | None
     story: list[Fact]
     data: dict[str, Any]
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -236,4 +241,4 @@ class PageView:
     runs: list[RunView]
     comparison: ComparisonView | None
     data: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-    figures: "list[Table]" = field(default_factory=list[Table])
+    together: "SideBySide | None" = None

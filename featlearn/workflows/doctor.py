@@ -40,10 +40,12 @@ _EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "dev": (
         "work on featlearn itself",
         (
+            "axe-playwright-python",
             "build",
             "hypothesis",
             "import-linter",
             "pandas",
+            "playwright",
             "pre-commit",
             "pyright",
             "pytest",

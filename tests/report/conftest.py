@@ -2,9 +2,9 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import pytest
@@ -21,6 +21,9 @@ from featlearn.networks.stack import build_stack
 from featlearn.networks.store import save_stack
 from featlearn.report.page import build_report
 from featlearn.training.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 CLASSES = ["zero", "one", "<script>alert(1)</script>"]
 
@@ -192,3 +195,77 @@ COMPARISON: dict[str, Any] = {
     ],
     "runs": {"digits": "digits"},
 }
+
+
+class Visit:
+    """A page that is open in a browser: what it said and asked for, and what becomes of it."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked_for: list[str] = []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked_for.append(request.url))
+
+    def ask(self, script: str) -> Any:
+        """Give what a script says."""
+        return self.page.evaluate(script)
+
+
+class OpenPage(Protocol):
+    """Opens a page in a browser, offline."""
+
+    def __call__(
+        self,
+        path: Path,
+        *,
+        width: int = 1280,
+        dark: bool = False,
+        fragment: str = "",
+        scripts: bool = True,
+    ) -> Visit:
+        """Open a page of the computer's own, as wide as said."""
+        ...
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> "Iterator[Browser]":
+    """Start the Chromium that is installed."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright, of the extra dev")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: "Browser") -> Iterator[OpenPage]:
+    """Open pages, each in a window of its own, and expect no word of an error from any."""
+    visits: list[Visit] = []
+
+    def visit(
+        path: Path,
+        *,
+        width: int = 1280,
+        dark: bool = False,
+        fragment: str = "",
+        scripts: bool = True,
+    ) -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+            offline=True,
+        )
+        visits.append(Visit(context.new_page()))
+        visits[-1].page.goto(path.as_uri() + fragment)
+        if scripts:
+            visits[-1].page.wait_for_selector("html[data-ready]", state="attached")
+        return visits[-1]
+
+    yield visit
+    for made in visits:
+        made.page.context.close()

@@ -108,7 +108,7 @@ def test_a_run_is_shown_in_full(full: Page, full_page: Path) -> None:
     ):
         assert words in full.words
     charts = [svg for svg in full.all("svg") if svg.get("class") == "chart"]
-    assert len(charts) == 1 + 2 + 2 + 1
+    assert len(charts) == 1 + 2 + 2 + 2 + 1  # comparison, together, each run, the head
 
 
 def test_every_picture_and_chart_has_words(full: Page) -> None:

@@ -118,11 +118,17 @@ function elsewhereOf(stage, unit) {
   });
 }
 
-/** Open the unit that the address names. */
+/** The unit that the address names: the key of its stage, and its own name. */
+function addressed() {
+  try {
+    return decodeURIComponent(/^#unit=(.+)$/.exec(location.hash)?.[1] ?? "").split("/");
+  } catch {
+    return []; // someone has written half a sign
+  }
+}
+
 function followAddress() {
-  const match = /^#unit=(.+)$/.exec(location.hash);
-  if (!match) return;
-  const [key, name] = decodeURIComponent(match[1]).split("/");
+  const [key, name] = addressed();
   const stage = stages.get(key);
   const unit = stage ? stage.names.indexOf(name) : -1;
   if (unit >= 0) openSheet(stage, unit);

@@ -32,5 +32,6 @@ useCurves();
 useSheet();
 for (const box of document.querySelectorAll(".gallery")) galleries.set(box.dataset.stage, new Gallery(box));
 useMaps();
+useComparison();
 followAddress();
 document.documentElement.dataset.ready = "";
