@@ -1,32 +1,79 @@
 """What pre-training takes of memory at the same time, by its schedule."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from itertools import accumulate
 
 import msgspec
 
 from featlearn.config.data import PCASpec
-from featlearn.config.footprint import Footprint, sum_of
+from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
 from featlearn.config.layers import Layer
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
+from featlearn.config.stages import LocalSpec
 from featlearn.geometry import MapShape
+from featlearn.wording import human_bytes
+
+PROGRAM_BYTES = 420 * 10**6
+"""What PyTorch, the other libraries and generated kernels take on a processor, measured."""
+
+_IN_HALVES = 1.2  # what is computed in bfloat16, beside the copies in float32, measured
+_PREPARED = 4  # copies of the images that preprocessing is fitted on, measured
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that pre-training holds at once.
+
+    Attributes:
+        weights: Of all stages and their decoders; in bfloat16 as rounded for a step, too.
+        gradients: What is there of them at a time.
+        optimizer: What the optimiser keeps.
+        activations: What a step computes, and what is computed to scale the inputs of stages.
+        copies: Weights or the optimiser's state as a checkpoint writes them, and the best ones.
+        images: As they were read, and once more those to learn from.
+        program: The libraries.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    copies: int = 0
+    images: int = 0
+    program: int = 0
+
+    def __str__(self) -> str:
+        """Write down what is not nothing."""
+        names = {"optimizer": "optimiser", "program": "libraries"}
+        parts = msgspec.structs.asdict(self).items()
+        return ", ".join(f"{names.get(name, name)} {human_bytes(n)}" for name, n in parts if n)
 
 
 def pretraining_footprint(
-    recipe: Recipe, input_shape: MapShape, *, own: Collection[str] = ()
-) -> Footprint | None:
+    recipe: Recipe,
+    input_shape: MapShape,
+    *,
+    own: Collection[str] = (),
+    images: int = 0,
+    kept: int | None = None,
+    processor: bool = True,
+) -> Needs | None:
     """Count the bytes that pre-training must hold at once.
 
     The weights of all stages are there from the beginning. Of stages that learn one after
     the other, only the one that takes most counts with gradients, optimiser and
-    activations. In bfloat16 the weights that learn are there once more, rounded. Patches are
-    small, and what is computed of them is not counted; nor are the images, and what a layer
-    computes on the way to its output. So a run takes somewhat more.
+    activations. Patches are small, and what is computed of them is not counted. A program keeps
+    what it frees for what comes next, which seldom fits the gaps: so what a step, a
+    checkpoint and the fitting of scales take is added up.
 
     Args:
         recipe: What is trained.
         input_shape: Shape of one image.
         own: Names of the stages that learn by an objective which is not the recipe's.
+        images: How many there are, a byte for each number; left out at 0.
+        kept: How often the weights are there beside themselves; as a checkpoint writes them
+            if not given.
+        processor: Whether it computes in the memory that holds the images and the program.
 
     Returns:
         The bytes; `None` where only the data tell how large the stages are.
@@ -38,42 +85,122 @@ def pretraining_footprint(
         isinstance(spec, PCASpec) and isinstance(spec.keep, float) for spec in recipe.preprocess
     ):
         return None
-    layers = [layer for layer in plan(recipe, input_shape).layers if layer.stage is not None]
-    half = recipe.pretrain.precision == "bfloat16"
-    learning = [
-        _learning(
-            (layer for layer in layers if layer.stage == stage.name),
-            patches=stage.patches is not None,
-            half=half,
-        )
-        for stage in recipe.stages
-        if stage.objective is not None or stage.name in own
-    ]
-    if recipe.pretrain.schedule == "greedy" and learning:
-        learning = [max(learning, key=total_bytes)]
-    found = sum_of(learning)
-    weights = sum(layer.training.weights for layer in layers)
-    gradients, activations = found.gradients, found.activations
-    if recipe.pretrain.update == "backward":  # then the largest is the most there is at a time
-        gradients = max((stage.gradients for stage in learning), default=0)
-    if recipe.pretrain.recompute:
-        activations = max((stage.activations for stage in learning), default=0)
-    return msgspec.structs.replace(
-        found,
-        weights=weights + found.weights,
-        gradients=gradients,
-        activations=activations,
+    parts = _parts_of(recipe, input_shape)
+    found = _stages(recipe, parts, batch=recipe.pretrain.batch)
+    taught = {spec.name for spec in recipe.stages if spec.objective is not None} | {*own}
+    phases = _phases(recipe, [stage for name, stage in found.items() if name in taught])
+    weights = sum(stage.learned for stage in found.values())
+    changed = max((sum(stage.learned for stage in phase) for phase in phases), default=0)
+    state = changed * state_numbers(recipe.pretrain.optimizer)
+    rounded = weights // 2 if recipe.pretrain.precision == "bfloat16" and taught else 0
+    sample = FLOAT_BYTES * min(images, recipe.pretrain.fit_samples) * input_shape.units
+    copies = _copies(recipe, weights, state, changed, sample=sample)
+    if kept is not None:
+        copies = kept * weights
+    return Needs(
+        weights=weights + rounded,
+        gradients=max((_gradients(recipe, phase) for phase in phases), default=0),
+        optimizer=state,
+        activations=max((_activations(recipe, phase) for phase in phases), default=0)
+        + (_looked_at(recipe, parts, images) if taught else 0),
+        copies=copies if processor or kept else 0,
+        images=2 * images * input_shape.units if processor else 0,
+        program=PROGRAM_BYTES if processor else 0,
     )
 
 
-def total_bytes(footprint: Footprint) -> int:
-    """Add the parts of a footprint up."""
-    return sum(msgspec.structs.astuple(footprint))
+def total_bytes(needs: Needs) -> int:
+    """Add the parts up."""
+    return sum(msgspec.structs.astuple(needs))
 
 
-def _learning(layers: Iterable[Layer], *, patches: bool, half: bool) -> Footprint:
-    """Count what a stage takes beyond its weights while it learns."""
-    taken = sum_of(layer.training for layer in layers)
-    activations = 0 if patches else taken.activations // (2 if half else 1)
-    rounded = taken.weights // 2 if half else 0
-    return msgspec.structs.replace(taken, weights=rounded, activations=activations)
+def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, tuple[int, list[Layer]]]:
+    """Give each stage's input, in numbers for one image, and its layers."""
+    counted = plan(recipe, input_shape)
+    below = MapShape(*counted.prepared).units
+    found: dict[str, tuple[int, list[Layer]]] = {}
+    for spec in recipe.stages:
+        layers = [layer for layer in counted.layers if layer.stage == spec.name]
+        found[spec.name] = below, layers
+        below = layers[-1].units
+    return found
+
+
+def _stages(
+    recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], *, batch: int, whole: bool = False
+) -> dict[str, Learning]:
+    """Count what each stage takes with so many images, `whole` even if it learns from patches."""
+    found: dict[str, Learning] = {}
+    for spec in recipe.stages:
+        below, layers = parts[spec.name]
+        numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
+        pooled = layers[1].units if spec.pool is not None else 0
+        tied = spec.objective is None or spec.objective.decoder == "tied"
+        found[spec.name] = Learning.of(
+            below * numbers,
+            layers[0].units * numbers,
+            pooled * numbers,
+            learned=FLOAT_BYTES * sum(layer.learned for layer in layers),
+            weights=FLOAT_BYTES * layers[0].weights,
+            uses=2 if tied else 1,
+            summed=isinstance(spec.filter, LocalSpec),
+        )
+    return found
+
+
+def _phases(recipe: Recipe, learning: Sequence[Learning]) -> list[list[Learning]]:
+    """Give the stages that learn together, phase by phase."""
+    alone = [[stage] for stage in learning]
+    return alone if recipe.pretrain.schedule == "greedy" else [list(learning)]
+
+
+def _gradients(recipe: Recipe, phase: Sequence[Learning]) -> int:
+    """Count gradients: all of them, or one at a time, and what is there for a moment.
+
+    In bfloat16 each is there rounded, too, before it is there in float32.
+    """
+    half = recipe.pretrain.precision == "bfloat16"
+    extra = [stage.weights // 2 if half else stage.added for stage in phase]
+    if recipe.pretrain.update == "backward":
+        one = (stage.weights + more for stage, more in zip(phase, extra, strict=True))
+        return max(one, default=0)
+    return sum(stage.learned for stage in phase) + max(extra, default=0)
+
+
+def _activations(recipe: Recipe, phase: Sequence[Learning]) -> int:
+    """Count what a step computes, on the way back through the stage where that is most.
+
+    The stages above it have let go of theirs by then.
+    """
+    if recipe.pretrain.recompute:
+        given = sum(stage.given for stage in phase)
+        found = given + max((stage.kept + stage.passing for stage in phase), default=0)
+    else:
+        kept = accumulate(stage.kept for stage in phase)
+        pairs = zip(kept, phase, strict=True)
+        found = max((below + stage.passing for below, stage in pairs), default=0)
+    return round(found * _IN_HALVES) if recipe.pretrain.precision == "bfloat16" else found
+
+
+def _looked_at(recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], images: int) -> int:
+    """Count what is computed of images to scale the inputs of stages."""
+    count = images_at_once(max(layers[0].units for _, layers in parts.values()))
+    found = _stages(recipe, parts, batch=min(count, images or count), whole=True)
+    return max(stage.kept + stage.passing for stage in found.values())
+
+
+def _copies(recipe: Recipe, weights: int, state: int, changed: int, *, sample: int) -> int:
+    """Count what is there twice: to be written, to be put back, or to be prepared.
+
+    Args:
+        recipe: What is trained.
+        weights: Bytes of the weights.
+        state: Bytes of the optimiser's state.
+        changed: Bytes of the weights that learn at once.
+        sample: Bytes of the images that are fitted on, in floats.
+    """
+    local = any(isinstance(spec.filter, LocalSpec) for spec in recipe.stages)
+    written = max(weights, state) if local else 0  # in another order than they lie in
+    best = changed if recipe.pretrain.patience is not None else 0
+    prepared = _PREPARED * sample if recipe.preprocess else 0
+    return max(written, prepared) + best

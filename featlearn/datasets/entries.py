@@ -313,6 +313,14 @@ def told_shape(spec: DataSpec) -> MapShape | None:
     return None if maps is None or size is None else MapShape(maps, *size)
 
 
+def known_images(spec: DataSpec) -> int:
+    """Count the training images of a known set, as a recipe takes them; 0 of an unknown one."""
+    known = KNOWN.get(spec.source.partition(":")[0])
+    if known is None:
+        return 0
+    return min(spec.limit or known.train, known.train) * (spec.crops or 1)
+
+
 def suggest(name: str) -> str:
     """End a message with the known set that may have been meant, or with all of them."""
     return suggestion(name, KNOWN) or f"; known sets are {', '.join(KNOWN)}"

@@ -17,6 +17,8 @@ from featlearn.ops import local_kernels, local_plain
 from featlearn.ops.casts import cast
 from featlearn.ops.planes import borders, check_codes, check_planes, grid
 
+_INNERMOST = (0, 1, 2, 4, 5, 3)  # axes of filters as they lie in memory, outermost first
+
 
 def local2d(
     x: Tensor,
@@ -137,7 +139,23 @@ def channels_innermost(weight: Tensor) -> Tensor:
     Returns:
         The same numbers in the same shape; what lies so already is given back itself.
     """
-    return weight.permute(0, 1, 2, 4, 5, 3).contiguous().permute(0, 1, 2, 5, 3, 4)
+    return weight.permute(_INNERMOST).contiguous().permute(0, 1, 2, 5, 3, 4)
+
+
+def empty_filters(
+    shape: tuple[int, ...],
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Take memory for filters that lie as `channels_innermost` lays them out.
+
+    Args:
+        shape: `(rows, columns, maps, channels, kh, kw)`.
+        device: Where they lie; torch's own choice if not given.
+        dtype: Their precision; likewise.
+    """
+    return torch.empty_permuted(shape, _INNERMOST, device=device, dtype=dtype)
 
 
 class _Products(NamedTuple):

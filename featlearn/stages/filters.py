@@ -19,7 +19,7 @@ from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape, Padding, window_output
 from featlearn.ops.conv import conv2d, conv_transpose2d
 from featlearn.ops.dense import dense, dense_transpose
-from featlearn.ops.local import channels_innermost, local2d, local_transpose2d
+from featlearn.ops.local import empty_filters, local2d, local_transpose2d
 from featlearn.ops.tiled import tiled2d, tiled_transpose2d
 from featlearn.stages.initial import start_weights_
 
@@ -52,16 +52,16 @@ class Filter(nn.Module, ABC):
         super().__init__()
         self.input_shape = input_shape
         self.output_shape = output_shape
-        self.weight = nn.Parameter(self._laid_out(torch.empty(weight_shape)))
+        self.weight = nn.Parameter(self._memory(weight_shape))
         self.bias = None if bias_shape is None else nn.Parameter(torch.zeros(bias_shape))
         fan_in = math.prod(weight_shape[-3:])
         seen_by = fan_in * output_shape.units / input_shape.units  # on average over the input
         start_weights_(self.weight, fan_in=fan_in, fan_out=seen_by, generator=generator)
 
     @staticmethod
-    def _laid_out(weight: Tensor) -> Tensor:
-        """Lay the weights out in memory as the operation reads them fastest."""
-        return weight
+    def _memory(shape: tuple[int, ...]) -> Tensor:
+        """Take memory for the weights, in the order in which the operation reads them fastest."""
+        return torch.empty(shape)
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -257,7 +257,7 @@ class LocalFilter(WindowedFilter):
     """
 
     shared = False
-    _laid_out = staticmethod(channels_innermost)
+    _memory = staticmethod(empty_filters)
     _respond = staticmethod(local2d)
     _lay_down = staticmethod(local_transpose2d)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
-from featlearn.ops.local import channels_innermost, local2d, local_transpose2d
+from featlearn.ops.local import empty_filters, local2d, local_transpose2d
 from featlearn.ops.planes import grid
 from featlearn.stages.initial import start_weights_
 
@@ -56,8 +56,7 @@ class _Local(nn.Module, ABC):
             self.input_size, window=self.kernel_size, stride=stride, padding=padding
         )
         shape = (*self.output_size, out_channels, in_channels, *self.kernel_size)
-        weight = torch.empty(shape, device=device, dtype=dtype)
-        self.weight = nn.Parameter(channels_innermost(weight))
+        self.weight = nn.Parameter(empty_filters(shape, device=device, dtype=dtype))
         self.bias = None
         if bias:
             self.bias = nn.Parameter(torch.empty(self._bias_shape(), device=device, dtype=dtype))

@@ -17,9 +17,7 @@ from featlearn.stages.stage import Stage
 from featlearn.training.optimizers import Group, weight_groups
 from featlearn.training.phases import Phase
 from featlearn.training.pictures import Pictures
-
-_MEASURED_AT_ONCE = 256
-
+from featlearn.training.settling import measured_at_once
 
 Result = TypeVar("Result")
 
@@ -89,9 +87,9 @@ class PretrainProblem(ABC):
     def held_out(self) -> dict[str, float] | None:
         """Measure the terms on the held-out images, under the same noise every time.
 
-        They are taken in batches of up to 256 that differ by one image at most, and averaged
-        by their sizes. For a term that is no average over images, such as a KL penalty on
-        the mean activity, that is the mean over these batches.
+        They are taken in batches of up to 256, fewer of large maps, that differ by one image at
+        most, and averaged by their sizes. For a term that is no average over images, such as a
+        KL penalty on the mean activity, that is the mean over these batches.
         """
         kept, seed = self.material.held_out, self.material.seed
         if kept is None or len(kept) == 0:
@@ -99,7 +97,7 @@ class PretrainProblem(ABC):
         was_training = self.module.training
         self.module.eval()
         sums: dict[str, float] = {}
-        for number, images in enumerate(kept.even_batches(_MEASURED_AT_ONCE)):
+        for number, images in enumerate(kept.even_batches(measured_at_once(self.stack))):
             draw = generator(seed, self.name, "held-out", number, device=self.device)
             for name, term in self.loss_terms(images, draw).items():
                 sums[name] = sums.get(name, 0.0) + float(term) * len(images)

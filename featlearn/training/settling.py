@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from featlearn.config.footprint import images_at_once
 from featlearn.config.recipe import Recipe
 from featlearn.errors import DataError, RecipeError
 from featlearn.networks.stack import Stack
@@ -13,7 +14,11 @@ from featlearn.stages.norm import BatchNorm
 from featlearn.stages.stage import Stage
 from featlearn.training.pictures import Pictures
 
-_AT_ONCE = 256
+
+def measured_at_once(stack: Stack) -> int:
+    """Say how many images a stack looks at together while it does not learn from them."""
+    stages = map(stack.stage, range(len(stack)))
+    return images_at_once(max(stage.code_shape.units for stage in stages))
 
 
 def fitting_sample(recipe: Recipe, images: Pictures) -> Pictures:
@@ -30,7 +35,7 @@ def fitting_sample(recipe: Recipe, images: Pictures) -> Pictures:
 def fit_scaler(stack: Stack, place: int, sample: Pictures) -> None:
     """Fit how the input of a stage is centred and scaled."""
     stack.eval()
-    maps = (stack.maps_below(images, place) for images in sample.batches(_AT_ONCE))
+    maps = (stack.maps_below(images, place) for images in sample.batches(measured_at_once(stack)))
     stack.stage(place).scaler.fit(maps)
 
 
@@ -55,7 +60,7 @@ def settle_norm(stack: Stack, place: int, sample: Pictures) -> None:
     norm.reset_running_stats()
     norm.momentum = None  # a plain average over all batches
     norm.train()
-    for images in sample.even_batches(_AT_ONCE):
+    for images in sample.even_batches(measured_at_once(stack)):
         stage(stack.maps_below(images, place))
     norm.momentum = momentum
     norm.eval()

@@ -9,6 +9,7 @@ from featlearn.config.augmentation import check_augment
 from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.catalogue import KNOWN
+from featlearn.datasets.entries import told_shape
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.labels import limited
@@ -23,6 +24,7 @@ from featlearn.training.range_test import RangeTest
 from featlearn.training.trying import at_full_rate
 from featlearn.workflows.check_words import Check
 from featlearn.workflows.checks import Checker
+from featlearn.workflows.memory import check_memory
 from featlearn.workflows.outputs import check_apart
 
 FEW = 20
@@ -31,6 +33,7 @@ FEW = 20
 _IMAGES = 2000
 _BATCHES = 4
 _PICTURES = 20
+_KEPT = 2  # times the weights are kept, to undo steps
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,11 +90,16 @@ def check(
         check_folder(out)
     chosen = pick_device(device)
     use_threads(threads)
-    small = on_few_images(recipe)
+    small, told = on_few_images(recipe), progress or Silent()
+    shape = told_shape(small.data)
+    if shape is not None:  # before images are read, which may take a while
+        check_memory(small, shape, chosen, told, kept=_KEPT)
     images = split_training(small, open_splits(small.data, root=root, seed=small.seed).train)[0]
     check_augment(recipe.finetune.augment, images.shape, table="finetune")  # not after a minute
+    if shape is None:
+        check_memory(small, images.shape, chosen, told, images=len(images), kept=_KEPT)
     training = Pretraining(small, Pictures(images, chosen), held_out=None)
-    checker = Checker(small, training.sample, progress or Silent())
+    checker = Checker(small, training.sample, told)
     training.run(checker)
     why_not = _why_no_head(images)
     if why_not is None:

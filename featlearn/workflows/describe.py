@@ -9,9 +9,10 @@ from featlearn.config.changes import Overrides
 from featlearn.config.data import DataSpec
 from featlearn.config.layers import Plan
 from featlearn.config.load import load_recipe, recipe_names
+from featlearn.config.needs import Needs, pretraining_footprint
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.datasets.entries import KNOWN, told_shape
+from featlearn.datasets.entries import KNOWN, known_images, told_shape
 from featlearn.filenames import MODEL
 from featlearn.geometry import MapShape
 from featlearn.workflows.changes import check_changes
@@ -21,10 +22,13 @@ from featlearn.workflows.outputs import check_apart, check_figure, check_new
 class Description(Plan, frozen=True, kw_only=True):
     """The layers of a recipe in order, their sums, and what the recipe is called.
 
-    `figure` is the file that the network was drawn into.
+    `pretraining` is what `pretrain` holds of memory at once on a processor, by the recipe's
+    schedule; `None` where only the data tell how large the stages are. `figure` is the file that
+    the network was drawn into.
     """
 
     title: str
+    pretraining: Needs | None = None
     figure: str | None = None
 
 
@@ -43,7 +47,10 @@ def describe(
         RecipeError: If the stages do not fit the image.
     """
     counted = plan(recipe, input_shape, classes, batch=batch)
-    return Description(title=recipe.title, **msgspec.structs.asdict(counted))
+    spec = msgspec.structs.replace(recipe.pretrain, batch=counted.batch)
+    trained = msgspec.structs.replace(recipe, pretrain=spec)
+    needs = pretraining_footprint(trained, input_shape, images=known_images(recipe.data))
+    return Description(title=recipe.title, pretraining=needs, **msgspec.structs.asdict(counted))
 
 
 def describe_source(

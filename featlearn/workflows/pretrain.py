@@ -147,10 +147,18 @@ def _pretrain(
         return read_result(run)
     shape = told_shape(recipe.data)
     if shape is not None:  # before images are read, which may take a while
-        check_memory(recipe, shape, running, own=own)
+        check_memory(recipe, shape, running.device, running.progress, own=own)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     if shape is None:
-        check_memory(recipe, splits.train.shape, running, own=own)
+        train = splits.train
+        check_memory(
+            recipe,
+            train.shape,
+            running.device,
+            running.progress,
+            own=own,
+            images=len(train),
+        )
     identity = running.with_data(run, identity, splits)
     learned, kept = split_training(recipe, splits.train)
     _check_contrast(learned)

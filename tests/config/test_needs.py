@@ -5,10 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from featlearn.config.footprint import Footprint
 from featlearn.config.load import load_recipe
-from featlearn.config.needs import pretraining_footprint, total_bytes
-from featlearn.config.plan import plan
+from featlearn.config.needs import PROGRAM_BYTES, Needs, pretraining_footprint, total_bytes
 from featlearn.config.recipe import Recipe
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
@@ -33,7 +31,7 @@ def make(**changes: Any) -> Recipe:
     return msgspec.convert({**raw, **changes, "pretrain": pretrain}, Recipe)
 
 
-def needed(recipe: Recipe, **options: Any) -> Footprint:
+def needed(recipe: Recipe, **options: Any) -> Needs:
     found = pretraining_footprint(recipe, IMAGE, **options)
     assert found is not None
     return found
@@ -43,27 +41,44 @@ WEIGHTS = {"large": 90 * 64 + 64, "small": 5 * 90 + 90}
 """With the biases of the decoders."""
 
 
+def step(*, given: int, code: int, batch: int = BATCH) -> int:
+    """Count the bytes of a step by hand: input and scaled input, code, and four codes passing."""
+    return 4 * batch * (2 * given + 5 * code)
+
+
+LOOKED_AT = step(given=64, code=90, batch=256)
+"""Of the images that scales are fitted on."""
+
+
 @pytest.mark.parametrize("schedule", ["joint", "greedy-then-joint"])
 def test_stages_that_learn_together_are_added_up(schedule: str) -> None:
     held = 4 * sum(WEIGHTS.values())
-    expected = Footprint(
-        weights=held, gradients=held, optimizer=held, activations=4 * BATCH * (90 + 5)
+    found = needed(make(pretrain={"schedule": schedule}), processor=False)
+    assert found == Needs(
+        weights=held,
+        gradients=held + 2 * 4 * 90 * 64,  # both derivatives by the tied weights, and their sum
+        optimizer=held,
+        activations=step(given=64, code=90) + LOOKED_AT,
     )
-    found = needed(make(pretrain={"schedule": schedule}))
-    assert found == expected
-    assert total_bytes(found) == 3 * held + 4 * BATCH * 95
+    assert total_bytes(found) == sum(msgspec.structs.astuple(found))
 
 
 def test_updated_in_the_backward_pass_not_all_gradients_are_there() -> None:
     whole = needed(make(pretrain={"schedule": "joint"}))
     found = needed(make(pretrain={"schedule": "joint", "update": "backward"}))
-    assert found == msgspec.structs.replace(whole, gradients=4 * WEIGHTS["large"])
+    assert found == msgspec.structs.replace(whole, gradients=3 * 4 * 90 * 64)
 
 
 def test_computed_again_not_all_activations_are_there() -> None:
-    whole = needed(make(pretrain={"schedule": "joint"}))
-    found = needed(make(pretrain={"schedule": "joint", "recompute": True}))
-    assert found == msgspec.structs.replace(whole, activations=4 * BATCH * 90)
+    # Of equal stages, so that what both keep is more than what either takes.
+    given = {"filter": {"kind": "dense", "maps": 64}, "activation": "sigmoid"}
+    plain = {**given, "objective": {"kind": "plain"}}
+    stages = [{**plain, "name": name} for name in ("a", "b", "c")]
+    found = [
+        needed(make(stages=stages, pretrain={"schedule": "joint", "recompute": again})).activations
+        for again in (False, True)
+    ]
+    assert found[0] - found[1] == 4 * BATCH * (3 * 3 * 64 + 4 * 64 - (3 + 7) * 64)
 
 
 @pytest.mark.parametrize(
@@ -82,11 +97,11 @@ def test_what_saves_memory_does_not_go_with_everything(pretrain: dict[str, Any],
 
 def test_of_stages_that_learn_one_after_the_other_the_largest_counts() -> None:
     largest = 4 * WEIGHTS["large"]
-    assert needed(make()) == Footprint(
+    assert needed(make(), processor=False) == Needs(
         weights=4 * sum(WEIGHTS.values()),
-        gradients=largest,
+        gradients=largest + 2 * 4 * 90 * 64,
         optimizer=largest,
-        activations=4 * BATCH * 90,
+        activations=step(given=64, code=90) + LOOKED_AT,
     )
 
 
@@ -95,23 +110,55 @@ def test_what_does_not_learn_counts_by_its_weights_alone() -> None:
     large, small = (msgspec.structs.replace(stage, objective=None) for stage in recipe.stages)
     frozen = msgspec.structs.replace(recipe, stages=(large, small))
     bare = 4 * (90 * 64 + 5 * 90)
-    assert needed(frozen) == Footprint(weights=bare, gradients=0, optimizer=0, activations=0)
-    assert needed(frozen, own=["small"]).gradients == 4 * 5 * 90
+    assert needed(frozen, processor=False) == Needs(
+        weights=bare, gradients=0, optimizer=0, activations=0
+    )
+    assert needed(frozen, own=["small"]).optimizer == 4 * 5 * 90
 
 
-def test_patches_are_left_out_and_bfloat16_halves_activations_but_rounds_weights() -> None:
+def test_patches_are_left_out_and_bfloat16_rounds_weights() -> None:
     whole = needed(make(pretrain={"schedule": "joint"}))
     half = needed(make(pretrain={"schedule": "joint", "precision": "bfloat16"}))
-    rounded = whole.weights + whole.weights // 2
-    expected = msgspec.structs.replace(whole, weights=rounded, activations=whole.activations // 2)
-    assert half == expected
-    photographs = load_recipe("cifar-conv")
-    shape = MapShape(3, 32, 32)
-    assert any(stage.patches for stage in photographs.stages)
-    counted = plan(photographs, shape)
-    found = pretraining_footprint(photographs, shape)
+    assert half.weights == whole.weights + whole.weights // 2
+    assert half.gradients == 4 * sum(WEIGHTS.values()) + 2 * 90 * 64
+    patches = {"size": 4, "per_image": 9}
+    stage = {"name": "only", "filter": {"kind": "dense", "size": 4, "maps": 5}, "patches": patches}
+    moved = make(stages=[{**stage, "objective": {"kind": "plain"}}])
+    assert needed(moved).activations == step(given=64, code=5 * 25, batch=256)
+
+
+LOCAL = {"kind": "local", "size": 3, "maps": 2, "bias": False}
+
+
+@pytest.mark.parametrize(("decoder", "extra"), [("tied", 1), ("untied", 0)])
+def test_derivatives_of_local_filters_are_added_in_place(decoder: str, extra: int) -> None:
+    objective = {"kind": "plain", "decoder": decoder}
+    stages = [{"name": "only", "filter": LOCAL, "objective": objective}]
+    found = needed(make(stages=stages, pretrain={"update": "backward"}))
+    weights = 4 * 6 * 6 * 2 * 9
+    assert found.gradients == (1 + extra) * weights  # no part is as small as this
+
+
+def test_large_derivatives_are_added_in_parts() -> None:
+    recipe = load_recipe("catnet-2012")
+    found = pretraining_footprint(recipe, MapShape(3, 200, 200))
     assert found is not None
-    assert found.activations < counted.training.activations
+    largest = 4 * 158 * 158 * 8 * 8 * 18 * 18
+    assert found.gradients == largest + largest // 8
+    assert found.copies == found.weights  # written in another order than they lie in
+
+
+def test_images_copies_and_the_program_are_in_the_memory_of_the_processor() -> None:
+    recipe = make(preprocess=[{"kind": "contrast"}], pretrain={"patience": 1, "fit_samples": 20})
+    found, elsewhere = (
+        needed(recipe, images=100, processor=processor) for processor in (True, False)
+    )
+    assert found.images == 2 * 100 * 64
+    assert found.copies == 4 * 20 * 64 * 4 + 4 * WEIGHTS["large"]  # prepared; and the best
+    assert found.program == PROGRAM_BYTES
+    assert (elsewhere.images, elsewhere.copies, elsewhere.program) == (0, 0, 0)
+    assert needed(recipe, kept=2).copies == 2 * found.weights
+    assert str(elsewhere).startswith("weights 25.5 kB, gradients ")
 
 
 def test_what_only_the_data_tell_is_not_guessed() -> None:

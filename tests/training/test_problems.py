@@ -107,7 +107,7 @@ def test_held_out_terms_are_averages_over_images(
         stack_of(recipe, images), 0, build_objectives(recipe.stages)[0], Material(images, kept)
     )
     whole = problem.held_out()
-    monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 4, 3 and 3
+    monkeypatch.setattr(problems, "measured_at_once", lambda _stack: 4)  # 4, 3 and 3
     assert problem.held_out() == pytest.approx(whole)
 
 
@@ -122,7 +122,9 @@ def test_a_penalty_on_mean_activities_is_measured_over_even_batches(
     with torch.no_grad():
         stack.stage(0).filter.weight.mul_(10)  # so that activities differ by image
     problem = GreedyProblem(stack, 0, build_objectives(recipe.stages)[0], Material(images, kept))
-    monkeypatch.setattr(problems, "_MEASURED_AT_ONCE", 4)  # 3, 3 and 3; not 4, 4 and 1
+    monkeypatch.setattr(
+        problems, "measured_at_once", lambda _stack: 4
+    )  # 3, 3 and 3; not 4, 4 and 1
     found = problem.held_out()
     codes = stack(kept.at(range(9)))[0].code.detach()
     divergences: list[Tensor] = []

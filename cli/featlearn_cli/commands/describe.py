@@ -14,6 +14,7 @@ from featlearn_cli.params import PathParam, RecipeParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.config.needs import Needs
     from featlearn.workflows.describe import Description
 
 
@@ -113,6 +114,9 @@ def _tables(result: "Description") -> "Iterable[RenderableType]":
     yield from _alternatives(result)
     yield ""
     yield from _memory(result)
+    if result.pretraining is not None:
+        yield ""
+        yield _at_once(result.pretraining)
     if result.figure is not None:
         yield ""
         yield f"figure: {result.figure}"
@@ -162,6 +166,13 @@ def _alternatives(result: "Description") -> "Iterable[RenderableType]":
     ]  # fmt: skip
     headers = ["layer", "kind", "conv (shared)", "tiled", "local (untied)", "dense (to all)"]
     yield table(headers, rows, title=_TITLE)
+
+
+def _at_once(needs: "Needs") -> str:
+    from featlearn.config.needs import total_bytes
+    from featlearn.wording import human_bytes
+
+    return f"memory that pre-training holds at once: {human_bytes(total_bytes(needs))} ({needs})"
 
 
 def _memory(result: "Description") -> "Iterable[RenderableType]":
