@@ -15,7 +15,14 @@ from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
 from featlearn.ops import local_kernels, local_plain
 from featlearn.ops.casts import cast
-from featlearn.ops.planes import borders, check_codes, check_planes, grid
+from featlearn.ops.planes import (
+    borders,
+    check_codes,
+    check_groups,
+    check_planes,
+    check_step,
+    grid,
+)
 
 _INNERMOST = (0, 1, 2, 4, 5, 3)  # axes of filters as they lie in memory, outermost first
 
@@ -54,9 +61,12 @@ def local2d(
         before `.view()`.
 
     Raises:
-        ShapeError: If the shapes of `x`, `weight` and `bias` do not go together.
+        ShapeError: If the shapes of `x`, `weight` and `bias` do not go together, or `groups` do
+            not divide the maps.
     """
-    channels = _shape_of(weight)[3]
+    _, _, maps, channels, *_ = _shape_of(weight)
+    check_step(stride, operation="local2d")
+    check_groups(maps, groups, operation="local2d")
     window = (weight.shape[4], weight.shape[5])
     positions = check_planes(
         x,
@@ -111,9 +121,12 @@ def local_transpose2d(
         innermost.
 
     Raises:
-        ShapeError: If the shapes of `h`, `weight` and `size` do not go together.
+        ShapeError: If the shapes of `h`, `weight` and `size` do not go together, or `groups` do
+            not divide the maps.
     """
     _, _, maps, _, *window = _shape_of(weight)
+    check_step(stride, operation="local_transpose2d")
+    check_groups(maps, groups, operation="local_transpose2d")
     positions = grid(size, window=(window[0], window[1]), stride=stride, padding=padding)
     _check_grid(weight, positions, operation="local_transpose2d")
     check_codes(h, maps, operation="local_transpose2d", positions=positions)

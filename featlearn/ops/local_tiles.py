@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor
+from torch.compiler import assume_constant_result
 
 from featlearn.ops import local_vectors
 
@@ -28,6 +29,7 @@ _FEW = 16
 _MOST_SCRATCH = 2**20  # bytes on the stack of a thread
 
 
+@assume_constant_result  # so that a program that is compiled asks while it is traced
 def available() -> bool:
     """Tell whether this processor has a matrix unit that may be used."""
     from featlearn.ops.kernels.tiles import available

@@ -53,6 +53,30 @@ def check_codes(h: Tensor, maps: int, *, operation: str, positions: tuple[int, i
         )
 
 
+def check_step(stride: object, *, operation: str) -> None:
+    """Refuse a stride that is no whole number above 0.
+
+    Raises:
+        ShapeError: Naming it.
+    """
+    if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
+        raise ShapeError(f"{operation} needs a whole number above 0 as stride; got {stride!r}")
+
+
+def check_groups(maps: int, groups: object, *, operation: str) -> None:
+    """Refuse groups that the maps above cannot be split into.
+
+    Raises:
+        ShapeError: Naming both.
+    """
+    whole = isinstance(groups, int) and not isinstance(groups, bool)
+    if not whole or groups < 1 or maps % groups:
+        raise ShapeError(
+            f"{operation} needs groups that divide its {maps} maps, a whole number above 0; "
+            f"got {groups!r}"
+        )
+
+
 def grid(
     size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
 ) -> tuple[int, int]:

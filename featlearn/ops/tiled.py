@@ -14,7 +14,14 @@ from torch import Tensor
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
 from featlearn.ops.local import local2d, local_transpose2d
-from featlearn.ops.planes import borders, check_codes, check_planes, grid
+from featlearn.ops.planes import (
+    borders,
+    check_codes,
+    check_groups,
+    check_planes,
+    check_step,
+    grid,
+)
 
 
 def tiled2d(
@@ -45,9 +52,12 @@ def tiled2d(
         `(batch, maps, rows, columns)`.
 
     Raises:
-        ShapeError: If the shapes of `x`, `weight` and `bias` do not go together.
+        ShapeError: If the shapes of `x`, `weight` and `bias` do not go together, or `groups` do
+            not divide the maps.
     """
     tile, maps, channels, window = _shape_of(weight)
+    check_step(stride, operation="tiled2d")
+    check_groups(maps, groups, operation="tiled2d")
     rows, columns = check_planes(
         x,
         operation="tiled2d",
@@ -108,9 +118,12 @@ def tiled_transpose2d(
         `(batch, channels, *size)`, zero where no window reaches.
 
     Raises:
-        ShapeError: If the shapes of `h`, `weight` and `size` do not go together.
+        ShapeError: If the shapes of `h`, `weight` and `size` do not go together, or `groups` do
+            not divide the maps.
     """
     tile, maps, _, window = _shape_of(weight)
+    check_step(stride, operation="tiled_transpose2d")
+    check_groups(maps, groups, operation="tiled_transpose2d")
     rows, columns = grid(size, window=window, stride=stride, padding=padding)
     _check_tile(tile, (rows, columns))
     if tile == (rows, columns):

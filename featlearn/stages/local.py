@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
 from featlearn.ops.local import empty_filters, local2d, local_transpose2d
-from featlearn.ops.planes import grid
+from featlearn.ops.planes import check_step, grid
 from featlearn.stages.initial import start_weights_
 
 
@@ -35,10 +35,10 @@ class _Local(nn.Module, ABC):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if min(in_channels, out_channels) < 1:
+        if not all(type(count) is int and count > 0 for count in (in_channels, out_channels)):
             raise ShapeError(
-                f"{type(self).__name__} needs at least one channel in and out; "
-                f"got {in_channels} and {out_channels}"
+                f"{type(self).__name__} needs at least one channel in and out, in whole numbers; "
+                f"got {in_channels!r} and {out_channels!r}"
             )
         if padding not in get_args(Padding):
             raise ShapeError(
@@ -48,8 +48,9 @@ class _Local(nn.Module, ABC):
         self.out_channels = out_channels
         self.input_size = self._pair("input_size", input_size)
         self.kernel_size = self._pair("kernel_size", kernel_size)
-        if not isinstance(stride, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(stride, tuple | list):
             raise ShapeError(f"{type(self).__name__} has one stride for both axes; got {stride!r}")
+        check_step(stride, operation=type(self).__name__)
         self.stride = stride
         self.padding: Padding = padding
         self.output_size = grid(
@@ -65,15 +66,17 @@ class _Local(nn.Module, ABC):
     def _pair(self, name: str, size: object) -> tuple[int, int]:
         """Take one number for both axes, or one for each."""
         match size:
+            case bool() | (bool(), _) | (_, bool()):
+                pass
             case int() if size > 0:
                 return size, size
             case (int() as height, int() as width) if height > 0 and width > 0:
                 return height, width
             case _:
-                raise ShapeError(
-                    f"{type(self).__name__} takes one or two whole numbers above 0 as {name}; "
-                    f"got {size!r}"
-                )
+                pass
+        raise ShapeError(
+            f"{type(self).__name__} takes one or two whole numbers above 0 as {name}; got {size!r}"
+        )
 
     def _applied(
         self,
@@ -229,7 +232,8 @@ class LocallyConnectedTranspose2d(_Local):
             x = local_transpose2d(
                 codes, self.weight, size=self.input_size, stride=self.stride, padding=self.padding
             )
-            return x if self.bias is None else x + self.bias.permute(2, 0, 1)
+            # In the precision of the product, which autocast lowers.
+            return x if self.bias is None else x + self.bias.permute(2, 0, 1).to(x.dtype)
 
         return self._applied(lay_down, h, self.out_channels, self.output_size)
 

@@ -192,3 +192,22 @@ def test_derivatives_taken_forwards_are_refused_and_not_zero() -> None:
             local2d(forward_ad.make_dual(x, way), weight)
         with pytest.raises(NotImplementedError, match="forward mode AD"):
             local_transpose2d(forward_ad.make_dual(codes, codes), weight, size=(7, 6))
+
+
+@pytest.mark.parametrize(("maps", "groups"), [(5, 2), (2, 3), (4, 0), (4, -1), (4, 2.0), (4, True)])
+def test_groups_that_do_not_divide_the_maps_are_named(maps: int, groups: int) -> None:
+    weight = torch.ones(3, 3, maps, 2, 2, 2)
+    said = rf"needs groups that divide its {maps} maps.*got {groups}"
+    with pytest.raises(ShapeError, match=f"local2d {said}"):
+        local2d(torch.ones(1, 4, 4, 4), weight, groups=groups)
+    with pytest.raises(ShapeError, match=f"local_transpose2d {said}"):
+        local_transpose2d(torch.ones(1, maps, 3, 3), weight, size=(4, 4), groups=groups)
+
+
+@pytest.mark.parametrize("stride", [True, 1.0, 0, -1])
+def test_a_stride_is_a_whole_number(stride: int) -> None:
+    weight = torch.ones(3, 3, 1, 1, 2, 2)
+    with pytest.raises(ShapeError, match=rf"local2d needs a whole number.*got {stride}"):
+        local2d(torch.ones(1, 1, 4, 4), weight, stride=stride)
+    with pytest.raises(ShapeError, match=rf"local_transpose2d needs a whole.*got {stride}"):
+        local_transpose2d(torch.ones(1, 1, 3, 3), weight, size=(4, 4), stride=stride)

@@ -118,3 +118,13 @@ def test_shapes_that_do_not_go_together_are_refused() -> None:
         tiled2d(x, torch.zeros(3, 2, 3, 3))
     with pytest.raises(ShapeError, match=r"tiled_transpose2d needs codes \(batch, 3, 3, 3\)"):
         tiled_transpose2d(torch.zeros(1, 3, 2, 2), weight, size=(5, 5))
+
+
+@pytest.mark.parametrize(("maps", "groups"), [(5, 2), (2, 3), (4, 0)])
+def test_groups_that_do_not_divide_the_maps_are_named(maps: int, groups: int) -> None:
+    weight = torch.ones(2, 2, maps, 2, 2, 2)
+    said = rf"needs groups that divide its {maps} maps.*got {groups}"
+    with pytest.raises(ShapeError, match=f"tiled2d {said}"):
+        tiled2d(torch.ones(1, 4, 4, 4), weight, groups=groups)
+    with pytest.raises(ShapeError, match=f"tiled_transpose2d {said}"):
+        tiled_transpose2d(torch.ones(1, maps, 3, 3), weight, size=(4, 4), groups=groups)

@@ -1,6 +1,7 @@
 """The public layers: shapes, adjoint, first weights, export and compilation."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -216,3 +217,52 @@ def test_what_cannot_be_is_said_in_a_sentence() -> None:
         LocallyConnected2d(3, 4, 8, 3)(torch.zeros(2, 3, 7, 8))
     with pytest.raises(ShapeError, match=r"made for 4 channels of 6x6, .*; got \(4, 5, 6\)"):
         LocallyConnectedTranspose2d(3, 4, 8, 3)(torch.zeros(4, 5, 6))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"stride": True}, "whole number above 0 as stride; got True"),
+        ({"stride": 1.0}, "whole number above 0 as stride; got 1.0"),
+        ({"stride": (1, 2)}, r"one stride for both axes; got \(1, 2\)"),
+        ({"in_channels": 2.0}, "in whole numbers; got 2.0 and 3"),
+        ({"out_channels": True}, "in whole numbers; got 2 and True"),
+        ({"input_size": 6.0}, "one or two whole numbers above 0 as input_size; got 6.0"),
+        ({"kernel_size": (3, True)}, r"above 0 as kernel_size; got \(3, True\)"),
+    ],
+)
+def test_numbers_of_another_type_are_refused(
+    kind: type[LocallyConnected2d], changes: dict[str, Any], said: str
+) -> None:
+    sizes: dict[str, Any] = {
+        "in_channels": 2,
+        "out_channels": 3,
+        "input_size": 6,
+        "kernel_size": 3,
+    }
+    with pytest.raises(ShapeError, match=f"^{kind.__name__} .*{said}"):
+        kind(**{**sizes, **changes})
+
+
+@COMPILING
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("lowered", [False, True])
+def test_every_precision_can_be_compiled_whole(
+    kind: type[LocallyConnected2d], dtype: torch.dtype, lowered: bool
+) -> None:
+    layer = kind(2, 3, 6, 3, dtype=dtype, generator=generator(0))
+    shape = (2, 6, 6) if kind is LocallyConnected2d else (3, 4, 4)
+    x = torch.randn(4, *shape, generator=generator(1)).to(dtype)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=lowered):
+        assert torch.equal(compiled(x), layer(x))
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_autocast_lowers_what_comes_out_with_a_bias_too(kind: type[LocallyConnected2d]) -> None:
+    layer = kind(2, 3, 6, 3, generator=generator(0))
+    x = torch.randn((2, 2, 6, 6) if kind is LocallyConnected2d else (2, 3, 4, 4))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
