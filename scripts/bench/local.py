@@ -46,20 +46,7 @@ SLOW = 20.0
 
 def main() -> None:
     """Measure what was asked for."""
-    parser = argparse.ArgumentParser(description="Measure the locally connected layer.")
-    parser.add_argument(
-        "--shapes", nargs="+", choices=SHAPES, default=["S1", "S2", "S3", "S4", "S5"]
-    )
-    parser.add_argument("--dtypes", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
-    parser.add_argument("--passes", nargs="+", choices=PASSES, default=list(PASSES))
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--out", type=Path, help="file to write that object to, row by row")
-    parser.add_argument("--peak-of", nargs=3, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = _options()
     torch.set_num_threads(options.threads)
     if options.peak_of:
         name, dtype, kind = options.peak_of
@@ -78,6 +65,51 @@ def main() -> None:
                 if options.out is not None:  # after every row: a slow peer may take an hour
                     write_bytes(options.out, json.dumps(found, indent=2).encode())
     print(json.dumps(found, indent=2) if options.json else _table(rows))
+
+
+def _options() -> argparse.Namespace:
+    """Read the command line, and refuse what cannot be measured here."""
+    parser = argparse.ArgumentParser(description="Measure the locally connected layer.")
+    add = parser.add_argument
+    add(
+        "--shapes",
+        nargs="+",
+        choices=SHAPES,
+        default=["S1", "S2", "S3", "S4", "S5"],
+        help="sizes of layers; S6 and S7 on a CUDA device only [S1 to S5]",
+    )
+    precisions, devices = list(PRECISIONS), ["cpu", "cuda"]
+    add("--dtypes", nargs="+", choices=precisions, default=precisions, help="precisions [both]")
+    add("--passes", nargs="+", choices=PASSES, default=list(PASSES), help="what to time [all]")
+    add("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="other ways; none if empty")
+    add("--device", choices=devices, default="cpu", help="where to compute [cpu]")
+    add("--threads", type=int, default=2, help="threads of the processor, at least 1 [2]")
+    add(
+        "--rounds", type=int, default=7, help="turns of each way, at least 1; the median counts [7]"
+    )
+    add("--json", action="store_true", help="print one JSON object")
+    add("--out", type=Path, help="file to write that object to, row by row")
+    add("--peak-of", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if refusal := _refusal(options):
+        parser.error(refusal)
+    return options
+
+
+def _refusal(options: argparse.Namespace) -> str | None:
+    """Say in a sentence why something cannot be measured, if it cannot."""
+    for name in ("threads", "rounds"):
+        if getattr(options, name) < 1:
+            return f"--{name} must be at least 1; got {getattr(options, name)}"
+    if options.device == "cuda" and not torch.cuda.is_available():
+        return "--device cuda was asked for, but PyTorch finds no CUDA device here"
+    large = [name for name in options.shapes if name in ("S6", "S7")]
+    if options.device == "cpu" and large:
+        return (
+            f"{' and '.join(large)} {'is' if len(large) == 1 else 'are'} for a CUDA device: a pass "
+            "takes more time and memory than a processor has to spare; add --device cuda"
+        )
+    return None
 
 
 def _start(options: argparse.Namespace, stack: contextlib.ExitStack) -> dict[str, Worker]:
