@@ -59,7 +59,7 @@ def check_step(stride: object, *, operation: str) -> None:
     Raises:
         ShapeError: Naming it.
     """
-    if not isinstance(stride, int) or isinstance(stride, bool) or stride < 1:
+    if type(stride) is not int or stride < 1:  # a truth value is none
         raise ShapeError(f"{operation} needs a whole number above 0 as stride; got {stride!r}")
 
 
@@ -69,8 +69,7 @@ def check_groups(maps: int, groups: object, *, operation: str) -> None:
     Raises:
         ShapeError: Naming both.
     """
-    whole = isinstance(groups, int) and not isinstance(groups, bool)
-    if not whole or groups < 1 or maps % groups:
+    if type(groups) is not int or groups < 1 or maps % groups:
         raise ShapeError(
             f"{operation} needs groups that divide its {maps} maps, a whole number above 0; "
             f"got {groups!r}"
