@@ -12,14 +12,14 @@ from featlearn.evaluate.data_map import pca_map, tsne_map
 from featlearn.evaluate.units import responses
 from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_png
-from featlearn.report.samples import Sample
+from featlearn.report.samples import BATCH, Sample
 from featlearn.report.tables import Table
 from featlearn.visualize.data_map import map_figure
 from featlearn.visualize.style import png_bytes
 from featlearn.visualize.tiles import spread
 from featlearn.wording import count, percent
 
-_MOST = 400
+_MOST = 6 * BATCH
 """Images on a map, at most."""
 
 _FEWEST = 8
@@ -99,7 +99,7 @@ def data_map(stack: Stack, sample: Sample, *, seed: int) -> MapView | None:
 def _features(stack: Stack, images: torch.Tensor) -> list[torch.Tensor]:
     """Give the features of every stage, `(n, features)`; what is no number counts as zero."""
     kept: list[list[torch.Tensor]] = [[] for _ in range(len(stack))]
-    for found in responses(stack, torch.split(images, 64)):
+    for found in responses(stack, torch.split(images, BATCH)):
         for parts, values in zip(kept, found, strict=True):
             few = torch.from_numpy(spread(values.shape[1], _FEATURES)).to(values.device)
             parts.append(values[:, few].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0))

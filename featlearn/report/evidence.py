@@ -24,6 +24,7 @@ from featlearn.evaluate.transformed import TransformationKind, standard_transfor
 from featlearn.evaluate.units import receptive_window, unit_at
 from featlearn.networks.stack import Stack
 from featlearn.report.gallery import Gallery, lay_out, rounded, significant
+from featlearn.report.samples import BATCH
 from featlearn.report.sprites import Sheet
 from featlearn.visualize.filters import tiles_of
 
@@ -43,7 +44,7 @@ _PASSES = 500
 _OPERATIONS = 1e11
 """Operations for all units of all stages, about."""
 
-_LEAST, _MOST = 3, 16
+_LEAST, _MOST = 3, 10
 
 
 def counts(layers: Plan, names: Sequence[str]) -> list[int]:
@@ -86,7 +87,7 @@ def with_evidence(
         for place, ranks in zip(chosen, top, strict=True)
     ]
     if gallery.shown.over_maps:
-        ground = mean_responses(stack, index, units, images.split(64))
+        ground = mean_responses(stack, index, units, images.split(BATCH))
     else:
         ground = answers.values[:, chosen].double().mean(0)
     changed = [images[ranks[:_IMAGES]] for ranks in top]

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.evaluate.examples import project_examples
-from featlearn.evaluate.projection import project_units
+from featlearn.evaluate.projection import Unit, project_units
 from featlearn.evaluate.top_images import cut
 from featlearn.evaluate.tuning import Tuning, tuning
 from featlearn.evaluate.units import receptive_window, unit_at
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack
 from featlearn.report import answers as figures
-from featlearn.report.samples import Sample
+from featlearn.report.samples import BATCH, Sample
 from featlearn.report.shown import Answers, Shown, core
 from featlearn.report.sprites import Sheet, sheet_of, shrunk
 from featlearn.stages.stage import Stage
@@ -89,7 +89,7 @@ def build_gallery(
     return Gallery(key, stage.name, shown.words, sheets, columns, shown, answers)
 
 
-def filters_of(stage: Stage, units: Sequence[tuple[int, int, int]]) -> Floats | None:
+def filters_of(stage: Stage, units: Sequence[Unit]) -> Floats | None:
     """Give the filter in the middle of what each unit pools, `(units, channels, height, width)`.
 
     `None` where filters have no spatial extent.
@@ -132,8 +132,16 @@ def _patterns(
         at = answers.places[best, torch.arange(len(best), device=best.device)]
         units = [unit_at(shown.shape, int(place)) for place in at]
         windows = [receptive_window(stack, index, unit) for unit in units]
-        patterns = project_examples(stack, index, units, images[best])
+        patterns = _projected(stack, index, units, images[best])
     return cropped(cut(patterns, windows, fill=0.0).float().nan_to_num().cpu().numpy())
+
+
+def _projected(stack: Stack, index: int, units: Sequence[Unit], images: Tensor) -> Tensor:
+    """Take units down as images set the network, in whole batches (see `BATCH`)."""
+    count, missing = len(units), -len(units) % BATCH
+    more = images[-1:].expand(missing, -1, -1, -1)
+    filled = [*units, *[units[-1]] * missing]
+    return project_examples(stack, index, filled, torch.cat([images, more]), batch=BATCH)[:count]
 
 
 def _projections(key: str, stack: Stack, patterns: Floats, by_example: bool) -> Sheet:

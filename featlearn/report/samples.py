@@ -13,7 +13,11 @@ from featlearn.datasets.tensors import as_images, as_tensor
 from featlearn.geometry import MapShape
 from featlearn.visualize.tiles import spread
 
-_FEWEST, _ENOUGH, _MOST = 64, 300, 700
+BATCH = 64
+"""Images that go through a network at a time. A kernel is compiled for each size of a batch, so
+that samples are of whole batches where there are enough images."""
+
+_FEWEST, _ENOUGH, _MOST = BATCH, 5 * BATCH, 11 * BATCH
 _PIXELS = 12_000_000
 """About how many pixels of images a page can hold."""
 
@@ -49,7 +53,12 @@ class Sample(NamedTuple):
 def sample_size(shape: MapShape) -> int:
     """Say how many images of a shape a page can hold."""
     pixels = min(shape.height, SIDE) * min(shape.width, SIDE)
-    return min(max(_PIXELS // pixels, _FEWEST), _MOST)
+    return min(max(whole_batches(_PIXELS // pixels), _FEWEST), _MOST)
+
+
+def whole_batches(count: int) -> int:
+    """Round a number of images down to whole batches, unless it is less than one."""
+    return count if count < BATCH else count // BATCH * BATCH
 
 
 def sample_images(
@@ -77,8 +86,9 @@ def sample_images(
         return None
     learned, kept = split_training(recipe, train)
     room = sample_size(shape) if most is None else most
-    own = kept.subset(spread(len(kept), room)) if len(kept) else kept
+    own = kept.subset(spread(len(kept), whole_batches(min(len(kept), room))))
     wanted = min(room, _ENOUGH) if len(own) else room
+    wanted = whole_batches(min(wanted, len(own) + len(learned)))
     more = learned.subset(spread(len(learned), max(wanted - len(own), 0)))
     labels = None
     if own.labels is not None and more.labels is not None:

@@ -14,7 +14,7 @@ from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_picture
 from featlearn.report.evidence import counts, with_evidence
 from featlearn.report.gallery import build_gallery
-from featlearn.report.samples import Sample
+from featlearn.report.samples import BATCH, Sample
 from featlearn.report.shown import Answers, collect, shown_units
 from featlearn.report.unit_data import unit_table
 from featlearn.report.views import Fact, StageView
@@ -147,4 +147,4 @@ def _advice(spec: StageSpec, health: StageHealth | None) -> str:
 
 def _batches(images: Tensor) -> Iterable[Tensor]:
     """Cut images into batches."""
-    return torch.split(images, 64)
+    return torch.split(images, BATCH)

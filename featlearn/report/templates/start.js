@@ -34,4 +34,4 @@ for (const box of document.querySelectorAll(".gallery")) galleries.set(box.datas
 useMaps();
 useComparison();
 followAddress();
-document.documentElement.dataset.ready = "";
+document.documentElement.dataset.ready = String(Math.round(performance.now()));
