@@ -5,6 +5,7 @@ Source:
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,9 @@ from featlearn.ops.planes import (
     check_step,
     grid,
 )
+
+_MOST_ZEROS = 1.5  # times the arithmetic that one convolution may take instead of many
+_LEAST_CHANNELS = 16  # with fewer, one convolution took up to twice as long in some precisions
 
 
 def tiled2d(
@@ -78,20 +82,9 @@ def tiled2d(
     left, _, top, _ = borders(_size(x), window=window, stride=stride, padding=padding)
     right, bottom = lattice.width - left - x.shape[3], lattice.height - top - x.shape[2]
     x = F.pad(x, (left, right, top, bottom))
-    banks = [
-        F.conv2d(
-            x[:, :, row * stride :, column * stride :][
-                :, :, : lattice.reach[0], : lattice.reach[1]
-            ],
-            weight[row, column],
-            None if bias is None else bias[row, column],
-            stride=lattice.steps,
-            groups=groups,
-        )
-        for row, column in itertools.product(*map(range, tile))
-    ]
+    banks = _banks(x, weight, bias, lattice, stride=stride, groups=groups)
     # Interleave them: a bank's positions are a tile apart.
-    y = torch.stack(banks).unflatten(0, tile).permute(2, 3, 4, 0, 5, 1)
+    y = banks.unflatten(0, tile).permute(2, 3, 4, 0, 5, 1)
     return y.flatten(4, 5).flatten(2, 3)[:, :, :rows, :columns]
 
 
@@ -133,6 +126,10 @@ def tiled_transpose2d(
     check_codes(h, maps, operation="tiled_transpose2d", positions=(rows, columns))
     lattice = _Lattice.over((rows, columns), tile=tile, window=window, stride=stride)
     h = F.pad(h, (0, lattice.positions[1] - columns, 0, lattice.positions[0] - rows))
+    if _worth_joining(weight, stride=stride, groups=groups):
+        codes = h.unflatten(3, (-1, tile[1])).unflatten(2, (-1, tile[0])).permute(0, 3, 5, 1, 2, 4)
+        x = F.conv_transpose2d(codes.flatten(1, 3), _joined(weight, stride), stride=lattice.steps)
+        return _without_border(x, size, window=window, stride=stride, padding=padding)
     x = h.new_zeros(())
     for row, column in itertools.product(*map(range, tile)):
         codes = h[:, :, row :: tile[0], column :: tile[1]]
@@ -143,9 +140,79 @@ def tiled_transpose2d(
             lattice.height - laid.shape[2] - before[1],
         )
         x = x + F.pad(laid, (before[0], after[0], before[1], after[1]))
+    return _without_border(x, size, window=window, stride=stride, padding=padding)
+
+
+def _without_border(
+    x: Tensor, size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
+) -> Tensor:
+    """Cut planes that whole tiles span to their size.
+
+    Codes that were added to fill the last tiles are zero, and so is all beyond the border.
+    """
     left, _, top, _ = borders(size, window=window, stride=stride, padding=padding)
-    # Codes that were added to fill the last tiles are zero, and so is all beyond the border.
-    return F.pad(x, (-left, size[1] + left - lattice.width, -top, size[0] + top - lattice.height))
+    height, width = _size(x)
+    return F.pad(x, (-left, size[1] + left - width, -top, size[0] + top - height))
+
+
+def _banks(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    lattice: "_Lattice",
+    *,
+    stride: int,
+    groups: int,
+) -> Tensor:
+    """Apply every bank at its positions: `(banks, batch, maps, rows, columns)`."""
+    rows, columns, maps = weight.shape[:3]
+    if _worth_joining(weight, stride=stride, groups=groups):
+        joined, every = _joined(weight, stride), None if bias is None else bias.flatten()
+        x = x.contiguous(memory_format=torch.channels_last)
+        y = F.conv2d(x, joined, every, stride=lattice.steps)
+        return y.unflatten(1, (rows * columns, maps)).transpose(0, 1)
+    banks = [
+        F.conv2d(
+            x[:, :, row * stride :, column * stride :][
+                :, :, : lattice.reach[0], : lattice.reach[1]
+            ],
+            weight[row, column],
+            None if bias is None else bias[row, column],
+            stride=lattice.steps,
+            groups=groups,
+        )
+        for row, column in itertools.product(range(rows), range(columns))
+    ]
+    return torch.stack(banks)
+
+
+def _worth_joining(weight: Tensor, *, stride: int, groups: int) -> bool:
+    """Tell whether one convolution with the windows of a whole tile takes less time than many.
+
+    It multiplies by zeros where a bank does not see what its neighbours see.
+    """
+    side, window = weight.shape[:2], weight.shape[4:]
+    spans = (size + (count - 1) * stride for count, size in zip(side, window, strict=True))
+    worth = math.prod(spans) <= _MOST_ZEROS * math.prod(window)
+    return groups == 1 and weight.shape[3] >= _LEAST_CHANNELS and worth
+
+
+def _joined(weight: Tensor, stride: int) -> Tensor:
+    """Make one bank of all: each filter where it lies in the window that a tile sees together."""
+    rows, columns = weight.shape[:2]
+    banks = [
+        F.pad(
+            weight[row, column],
+            (
+                column * stride,
+                (columns - 1 - column) * stride,
+                row * stride,
+                (rows - 1 - row) * stride,
+            ),
+        )
+        for row, column in itertools.product(range(rows), range(columns))
+    ]
+    return torch.cat(banks).contiguous(memory_format=torch.channels_last)
 
 
 class _Lattice(NamedTuple):

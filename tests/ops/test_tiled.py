@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding, output_size, pads
+from featlearn.ops import tiled
 from featlearn.ops.conv import conv2d
 from featlearn.ops.local import local2d
 from featlearn.ops.tiled import tiled2d, tiled_transpose2d
@@ -53,6 +54,14 @@ def by_loops(
     return y
 
 
+@pytest.fixture(params=[0.0, 100.0], ids=["bank by bank", "all banks at once"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take one convolution for each bank, or one for all however many zeros that adds."""
+    monkeypatch.setattr(tiled, "_MOST_ZEROS", request.param)
+    monkeypatch.setattr(tiled, "_LEAST_CHANNELS", 1)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("tile", "window", "stride", "padding", "groups"), GEOMETRIES)
 def test_equals_plain_loops(
     tile: Tile, window: Tile, stride: int, padding: Padding, groups: int
@@ -68,6 +77,7 @@ def test_equals_plain_loops(
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("tile", "window", "stride", "padding", "groups"), GEOMETRIES)
 @pytest.mark.parametrize("plane", [(9, 8), (10, 7)])
 def test_the_transpose_is_the_adjoint(
@@ -94,15 +104,19 @@ def test_a_tile_as_large_as_the_grid_is_local() -> None:
     assert torch.equal(tiled2d(x, weight, bias), local2d(x, weight, bias))
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradients_are_those_of_finite_differences(groups: int) -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 2, 5, 6, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(2, 3, 2, 1, 2, 2, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 3, 2, 2 // groups, 2, 2, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(2, 3, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda *given: tiled2d(*given, groups=2), (x, weight, bias))
+    assert torch.autograd.gradcheck(
+        lambda *given: tiled2d(*given, groups=groups), (x, weight, bias)
+    )
     h = torch.randn(2, 2, 4, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda *given: tiled_transpose2d(*given, size=(5, 6), groups=2), (h, weight)
+        lambda *given: tiled_transpose2d(*given, size=(5, 6), groups=groups), (h, weight)
     )
 
 
