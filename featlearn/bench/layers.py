@@ -39,7 +39,8 @@ class LayerSpeed(msgspec.Struct, frozen=True, kw_only=True):
         images_s: Samples a second, in training.
         gflops: 10⁹ operations a second in training, counted as three products; `None` where
             a layer does not multiply by weights.
-        fraction_of_best: Of what the machine does at best in this precision.
+        fraction_of_best: Of what the machine does at best: of its products in this precision,
+            or where a layer does not multiply by weights of its copies.
         gb_s: 10⁹ bytes a second in training, if its input, output and their gradients moved
             once each; `None` where a layer has weights.
     """
@@ -142,8 +143,9 @@ def _measure(
         images_s=batch / seconds,
     )
     if not isinstance(layer, Filter):
-        moved = 2 * (x.numel() + slope.numel()) * x.itemsize
-        return msgspec.structs.replace(found, gb_s=moved / seconds / 1e9)
+        moved = 2 * (x.numel() + slope.numel()) * x.itemsize / seconds / 1e9
+        share = moved / machine.copy_gb_s
+        return msgspec.structs.replace(found, gb_s=moved, fraction_of_best=share)
     per_sample = 2 * layer.output_shape.units * layer.weight.shape[-3:].numel()
     gflops = 3 * batch * per_sample / seconds / 1e9
     return msgspec.structs.replace(

@@ -26,6 +26,12 @@ def test_every_kind_of_layer_is_measured_in_both_precisions() -> None:
     assert min(first.best_gflops.values()) > 0
     assert first.copy_gb_s > 0
     rows = [row for row in found if isinstance(row, LayerSpeed)]
+    for row in rows:
+        rate, best = row.gflops, first.best_gflops[row.dtype]
+        if rate is None:  # what moves numbers is measured against copies
+            rate, best = row.gb_s, first.copy_gb_s
+        assert rate is not None
+        assert row.fraction_of_best == pytest.approx(rate / best)
     assert {(row.layer.split()[0], row.dtype) for row in rows} == {
         (kind, dtype)
         for kind in ("dense,", "conv", "tiled", "local", "L2", "LCN")

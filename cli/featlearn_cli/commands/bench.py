@@ -30,8 +30,9 @@ def command(rounds: int, options: Computing) -> None:
     """Measure how fast each kind of layer is on this machine, in float32 and bfloat16.
 
     Every layer gets batches of 128, forward and in training, that is forward and backward.
-    Beside it stands the share of the machine's best, which is measured first. Takes about a
-    minute; other work on the machine makes the figures worse.
+    Beside it stands the share of the machine's best, which is measured first: of its rate of
+    products or, for pooling and normalisation, of copying. Takes about a minute; other work on
+    the machine makes the figures worse.
     """
     from featlearn.bench.layers import BATCH, LayerSpeed, Speeds, measure_layers
     from featlearn.training.device import pick_device, use_threads
