@@ -1,0 +1,112 @@
+"""What takes long is done for few units: as many as the cost of the network allows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from featlearn.config.plan import plan
+from featlearn.evaluate.invariance import invariance_curves, relative
+from featlearn.evaluate.transformed import standard_transformation
+from featlearn.geometry import MapShape
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.report.evidence import counts, with_evidence
+from featlearn.report.gallery import Gallery, build_gallery
+from featlearn.report.samples import Sample
+from featlearn.report.shown import collect, shown_units
+
+Tiny = Callable[..., Any]
+
+
+def images(count: int = 20) -> Tensor:
+    return torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def galleries(stack: Stack, given: Tensor) -> list[Gallery]:
+    shown = shown_units(stack)
+    sample = Sample(given, "w", len(given), "j", None, ())
+    answers = collect(stack, shown, [given])
+    return [
+        build_gallery(f"g{place}", stack, place, units, sample=sample, answers=answers[place])
+        for place, units in enumerate(shown)
+    ]
+
+
+def test_a_dearer_network_has_fewer_units(tiny: Tiny) -> None:
+    recipe = tiny()
+    few, many = (
+        counts(plan(recipe, MapShape(1, size, size), None), ["edges", "parts"]) for size in (400, 8)
+    )
+    assert many == [10, 10]
+    assert all(3 <= small <= 10 for small in few)
+    assert few[1] <= few[0]
+    assert sum(few) < sum(many)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_curves_and_stimuli_are_those_of_the_units_named(tiny: Tiny, index: int) -> None:
+    given = images()
+    stack = build_stack(tiny(), MapShape(1, 8, 8), seed=0)
+    before = galleries(stack, given)[index]
+    after = with_evidence(before, stack, index, given, most=2)
+    chosen = [entry["unit"] for entry in after.columns["stimulus"]]
+    order = sorted(
+        range(len(before.columns["names"])), key=lambda u: -before.columns["sparsity"][u]
+    )
+    alive = [u for u in order if before.columns["high"][u] > before.columns["low"][u]]
+    assert chosen == alive[:2]
+    assert after.sheets["stimulus"].units == tuple(chosen)
+    assert all(entry["percentile"] > 50 for entry in after.columns["stimulus"])
+    shift = after.columns["invariance"][0]
+    assert shift["name"] == "Shift to the right"
+    for place, unit in enumerate(shift["units"]):
+        middle = shift["amounts"].index(0.0)
+        assert shift["curves"][place][middle] == 1.0
+        assert unit in chosen
+
+
+def test_curves_stand_above_what_a_unit_answers_to_the_sample(tiny: Tiny) -> None:
+    given = images()
+    stages = [{"name": "s", "filter": {"kind": "dense", "maps": 3}, "objective": {"kind": "plain"},
+               "activation": "relu"}]  # fmt: skip
+    stack = build_stack(tiny(stages=stages), MapShape(1, 8, 8), seed=0)
+    before = galleries(stack, given)[0]
+    after = with_evidence(before, stack, 0, given, most=3)
+    assert before.answers is not None
+    rotation = after.columns["invariance"][1]
+    for place, unit in enumerate(rotation["units"]):
+        top = before.columns["top"][unit][:4]
+        expected = invariance_curves(
+            stack,
+            0,
+            [(unit, 0, 0)],
+            [given[top]],
+            transformation=standard_transformation("rotation", stack.input_shape),
+            baseline=before.answers.values[:, [unit]].double().mean(0),
+        )
+        torch.testing.assert_close(
+            torch.tensor(rotation["curves"][place]),
+            relative(expected)[0].float(),
+            atol=1e-3,
+            rtol=0,
+        )
+
+
+def test_dead_units_are_passed_over(tiny: Tiny) -> None:
+    given = images()
+    stack = build_stack(tiny(), MapShape(1, 8, 8), seed=0)
+    with torch.no_grad():
+        stack.stage(1).filter.weight.zero_()
+    before = galleries(stack, given)[1]
+    assert with_evidence(before, stack, 1, given, most=2) is before
+
+
+def test_units_that_see_plain_images_have_no_stimulus(tiny: Tiny) -> None:
+    given = images()
+    given[:18] = 0.5
+    stack = build_stack(tiny(), MapShape(1, 8, 8), seed=0)
+    after = with_evidence(galleries(stack, given)[1], stack, 1, given, most=2)
+    assert len(after.columns["invariance"]) == 4
+    assert len(after.columns.get("stimulus", [])) <= 2

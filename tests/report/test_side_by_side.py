@@ -1,0 +1,66 @@
+"""Runs side by side: their figures in columns, and the losses that they share."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from featlearn.report.run import run_view
+from featlearn.report.side_by_side import SideBySide, side_by_side
+from featlearn.report.views import RunView
+from featlearn.training.rundir import RunDirectory
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def views(make_run: MakeRun, tmp_path: Path) -> list[RunView]:
+    paths = [make_run("one"), make_run("two", classes=["a", "b"])]
+    return [
+        run_view(f"run{place}", RunDirectory(path), name=path.name, root=tmp_path, device="cpu")
+        for place, path in enumerate(paths)
+    ]
+
+
+def put(views: list[RunView]) -> SideBySide:
+    return side_by_side(views, [view.metrics for view in views])
+
+
+def test_each_run_has_a_column(views: list[RunView]) -> None:
+    found = put(views)
+    assert found.figures.heads == ["Figure", "one", "two"]
+    rows = {row[0]: row[1:] for row in found.figures.rows}
+    assert rows["strokes: units"] == ["144", "144"]
+    assert rows["head default: test error"] == ["–", "25.0\u00a0% (7.1–59.1\u00a0%)"]
+    assert found.stages == ["strokes", "parts"]
+    assert [chart.title for chart in found.charts] == ["strokes", "parts"]
+    assert found.charts[0].table is not None
+    assert found.charts[0].table.heads == ["Step", "one", "two"]
+    assert "held-out images" in found.charts[0].note
+
+
+def test_the_best_unit_is_scored_where_it_was_not_chosen(views: list[RunView]) -> None:
+    stage = views[0].stages[0]
+    columns = stage.gallery.columns | {"chosen": [0.6, 0.9, 0.7], "score": [0.99, 0.8, 0.5]}
+    changed = replace(stage, gallery=replace(stage.gallery, columns=columns))
+    views[0] = replace(views[0], stages=[changed])
+    rows = {row[0]: row[1:] for row in put(views).figures.rows}
+    assert rows["strokes: best unit, AUC"][0] == "0.800"
+
+
+def test_stages_of_other_names_stand_alone(views: list[RunView]) -> None:
+    stage = replace(views[0].stages[0], name="other")
+    views[0] = replace(views[0], stages=[stage])
+    found = put(views)
+    assert found.stages == []
+    rows = {row[0]: row[1:] for row in found.figures.rows}
+    assert rows["other: units"] == ["144", "–"]
+    assert rows["parts: units"] == ["–", "7"]
+
+
+def test_losses_are_those_of_training_where_one_run_held_nothing_out(views: list[RunView]) -> None:
+    lines = [line for line in views[0].metrics if "held_out" not in line]
+    found = side_by_side(views, [lines, views[1].metrics])
+    assert "one batch of training" in found.charts[0].note
+    assert side_by_side(views, [[], views[1].metrics]).charts == []
