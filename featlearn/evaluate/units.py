@@ -135,8 +135,8 @@ def receptive_window(stack: Stack, index: int, unit: Unit, what: What = "output"
 
     Contrast normalisation sees more than what it normalises. At the unit's own stage that
     is not counted, as the crop should show what the unit answers to, not what it is
-    measured against; below, the window of its mean is counted, as `describe` does, and the
-    deviation's is not. Preparation that mixes all pixels (whitening) is passed over.
+    measured against; below, both its windows are, that of the deviation and that of the mean.
+    Preparation that mixes all pixels (whitening) is passed over.
 
     Args:
         stack: The network.
@@ -178,8 +178,9 @@ def _through_norm(stage: Stage, start: int, end: int, *, axis: int, widen: bool)
         return start, end
     size = (stage.pooled_shape or stage.code_shape)[axis]
     first, last = _below(start, end, size, spec.size, 1, spec.padding)
-    if widen:
-        return first, last
+    if widen:  # the means under the window of the deviation come from windows of their own
+        first, last = _below(max(first, 0), min(last, size), size, spec.size, 1, "same")
+        return max(first, 0), min(last, size)
     middle = (spec.size - 1) // 2
     return first + middle, first + middle + (end - start)
 

@@ -52,8 +52,8 @@ def variants(folder: Path, *, root: Path, seed: int, overrides: tuple[str, ...])
     recipe = load_recipe(RECIPE, overrides=(*overrides, f"seed={seed}"))
     return [
         Variant(WHOLE, "the network", recipe),
-        Variant(WITHOUT_LCN, "without contrast normalisation", _changed(recipe, _no_norm)),
-        Variant(WITHOUT_POOLING, "without pooling", _changed(recipe, _no_pool)),
+        Variant(WITHOUT_LCN, "without contrast normalisation", _changed(recipe, without_norm)),
+        Variant(WITHOUT_POOLING, "without pooling", _changed(recipe, without_pooling)),
         Variant(WITHOUT_FACES, "without faces to learn from", _faceless(recipe, folder, root)),
     ]
 
@@ -63,12 +63,12 @@ def _changed(recipe: Recipe, change: Callable[[StageSpec], StageSpec]) -> Recipe
     return msgspec.structs.replace(recipe, stages=tuple(map(change, recipe.stages)))
 
 
-def _no_norm(stage: StageSpec) -> StageSpec:
+def without_norm(stage: StageSpec) -> StageSpec:
     """Leave out the normalisation."""
     return msgspec.structs.replace(stage, norm=None)
 
 
-def _no_pool(stage: StageSpec) -> StageSpec:
+def without_pooling(stage: StageSpec) -> StageSpec:
     """Let every window of the pooling hold one unit; the step between windows stays."""
     if stage.pool is None:
         return stage
