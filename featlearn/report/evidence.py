@@ -66,7 +66,13 @@ def counts(layers: Plan, names: Sequence[str]) -> list[int]:
 
 
 def with_evidence(
-    gallery: Gallery, stack: Stack, index: int, images: Tensor, *, most: int
+    gallery: Gallery,
+    stack: Stack,
+    index: int,
+    images: Tensor,
+    *,
+    most: int,
+    first: Sequence[str] = (),
 ) -> Gallery:
     """Add invariance and stimuli of a stage's best units to its gallery.
 
@@ -76,8 +82,9 @@ def with_evidence(
         index: Place of the stage.
         images: The sample, `(n, maps, height, width)`.
         most: How many units to take.
+        first: Names of units that are to be among them.
     """
-    chosen = _best(gallery, most)
+    chosen = _best(gallery, most, first)
     if not chosen or gallery.answers is None:
         return gallery
     answers = gallery.answers
@@ -125,15 +132,16 @@ def with_evidence(
     return replace(gallery, sheets=sheets, columns=columns)
 
 
-def _best(gallery: Gallery, most: int) -> list[int]:
-    """Choose units: those that tell a class best, else those that answer to the fewest images."""
+def _best(gallery: Gallery, most: int, first: Sequence[str]) -> list[int]:
+    """Choose units: those named, those that tell a class best, else those that answer to few."""
     columns = gallery.columns
     key = columns.get("chosen") or columns.get("sparsity") or []
     alive = [
         place for place, value in enumerate(key)
         if value is not None and columns["high"][place] > columns["low"][place]
     ]  # fmt: skip
-    return sorted(alive, key=lambda place: -key[place])[:most]
+    named = [place in first for place in columns["names"]]
+    return sorted(alive, key=lambda place: (not named[place], -key[place]))[:most]
 
 
 def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from pathlib import Path
 import torch
 
 from featlearn.config.plan import plan
-from featlearn.errors import FeatlearnError
+from featlearn.errors import CheckpointError, FeatlearnError, UsageError
+from featlearn.evaluate.units import find_unit
 from featlearn.networks.formats import read_figures
+from featlearn.networks.stack import Stack
 from featlearn.networks.store import LoadedStack, load_stack
+from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
 from featlearn.report.charts import as_data, loss_charts
 from featlearn.report.data_map import data_map
 from featlearn.report.embed import embed_strip
@@ -17,7 +20,7 @@ from featlearn.report.records import HeadRecord, RunRecord, SweepRecord
 from featlearn.report.samples import Sample, sample_images
 from featlearn.report.shown import MOST
 from featlearn.report.stages import stage_views
-from featlearn.report.story import tell
+from featlearn.report.story import Found, tell
 from featlearn.report.sweeps import sweep_view
 from featlearn.report.unit_data import image_sheet, run_data
 from featlearn.report.views import Fact, HeadView, RunView
@@ -79,13 +82,21 @@ def run_view(
     sample, words = _sample(loaded, root)
     if sample is not None:
         sample = sample._replace(images=sample.images.to(device))
+    tested = None
+    if run.units_file.exists():
+        tested = read_figures(run.units_file, UnitTestRecord)
     metrics = read_metrics(run.metrics_file)
     charts = loss_charts(f"{key}-phase", metrics)
-    stages = stage_views(key, loaded.recipe, layers, loaded.stack, sample, most=most)
+    named = _known(named_units(tested), loaded.stack, run.units_file)
+    stages = stage_views(key, loaded.recipe, layers, loaded.stack, sample, most=most, named=named)
+    best = None if tested is None else best_units_view(key, tested)
     sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
     images = None if sample is None else image_sheet(f"{key}-images", sample)
     seed = loaded.recipe.seed
     mapped = None if sample is None else data_map(loaded.stack, sample, seed=seed)
+    found = Found(stages, heads, sweeps, metrics)
+    if best is not None:
+        found = found._replace(single=best.words, doubt=best.doubt)
     return RunView(
         key=key,
         title=record.title,
@@ -108,15 +119,8 @@ def run_view(
         strip=embed_strip(first_filters(loaded.stack)),
         images=images,
         map=mapped,
-        story=tell(
-            record,
-            loaded.recipe,
-            layers,
-            stages=stages,
-            heads=heads,
-            sweeps=sweeps,
-            metrics=metrics,
-        ),
+        best=best,
+        story=tell(record, loaded.recipe, layers, found=found),
         data=run_data(key, name, record.title, stages=stages, images=images, sample=sample)
         | {
             "charts": as_data([*charts, *(chart for head in heads for chart in head.charts)]),
@@ -124,6 +128,21 @@ def run_view(
         },
         metrics=metrics,
     )
+
+
+def _known(named: dict[str, list[str]], stack: Stack, file: Path) -> dict[str, list[str]]:
+    """Give the units back that are named, if there are such.
+
+    Raises:
+        CheckpointError: If there are not, as where figures were changed by hand.
+    """
+    try:
+        for stage, units in named.items():
+            for unit in units:
+                find_unit(stack.stage(stage).output_shape, unit)
+    except UsageError as error:
+        raise CheckpointError(f"{file} is not of this run's network: {error}") from None
+    return named
 
 
 def _environment(record: RunRecord, seed: int) -> list[Fact]:

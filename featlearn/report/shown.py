@@ -1,6 +1,6 @@
 """Which units of a stage the page shows, and what they answer to a sample of images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from featlearn.config.stages import ConvSpec, DenseSpec, LCNSpec
 from featlearn.evaluate.projection import Unit
-from featlearn.evaluate.units import place_of, responses, unit_at, unit_name
+from featlearn.evaluate.units import find_unit, place_of, responses, unit_at, unit_name
 from featlearn.geometry import MapShape, pads
 from featlearn.networks.stack import Stack
 from featlearn.stages.stage import Stage
@@ -75,14 +75,28 @@ class Answers(NamedTuple):
     places: Tensor
 
 
-def shown_units(stack: Stack, *, most: int = MOST) -> list[Shown]:
+def shown_units(
+    stack: Stack, *, most: int = MOST, named: Mapping[str, Sequence[str]] | None = None
+) -> list[Shown]:
     """Choose the units of every stage that a page shows.
 
     A stage that needs few leaves its part of `most` to the others.
+
+    Args:
+        stack: The network.
+        most: How many to choose.
+        named: Units that are to be among them, by the names of their stages.
+
+    Raises:
+        UsageError: If there is no such unit.
     """
     totals = [_entries(stack, index) for index in range(len(stack))]
     shares = _shares(totals, most)
-    return [_choose(stack, index, share) for index, share in enumerate(shares)]
+    chosen = [_choose(stack, index, share) for index, share in enumerate(shares)]
+    return [
+        _with(shown, (named or {}).get(name, ()))
+        for name, shown in zip(stack.names, chosen, strict=True)
+    ]
 
 
 def collect(stack: Stack, shown: Sequence[Shown], batches: Iterable[Tensor]) -> list[Answers]:
@@ -169,6 +183,16 @@ def _choose(stack: Stack, index: int, most: int) -> Shown:
         for column in _inner(shape.width, columns)
     ]
     return Shown(shape, units, over_maps=False, total=total)
+
+
+def _with(shown: Shown, names: Sequence[str]) -> Shown:
+    """Add units that are named, unless they are shown already."""
+    units = [find_unit(shown.shape, name) for name in names]
+    if shown.over_maps:
+        middle = shown.shape.height // 2, shown.shape.width // 2
+        units = [(unit[0], *middle) for unit in units]
+    more = [unit for unit in dict.fromkeys(units) if unit not in set(shown.units)]
+    return shown._replace(units=sorted([*shown.units, *more]))
 
 
 def _inner(size: int, number: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Stages in the page: what each learned, and whether it is well."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -35,7 +35,14 @@ _MANY_DEAD = 0.05
 
 
 def stage_views(
-    key: str, recipe: Recipe, layers: Plan, stack: Stack, sample: Sample | None, *, most: int
+    key: str,
+    recipe: Recipe,
+    layers: Plan,
+    stack: Stack,
+    sample: Sample | None,
+    *,
+    most: int,
+    named: Mapping[str, Sequence[str]],
 ) -> list[StageView]:
     """Look at every stage.
 
@@ -46,10 +53,11 @@ def stage_views(
         stack: The network.
         sample: Images to rebuild and to measure on, if there are any, where the stack is.
         most: Units of all stages to show.
+        named: Units to show whatever else is, by the names of their stages.
     """
     rebuilt: dict[str, Picture] = {}
     health: dict[str, StageHealth] = {}
-    shown = shown_units(stack, most=most)
+    shown = shown_units(stack, most=most, named=named)
     answers: list[Answers | None] = [None] * len(stack)
     few = counts(layers, stack.names)
     if sample is not None:
@@ -67,7 +75,8 @@ def stage_views(
         gallery = build_gallery(at, stack, index, shown[index], sample=sample, answers=given)
         if sample is not None:
             images = sample.images
-            gallery = with_evidence(gallery, stack, index, images, most=few[index])
+            first = named.get(name, ())
+            gallery = with_evidence(gallery, stack, index, images, most=few[index], first=first)
         found = health.get(name)
         views.append(
             StageView(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from featlearn.config.layers import Plan
 from featlearn.config.recipe import Recipe
@@ -21,34 +22,42 @@ _FALLING = 0.02
 _CHANNELS = {1: "grey", 3: "colour"}
 
 
-def tell(
-    record: RunRecord,
-    recipe: Recipe,
-    layers: Plan,
-    *,
-    stages: Sequence[StageView],
-    heads: Sequence[HeadView],
-    sweeps: Sequence[SweepView],
-    metrics: Metrics,
-) -> list[Fact]:
+class Found(NamedTuple):
+    """What is known of a run.
+
+    Attributes:
+        stages: What each stage learned.
+        heads: What was trained on top.
+        sweeps: Over numbers of labels.
+        metrics: Losses as they were logged.
+        single: What its best single units are, in a sentence, if that was measured.
+        doubt: Which controls do as well, in a sentence, if any does.
+    """
+
+    stages: Sequence[StageView]
+    heads: Sequence[HeadView]
+    sweeps: Sequence[SweepView]
+    metrics: Metrics
+    single: str = ""
+    doubt: str = ""
+
+
+def tell(record: RunRecord, recipe: Recipe, layers: Plan, *, found: Found) -> list[Fact]:
     """Tell what a run comes to.
 
     Args:
         record: What pre-training wrote.
         recipe: What it was told.
         layers: The network, layer by layer.
-        stages: What each stage learned.
-        heads: What was trained on top.
-        sweeps: Over numbers of labels.
-        metrics: Losses as they were logged.
+        found: What is known of it.
     """
-    doubts = _doubts(record, stages=stages, heads=heads, sweeps=sweeps, metrics=metrics)
+    worth = [_worth(found.heads, found.sweeps, found.single), found.single]
     return [
         Fact("Data", _data(record)),
         Fact("Network", _network(recipe, layers)),
-        Fact("Learned", _learned(stages)),
-        Fact("Worth", _worth(heads, sweeps)),
-        Fact("To doubt", " ".join(doubts)),
+        Fact("Learned", _learned(found.stages)),
+        Fact("Worth", " ".join(filter(None, worth))),
+        Fact("To doubt", " ".join(_doubts(record, found))),
     ]
 
 
@@ -104,14 +113,14 @@ def _learned(stages: Sequence[StageView]) -> str:
     return " ".join(sentences)
 
 
-def _worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView]) -> str:
+def _worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView], single: str) -> str:
     """Say what it was worth where labels judged it."""
     judged = [head for head in heads if head.share is not None]
     ours = [head for head in judged if not head.scratch]
     if not ours:
         if sweeps:
             return f"Measured over numbers of labels, in {plural(len(sweeps), 'sweep')} below."
-        return "Not measured: no head has been trained on it and evaluated."
+        return "" if single else "Not measured: no head has been trained on it and evaluated."
     best = min(ours, key=lambda head: head.share or 0.0)
     among = f", the least of {len(ours)} heads" if len(ours) > 1 else ""
     text = f"Test error {best.error} ({best.interval}){among}: {best.words}."
@@ -122,28 +131,22 @@ def _worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView]) -> str:
     return text
 
 
-def _doubts(
-    record: RunRecord,
-    *,
-    stages: Sequence[StageView],
-    heads: Sequence[HeadView],
-    sweeps: Sequence[SweepView],
-    metrics: Metrics,
-) -> list[str]:
+def _doubts(record: RunRecord, found: Found) -> list[str]:
     """List what speaks against trusting the figures."""
     doubts: list[str] = []
-    judged = [head for head in heads if head.share is not None]
-    if judged and not any(head.scratch for head in judged) and not sweeps:
+    judged = [head for head in found.heads if head.share is not None]
+    if judged and not any(head.scratch for head in judged) and not found.sweeps:
         doubts.append("No head was trained from random weights beside it, as a control.")
     few = [caution(head.tested) for head in judged]
     doubts += [f"Tested on {words}." for words in dict.fromkeys(few) if words is not None]
-    for stage in stages:
+    doubts += [found.doubt] if found.doubt else []
+    for stage in found.stages:
         if stage.dead is not None and stage.dead >= _DEAD:
             doubts.append(f"{percent(stage.dead)} of the units of {stage.name} are dead.")
         if stage.explained is not None and stage.explained < _LITTLE:
             doubts.append(f"The code of {stage.name} keeps less than half of its input.")
     doubts += [f"The loss of {name} was still falling when training ended." for name in
-               _still_falling(metrics)]  # fmt: skip
+               _still_falling(found.metrics)]  # fmt: skip
     if not record.data.held_out:
         doubts.append("Nothing was held out, so units are shown on images they learned from.")
     return [*doubts, "One run with one seed: another would differ."]

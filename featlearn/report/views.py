@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from featlearn.report.best_units import BestUnitsView
 from featlearn.report.data_map import MapView
 from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
 from featlearn.report.gallery import Gallery
@@ -199,6 +200,7 @@ class RunView:
     strip: EmbeddedStrip
     images: Sheet | None
     map: MapView | None
+    best: BestUnitsView | None
     story: list[Fact]
     data: dict[str, Any]
     metrics: Metrics

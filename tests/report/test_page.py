@@ -327,5 +327,5 @@ def test_where_nothing_is_held_out_the_page_says_so(make_run: MakeRun, tmp_path:
     path = make_run()
     change_model(path, b'\\"hold_out\\":0.2', b'\\"hold_out\\":0.0')
     shown = page([path], tmp_path)
-    assert "120 images that were learned from, as none were held out" in shown.words
+    assert "64 images that were learned from, as none were held out" in shown.words
     assert "24 held-out images" not in shown.words

@@ -12,7 +12,7 @@ from featlearn.networks.formats import read_figures
 from featlearn.networks.store import load_stack
 from featlearn.report.records import RunRecord
 from featlearn.report.run import run_view
-from featlearn.report.story import tell
+from featlearn.report.story import Found, tell
 from featlearn.report.views import RunView
 from featlearn.training.rundir import RunDirectory
 
@@ -35,13 +35,12 @@ def retell(run: RunDirectory, view: RunView) -> Callable[..., dict[str, str]]:
     loaded = load_stack(run.path)
 
     def again(**changes: Any) -> dict[str, str]:
-        given: dict[str, Any] = {"stages": view.stages, "heads": view.heads, "metrics": []}
+        given = Found(view.stages, view.heads, sweeps=[], metrics=[])
         facts = tell(
             read_figures(run.results_file, RunRecord),
             loaded.recipe,
             plan(loaded.recipe, loaded.stack.input_shape, None),
-            sweeps=[],
-            **(given | changes),
+            found=given._replace(**changes),
         )
         return {fact.name: fact.value for fact in facts}
 

@@ -78,8 +78,24 @@ def test_the_sample_was_held_out_of_training(tmp_path: Path) -> None:
     _, kept = split_training(recipe, images)
     sample = sample_images(recipe, images.shape, root=tmp_path)
     assert sample is not None
-    assert sample.words == "10 held-out images"
-    assert (sample.images * 255).round().int().tolist() == kept.images.tolist()
+    assert sample.judged == "10 held-out images"
+    assert (sample.clean * 255).round().int().tolist() == kept.images.tolist()
+    assert sample.words == "10 held-out images and 310 that were learned from"
+    assert len(sample.images) == 320
+    assert sample.labels is not None
+    assert images.labels is not None
+    known = {image.tobytes(): label for image, label in
+             zip(images.images, images.labels, strict=True)}  # fmt: skip
+    for image, label in zip((sample.images * 255).round().byte(), sample.labels, strict=True):
+        assert known[image.numpy().tobytes()] == label
+
+
+def test_many_held_out_images_are_enough_in_whole_batches(tmp_path: Path) -> None:
+    recipe = load_recipe("dense", overrides=("data.hold_out=0.4", "data.limit=1000"))
+    shape = open_splits(recipe.data, root=tmp_path, seed=recipe.seed).train.shape
+    sample = sample_images(recipe, shape, root=tmp_path)
+    assert sample is not None
+    assert sample.words == sample.judged == "384 held-out images"
 
 
 def test_without_held_out_images_training_images_are_shown(tmp_path: Path) -> None:
