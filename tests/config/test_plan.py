@@ -17,6 +17,7 @@ from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack, parameter_count
 
 IMAGES = {
+    "faces": MapShape(1, 32, 32),
     "dense": MapShape(1, 8, 8),
     "digits": MapShape(1, 8, 8),
     "photographs": MapShape(1, 16, 16),

@@ -295,7 +295,8 @@ def test_a_set_of_folders_is_put_there_by_hand(tmp_path: Path, mirror: str | Non
 def test_the_catalogue_is_consistent() -> None:
     for name, known in KNOWN.items():
         assert known.name == name
-        assert known.embedded == (known.size == 0 and not known.folders)
+        assert known.embedded == (known.size == 0 and not known.folders and not known.parts)
+        assert all(part in KNOWN and not KNOWN[part].parts for part in known.parts)
         assert not (known.folders and (known.files or known.mirrors))
         assert not (known.embedded and known.mirrors)  # others may have no published address
         assert all(len(file.sha256) == 64 for file in known.files)
