@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import torch
@@ -162,7 +163,11 @@ def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:
 def _stimuli(
     stack: Stack, index: int, units: Sequence[Unit], images: Tensor, chosen: Sequence[int]
 ) -> tuple[list[int], Stimuli] | None:
-    """Look for the stimuli of units, and leave out those that see nothing in most images."""
+    """Look for the stimuli of units, and leave out those for which none is found.
+
+    That is where most images are flat, and where the search, on so short a leash, never left
+    the plain where a unit is silent.
+    """
     try:
         found = optimal_stimulus(stack, index, units, sample=images, search=_SEARCH)
         parts, places = [found], list(chosen)
@@ -174,18 +179,20 @@ def _stimuli(
             except DataError:
                 continue
             places.append(place)
-    if not parts:
+    raised = [bool(found) for part in parts for found in part.raised]
+    if not any(raised):
         return None
-    return places, _joined(parts)
+    return list(compress(places, raised)), _joined(parts, torch.tensor(raised))
 
 
-def _joined(parts: Sequence[Stimuli]) -> Stimuli:
-    """Put stimuli one after the other."""
+def _joined(parts: Sequence[Stimuli], raised: Tensor) -> Stimuli:
+    """Put stimuli one after the other, without those that are no better than a plain input."""
+    raised = raised.to(parts[0].values.device)
     return parts[0]._replace(
-        patterns=torch.cat([part.patterns for part in parts]),
-        values=torch.cat([part.values for part in parts]),
-        percentiles=torch.cat([part.percentiles for part in parts]),
-        agreeing=torch.cat([part.agreeing for part in parts]),
+        patterns=torch.cat([part.patterns for part in parts])[raised],
+        values=torch.cat([part.values for part in parts])[raised],
+        percentiles=torch.cat([part.percentiles for part in parts])[raised],
+        agreeing=torch.cat([part.agreeing for part in parts])[raised],
     )
 
 

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from featlearn.config.plan import plan
 from featlearn.evaluate.invariance import invariance_curves, relative
+from featlearn.evaluate.stimulus import Stimuli, optimal_stimulus
 from featlearn.evaluate.transformed import standard_transformation
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.report import evidence
 from featlearn.report.evidence import counts, with_evidence
 from featlearn.report.gallery import Gallery, build_gallery
 from featlearn.report.samples import Sample
@@ -110,3 +112,28 @@ def test_units_that_see_plain_images_have_no_stimulus(tiny: Tiny) -> None:
     after = with_evidence(galleries(stack, given)[1], stack, 1, given, most=2)
     assert len(after.columns["invariance"]) == 4
     assert len(after.columns.get("stimulus", [])) <= 2
+
+
+def test_stimuli_that_excite_no_more_than_a_plain_input_are_left_out(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = images()
+    stack = build_stack(tiny(), MapShape(1, 8, 8), seed=0)
+    before = galleries(stack, given)[1]
+    all_found = with_evidence(before, stack, 1, given, most=3).columns["stimulus"]
+
+    def first_fails(*args: Any, **options: Any) -> Stimuli:
+        found = optimal_stimulus(*args, **options)
+        return found._replace(raised=torch.tensor([False, True, True]))
+
+    monkeypatch.setattr(evidence, "optimal_stimulus", first_fails)
+    after = with_evidence(before, stack, 1, given, most=3)
+    assert after.columns["stimulus"] == all_found[1:]
+    assert after.sheets["stimulus"].count == 2
+    none = torch.tensor([False] * 3)
+    monkeypatch.setattr(
+        evidence,
+        "optimal_stimulus",
+        lambda *args, **options: optimal_stimulus(*args, **options)._replace(raised=none),
+    )
+    assert "stimulus" not in with_evidence(before, stack, 1, given, most=3).sheets

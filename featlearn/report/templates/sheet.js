@@ -83,7 +83,8 @@ function cropsOf(stage, unit, kind) {
     const whole = make("canvas", { role: "img", "aria-label": `Image ${image}, the part marked` });
     whole.style.aspectRatio = `${run.images.width} / ${run.images.height}`;
     lazily(whole, () => paintWhole(whole, run, image, seen, 96));
-    return make("figure", {}, crop, kind === "top" ? whole : null, words ? make("figcaption", {}, words) : null);
+    const all = seen[0] <= 0 && seen[1] <= 0 && seen[0] + seen[2] >= run.images.size[1] && seen[1] + seen[3] >= run.images.size[0];
+    return make("figure", {}, crop, kind === "top" && !all ? whole : null, words ? make("figcaption", {}, words) : null);
   });
 }
 
