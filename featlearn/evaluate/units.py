@@ -136,7 +136,8 @@ def receptive_window(stack: Stack, index: int, unit: Unit, what: What = "output"
     Contrast normalisation sees more than what it normalises. At the unit's own stage that
     is not counted, as the crop should show what the unit answers to, not what it is
     measured against; below, both its windows are, that of the deviation and that of the mean.
-    Preparation that mixes all pixels (whitening) is passed over.
+    What an image is measured by as a whole is passed over: whitening, its contrast, and the
+    mean deviation that contrast normalisation may divide by.
 
     Args:
         stack: The network.
@@ -145,7 +146,8 @@ def receptive_window(stack: Stack, index: int, unit: Unit, what: What = "output"
         what: Which part.
 
     Returns:
-        The window in pixels of the image, before it is cut at the border.
+        The window in pixels of the image, before it is cut at the border: all units of a part
+        have windows of one size.
     """
     rows = _interval(stack, index, unit[1], what, axis=1)
     columns = _interval(stack, index, unit[2], what, axis=2)
@@ -179,8 +181,7 @@ def _through_norm(stage: Stage, start: int, end: int, *, axis: int, widen: bool)
     size = (stage.pooled_shape or stage.code_shape)[axis]
     first, last = _below(start, end, size, spec.size, 1, spec.padding)
     if widen:  # the means under the window of the deviation come from windows of their own
-        first, last = _below(max(first, 0), min(last, size), size, spec.size, 1, "same")
-        return max(first, 0), min(last, size)
+        return _below(first, last, size, spec.size, 1, "same")
     middle = (spec.size - 1) // 2
     return first + middle, first + middle + (end - start)
 

@@ -29,7 +29,7 @@ from featlearn.evaluate.units import (
     unit_at,
     unit_name,
 )
-from featlearn.geometry import MapShape
+from featlearn.geometry import MapShape, Padding
 from featlearn.networks.stack import Stack, What, build_stack
 
 IMAGE = MapShape(2, 19, 17)
@@ -92,8 +92,19 @@ def test_the_window_is_what_the_gradient_reaches(
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
-def test_what_a_unit_is_measured_against_is_not_counted(padding: str) -> None:
-    stack = build(LCNSpec(size=3, padding="same" if padding == "same" else "valid"))
+def test_windows_of_a_part_are_of_one_size(padding: Padding) -> None:
+    stack = build(LCNSpec(size=3, padding=padding))
+    for index in range(3):
+        shape = part_shape(stack.stage(index))
+        windows = [
+            receptive_window(stack, index, unit_at(shape, place)) for place in range(shape.units)
+        ]
+        assert len({window[2:] for window in windows}) == 1
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_what_a_unit_is_measured_against_is_not_counted(padding: Padding) -> None:
+    stack = build(LCNSpec(size=3, padding=padding))
     moved = 0 if padding == "same" else 1
     pooled = receptive_window(stack, 0, (1, 2 + moved, 3 + moved), "pooled")
     assert receptive_window(stack, 0, (1, 2, 3)) == pooled
