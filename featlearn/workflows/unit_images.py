@@ -181,7 +181,10 @@ def _against_distractors(
     groups = None
     if any(some is not None for some in found):
         groups = np.concatenate(
-            [_named(part, some) for part, some in zip(parts, found, strict=True)]
+            [
+                _named(source, part, some)
+                for source, part, some in zip(named, parts, found, strict=True)
+            ]
         )
     both = ImageSet(
         images=np.concatenate([part.images for part in parts]),
@@ -194,11 +197,13 @@ def _against_distractors(
     return subject._replace(wanted=(1,))
 
 
-def _named(part: ImageSet, groups: NDArray[np.str_] | None) -> NDArray[np.str_]:
-    """Give the groups, or a name of its own to each image."""
-    if groups is not None:
-        return groups
-    return np.array([f"{part.name}: {place}" for place in range(len(part))])
+def _named(source: str, part: ImageSet, groups: NDArray[np.str_] | None) -> NDArray[np.str_]:
+    """Name the groups after their source, or give a name of its own to each image.
+
+    Folders of one name in two sources are two groups.
+    """
+    names = range(len(part)) if groups is None else groups.tolist()
+    return np.array([f"{source}: {name}" for name in names])
 
 
 def _floats(part: ImageSet) -> NDArray[np.float32]:
