@@ -24,7 +24,7 @@ from featlearn.evaluate.top_images import cut
 from featlearn.evaluate.transformed import TransformationKind, standard_transformation
 from featlearn.evaluate.units import receptive_window, unit_at
 from featlearn.networks.stack import Stack
-from featlearn.report.gallery import Gallery, lay_out, rounded, significant
+from featlearn.report.gallery import Gallery, lay_out, rounded, significant, within
 from featlearn.report.samples import BATCH
 from featlearn.report.sprites import Sheet
 from featlearn.visualize.filters import tiles_of
@@ -206,6 +206,7 @@ def _sheet(
 ) -> Sheet:
     """Lay out stimuli, cropped to what their units see."""
     windows = [receptive_window(stack, index, unit) for unit in units]
+    windows = within(windows, stack.input_shape)
     patterns = cut(stimuli.patterns.float(), windows, fill=0.0).nan_to_num().cpu().numpy()
     tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
     sheet = lay_out(

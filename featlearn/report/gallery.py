@@ -13,7 +13,7 @@ from featlearn.evaluate.examples import project_examples
 from featlearn.evaluate.projection import Unit, project_units
 from featlearn.evaluate.top_images import cut
 from featlearn.evaluate.tuning import Tuning, tuning
-from featlearn.evaluate.units import receptive_window, unit_at
+from featlearn.evaluate.units import Window, receptive_window, unit_at
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack
 from featlearn.report import answers as figures
@@ -133,7 +133,26 @@ def _patterns(
         units = [unit_at(shown.shape, int(place)) for place in at]
         windows = [receptive_window(stack, index, unit) for unit in units]
         patterns = _projected(stack, index, units, images[best])
+    windows = within(windows, stack.input_shape)
     return cropped(cut(patterns, windows, fill=0.0).float().nan_to_num().cpu().numpy())
+
+
+def within(windows: Sequence[Window], image: MapShape) -> list[Window]:
+    """Let windows that are higher or wider than the image span it there, and no more.
+
+    Args:
+        windows: All of one size; they keep one size.
+        image: Shape of the image.
+    """
+    return [
+        Window(
+            window.top if window.height <= image.height else 0,
+            window.left if window.width <= image.width else 0,
+            min(window.height, image.height),
+            min(window.width, image.width),
+        )
+        for window in windows
+    ]
 
 
 def _projected(stack: Stack, index: int, units: Sequence[Unit], images: Tensor) -> Tensor:
@@ -163,10 +182,15 @@ def _projections(key: str, stack: Stack, patterns: Floats, by_example: bool) -> 
 def _columns(stack: Stack, index: int, shown: Shown, tuned: Tuning) -> dict[str, list[Any]]:
     """Write the figures that need no images: names, windows, what gratings they are like."""
     windows = [receptive_window(stack, index, unit) for unit in shown.units]
+    if shown.over_maps:  # the unit that answers most may be anywhere
+        seen = within(windows, stack.input_shape)
+    else:
+        seen = [window.inside(stack.input_shape) for window in windows]
     return {
         "names": shown.names,
         "map": [unit[0] for unit in shown.units],
         "window": [[window.height, window.width] for window in windows[:1]],
+        "sees": [[window.height, window.width] for window in seen],
         "corner": [[window.top, window.left] for window in windows],
         "orientation": rounded(tuned.orientation, places=0),
         "frequency": rounded(tuned.frequency, places=3),

@@ -149,6 +149,19 @@ def test_a_sheet_holds_all_that_is_known(open_page: OpenPage, full_page: Path) -
     assert visit.said == []
 
 
+def test_a_unit_that_sees_more_than_the_image_shows_the_image(
+    open_page: OpenPage, full_page: Path
+) -> None:
+    dense = stage(open_page(full_page), 1)
+    assert min(dense["window"][0]) > 8
+    visit = open_page(full_page, fragment=f"#unit={dense['key']}/{dense['names'][0]}")
+    sheet = visit.page.locator("#sheet")
+    assert "8 × 8" in sheet.locator(".facts dd").all_inner_texts()
+    crops = sheet.locator("[data-slot=top] canvas")
+    assert crops.count() == len(dense["top"][0])  # and none beside it that marks the part
+    assert crops.first.evaluate("(canvas) => canvas.style.aspectRatio") == "8 / 8"
+
+
 def test_an_address_of_no_unit_opens_nothing(open_page: OpenPage, full_page: Path) -> None:
     for fragment in ("#unit=nowhere/1", "#unit=%", "#unit=run1-stage-strokes/99,99,99"):
         visit = open_page(full_page, fragment=fragment)

@@ -23,7 +23,7 @@ function portrait(stage, unit, kind, size) {
   const sheet = stage.sheets[kind];
   if (sheet?.units && !sheet.units.includes(unit)) return canvas;
   const place = sheet?.units ? sheet.units.indexOf(unit) : unit;
-  const [height, width] = kind === "top" ? stage.window[0] : [sheet.height, sheet.width];
+  const [width, height] = kind === "top" ? windowOf(stage, unit, 0, "top").slice(2) : [sheet.width, sheet.height];
   canvas.style.aspectRatio = `${width} / ${height}`;
   lazily(canvas, () => kind === "top"
     ? paintCrop(canvas, stage.run, stage.top[unit][0], windowOf(stage, unit, 0, "top"), size)

@@ -52,7 +52,7 @@ function go(step) {
 
 function factsOf(stage, unit) {
   const facts = Object.entries(measures).filter(([key]) => stage[key]).map(([key, { name, words }]) => [name, words(stage[key][unit], stage, unit)]);
-  const [height, width] = stage.window[0];
+  const [height, width] = stage.sees[unit];
   facts.push(["sees, pixels", `${width} × ${height}`]);
   const best = stage.stimulus?.find((found) => found.unit === unit);
   if (best) facts.push(["stimulus above", `${short(best.percentile)} % of images`]);

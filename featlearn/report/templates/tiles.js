@@ -41,11 +41,20 @@ async function paintTile(canvas, sheet, index, size) {
   paint(canvas, bitmap, tilePlace(sheet, index), [0, 0, canvas.width, canvas.height]);
 }
 
-/** The part of an image that a unit sees, from the rank of a top image. */
+/** The part of an image that a unit sees, from the rank of a top image: left, top, width, height. */
 function windowOf(stage, unit, rank, kind) {
   const [height, width] = stage.window[0];
   const [top, left] = stage.maps ? stage[`${kind}At`][unit][rank] : stage.corner[unit];
-  return [left, top, width, height];
+  const [x, across] = within(left, width, stage.run.images.size[1]);
+  const [y, down] = within(top, height, stage.run.images.size[0]);
+  return [x, y, across, down];
+}
+
+/** Cut what is longer than the image at its edges. */
+function within(start, length, image) {
+  if (length <= image) return [start, length];
+  const first = Math.max(start, 0);
+  return [first, Math.min(start + length, image) - first];
 }
 
 /** Draw an image cropped to a window; what lies outside of it stays grey. */
