@@ -8,6 +8,9 @@ from featlearn.wording import caution, percent, plural
 from featlearn.workflows.unit_results import UnitRow, UnitTestResult
 from featlearn_cli.text import table
 
+_FEW_GROUPS = 20
+"""The bootstrap draws groups whole, and few of them do not show how groups differ."""
+
 
 def unit_tables(result: UnitTestResult) -> Iterable[RenderableType]:
     """Say how units were tested, what each method comes to, and which unit is best for a class."""
@@ -38,8 +41,17 @@ def unit_tables(result: UnitTestResult) -> Iterable[RenderableType]:
         for score, blind in zip(best.scores, guess.scores, strict=True)
     ]
     yield table(["class", "best unit", "accuracy", "interval", "AUC", "majority guess"], rows)
-    yield from (
-        f"! {said}" for said in (caution(result.scored_on), result.note) if said is not None
+    cautions = (caution(result.scored_on), _few_groups(result.groups), result.note)
+    yield from (f"! {said}" for said in cautions if said is not None)
+
+
+def _few_groups(groups: int | None) -> str | None:
+    """Say that intervals by few groups promise too much."""
+    if groups is None or groups >= _FEW_GROUPS:
+        return None
+    return (
+        f"only {plural(groups, 'group')}: intervals by fewer than {_FEW_GROUPS} are too narrow, "
+        "and have no width where all images are right"
     )
 
 

@@ -11,6 +11,7 @@ from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, FeatlearnError, ShapeError
 from featlearn.evaluate.thresholds import THRESHOLDS
 from featlearn.files import write_json
+from featlearn.networks.formats import read_figures
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
 from featlearn.training.device import pick_device, use_threads
@@ -71,13 +72,36 @@ def unit_test(
     return result
 
 
-def keep_units(result: UnitTestResult) -> None:
+def keep_units(result: UnitTestResult) -> str | None:
     """Write the figures into the run, in place of those of an earlier test.
+
+    Returns:
+        Which other test they take the place of, in a sentence; `None` if there was none.
 
     Raises:
         OSError: If they cannot be written.
     """
-    write_json(RunDirectory(result.run).units_file, msgspec.to_builtins(result))
+    file = RunDirectory(result.run).units_file
+    replaced = _replaced(file, result)
+    write_json(file, msgspec.to_builtins(result))
+    return replaced
+
+
+def _replaced(file: Path, result: UnitTestResult) -> str | None:
+    """Say which test a file held, unless it was the same one."""
+    if not file.exists():
+        return None
+    try:
+        old = read_figures(file, UnitTestResult)
+    except FeatlearnError:
+        return f"{file} was not readable, and is replaced."
+    if old == result:
+        return None
+    what = repr(old.positives[0]) if len(old.positives) == 1 else f"{len(old.positives)} classes"
+    return (
+        f"This replaces the figures of {old.source} ({what} looked for, seed {old.seed}) in "
+        f"{file}, which holds the last test only."
+    )
 
 
 def measure_units(
@@ -132,7 +156,8 @@ def measure_units(
     asked = Asked(source, positives, distractors, labels, label_seed)
     shape = stack.input_shape
     subject = open_subject(recipe, asked, shape=shape, recorded=recorded, root=root)
-    others = {str(other): _other(other, stack, subject, recorded) for other in against}
+    opened = {str(other): _other(other, stack, subject, recorded, root=root) for other in against}
+    others = {name: other for name, (other, _) in opened.items()}
     bench = Bench.of(subject, seed=label_seed, device=chosen)
     train = _training_images(recipe, subject, root=root)
     fitted_on = bench.chosen if train is None else Pictures(train, chosen)
@@ -141,6 +166,7 @@ def measure_units(
     finally:
         progress.stop()
     seen, note = _seen(recipe, subject, train)
+    notes = [note, *(said for _, said in opened.values())]
     return UnitTestResult(
         run=str(path),
         source=subject.source,
@@ -154,7 +180,7 @@ def measure_units(
         rows=rows_of(methods, groups=subject.groups, seed=label_seed),
         stages=stages,
         seen=seen,
-        note=note,
+        note="; ".join(said for said in notes if said is not None) or None,
     )
 
 
@@ -180,8 +206,15 @@ def _tried(
     return methods, stages
 
 
-def _other(path: Path | str, stack: Stack, subject: Subject, recorded: dict[str, str]) -> Stack:
-    """Open another run, which must take the same images and must not have learned from them."""
+def _other(
+    path: Path | str,
+    stack: Stack,
+    subject: Subject,
+    recorded: dict[str, str],
+    *,
+    root: Path | None,
+) -> tuple[Stack, str | None]:
+    """Open another run, which must take the same images, and say if it learned from them."""
     run = RunDirectory.open(path)
     if subject.split == "test":
         found = read_result(run).data.fingerprints.get("test")
@@ -191,13 +224,16 @@ def _other(path: Path | str, stack: Stack, subject: Subject, recorded: dict[str,
                 "learned from those that units are scored on; compare runs on the same data, or "
                 "name other labelled images"
             )
-    other = load_stack(run.path).stack.eval()
+    other, recipe, _ = load_stack(run.path)
     if other.input_shape != stack.input_shape:
         raise ShapeError(
             f"{path} takes {other.input_shape}, but the run {stack.input_shape}; compare runs "
             "that take the same images"
         )
-    return other
+    if subject.split == "test":
+        return other.eval(), None
+    train = _training_images(recipe, subject, root=root)
+    return other.eval(), _seen(recipe, subject, train, whose=str(path))[1]
 
 
 def _training_images(recipe: Recipe, subject: Subject, *, root: Path | None) -> ImageSet | None:
@@ -211,19 +247,20 @@ def _training_images(recipe: Recipe, subject: Subject, *, root: Path | None) -> 
 
 
 def _seen(
-    recipe: Recipe, subject: Subject, train: ImageSet | None
+    recipe: Recipe, subject: Subject, train: ImageSet | None, *, whose: str = "the run"
 ) -> tuple[int | None, str | None]:
-    """Count the given images that the run learned from, and say what that means."""
+    """Count the given images that a run learned from, and say what that means."""
     if subject.split == "test":
         return None, None
     if train is None:
+        scaled = ", and random weights were scaled on the images that units are chosen on"
         return None, (
-            "the run's training images are not at hand, so nothing says whether it learned from "
-            "these, and random weights were scaled on the images that units are chosen on"
+            f"the training images of {whose} are not at hand, so nothing says whether it learned "
+            f"from these{scaled if whose == 'the run' else ''}"
         )
     if recipe.data.crops is not None:
         return None, (
-            "the run learned from random crops, which cannot be compared with the images scored "
+            f"{whose} learned from random crops, which cannot be compared with the images scored "
             "here, so nothing says whether it learned from these"
         )
     seen = shared_images(subject.scored_on, train)
@@ -231,5 +268,5 @@ def _seen(
         return 0, None
     return seen, (
         f"{seen} of the {len(subject.scored_on)} images that units are scored on are among the "
-        "run's training images; it saw them without labels"
+        f"training images of {whose}; it saw them without labels"
     )

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from featlearn.workflows.unit_results import UnitRow, UnitScore, UnitTestResult
+from featlearn_cli.units import unit_tables
+
 Run = Callable[..., Result]
 
 
@@ -22,6 +25,44 @@ def test_units_are_shown_and_kept(run: Run, tiny: Path, trained: Callable[..., P
     machine = run("evaluate", path, "--units", "--labels", "40", "--positives", "3", "--json", "-q")
     assert machine.stderr == ""
     assert json.loads(machine.stdout) == json.loads((path / "units.json").read_bytes())
+    assert "replaces" not in shown.stderr
+    other = run("evaluate", path, "--units", "--labels", "40", "--positives", "5")
+    assert "This replaces the figures of digits ('3' looked for, seed 0) in" in other.stderr
+    (path / "units.json").write_text("{")
+    again = run("evaluate", path, "--units", "--labels", "40", "--positives", "5")
+    assert again.exit_code == 0
+    assert "was not readable, and is replaced" in again.stderr
+
+
+@pytest.mark.parametrize(("groups", "few"), [(None, False), (6, True), (19, True), (20, False)])
+def test_intervals_by_few_groups_are_doubted(groups: int | None, few: bool) -> None:
+    score = UnitScore(positive="a", accuracy=1.0, interval=(1.0, 1.0))
+    row = UnitRow(
+        kind="network",
+        name="best unit",
+        candidates=2,
+        accuracy=1.0,
+        interval=(1.0, 1.0),
+        auc=None,
+        behind=None,
+        behind_interval=None,
+        scores=(score,),
+    )
+    result = UnitTestResult(
+        run="run",
+        source="s",
+        split="given",
+        chosen_on=200,
+        scored_on=200,
+        groups=groups,
+        seed=0,
+        thresholds=20,
+        positives=("a",),
+        rows=(row, row),
+        stages=(),
+    )
+    said = [line for line in unit_tables(result) if isinstance(line, str)]
+    assert any(line.startswith(f"! only {groups} groups: intervals") for line in said) == few
 
 
 def test_figures_are_shown_before_they_are_lost(

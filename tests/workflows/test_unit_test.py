@@ -154,7 +154,7 @@ def test_a_folder_of_classes_is_halved_and_one_with_splits_is_not(
     again = measure_units(trained, root=trained, source="digits:train", labels=40, positives="0")
     assert again.seen is not None
     assert again.seen > 0
-    assert "saw them without labels" in str(again.note)
+    assert "are among the training images of the run; it saw them without" in str(again.note)
     one = tmp_path / "whole" / "b" / "p0"
     for path in sorted(one.iterdir())[1:]:
         path.unlink()
@@ -183,6 +183,26 @@ def test_what_cannot_be_compared_is_refused(
     pretrain(small, out=tmp_path / "small", root=tmp_path)
     with pytest.raises(ShapeError, match="takes 1 map of 7x7, but the run 1 map of 8x8"):
         measure_units(trained, root=trained, source="digits", against=[tmp_path / "small"])
+
+
+def test_images_that_another_run_learned_from_are_counted(
+    trained: Path, tmp_path: Path, tiny: Callable[..., Recipe]
+) -> None:
+    draw(tmp_path / "pictures" / "a", bright=True, people=1, each=10)
+    draw(tmp_path / "pictures" / "b", bright=False, people=1, each=10)
+    source = str(tmp_path / "pictures")
+    recipe = tiny(data={"source": source, "limit": None, "test": 0.2})
+    pretrain(recipe, out=tmp_path / "other", root=tmp_path)
+    result = measure_units(
+        trained, root=trained, source=source, positives="a", against=[tmp_path / "other"]
+    )
+    assert result.seen == 0
+    number, rest = str(result.note).split(" ", 1)
+    assert 6 <= int(number) <= 10  # four of all twenty are set apart
+    assert rest == (
+        "of the 10 images that units are scored on are among the training images of "
+        f"{tmp_path / 'other'}; it saw them without labels"
+    )
 
 
 def test_training_images_that_are_gone_are_not_needed(

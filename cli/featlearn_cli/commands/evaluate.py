@@ -87,7 +87,7 @@ def command(
     tell it best from all others are chosen on the training images (or on one half of a SOURCE
     that has no splits) and scored once on the others, beside the same network with random
     weights, images as linear filters, and other controls. The figures are kept in
-    RUN/units.json.
+    RUN/units.json, in place of those of an earlier test: a run keeps the last one.
     """
     if probe and units:
         raise click.UsageError("--probe and --units are two commands; give one")
@@ -196,12 +196,14 @@ def _units(
         progress=options.progress(),
     )
     try:
-        keep_units(result)
+        replaced = keep_units(result)
     except OSError:
         options.show(result, unit_tables)
         options.note("These figures were not written into the run.")
         raise
     options.show(result, unit_tables)
+    if replaced is not None:
+        options.note(replaced)
 
 
 def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
