@@ -7,12 +7,15 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from featlearn.visualize.style import INK, PAPER, RULE, SERIES, new_figure, styled
+from featlearn.wording import plural
 
 _WRITTEN = 16
 """Up to this many classes the cells hold numbers."""
 
 
-def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
+def confusion_figure(
+    confusion: Sequence[Sequence[int]], classes: Sequence[str], *, name: str | None = None
+) -> Figure:
     """Draw which classes were taken for which.
 
     A cell's shade is its share of its row, so that rare classes are as readable as
@@ -21,6 +24,7 @@ def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str])
     Args:
         confusion: `confusion[true][predicted]`, in images.
         classes: Names of the classes.
+        name: Of the head, for a title that says of how many images it is; none if absent.
     """
     counts = np.asarray(confusion, dtype=np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -40,6 +44,8 @@ def confusion_figure(confusion: Sequence[Sequence[int]], classes: Sequence[str])
         axes.set_yticks(range(len(names)), names, fontsize=size)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
+        if name is not None:
+            axes.set_title(f"{_short(name)}: {plural(int(counts.sum()), 'image')}")
         if len(classes) <= _WRITTEN:
             for (row, column), count in np.ndenumerate(counts):
                 colour = PAPER if shares[row, column] > 0.5 else INK

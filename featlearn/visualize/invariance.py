@@ -14,8 +14,10 @@ from featlearn.evaluate.invariance import Curves, kept_range, relative
 from featlearn.evaluate.transformed import TransformationKind
 from featlearn.visualize.style import MUTED, RULE, SERIES, new_figure, styled
 from featlearn.visualize.tiles import Floats
+from featlearn.wording import plural
 
 _COLUMNS = 3
+_NAMED = 6
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 """Told apart in print too."""
 
@@ -39,7 +41,11 @@ _KINDS: dict[TransformationKind, _Words] = {
 
 
 def invariance_figure(
-    curves: Sequence[Curves], names: Sequence[str], *, share: float = 0.5
+    curves: Sequence[Curves],
+    names: Sequence[str],
+    *,
+    share: float = 0.5,
+    images: int | None = None,
 ) -> Figure:
     """Draw the responses of units to changed images, a panel for each kind of change.
 
@@ -53,6 +59,7 @@ def invariance_figure(
         curves: What `invariance_curves` found, one for each kind of change.
         names: Names of the units, the same in all of them.
         share: Of the peak, for the range.
+        images: Of how many images a curve is the mean, at most; unsaid if absent.
 
     Raises:
         ShapeError: If there is no curve, or not one for each name.
@@ -74,9 +81,32 @@ def invariance_figure(
             else:
                 _panel(axes, curves[place], names, share)
         for row in panels:
-            row[0].set_ylabel("response (unchanged: 100 %)")
+            row[0].set_ylabel(_axis_words(curves))
         _name(figure, panels[0, 0], names)
+        note = _note(names, images)
+        if note:
+            figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
     return figure
+
+
+def _axis_words(curves: Sequence[Curves]) -> str:
+    """Say what the shares are of, and from where they are counted."""
+    general = any(bool(one.baseline.any()) for one in curves)
+    zero = "images in general" if general else "a response of zero"
+    return f"response (unchanged: 100 %,\n{zero}: 0 %)"
+
+
+def _note(names: Sequence[str], images: int | None) -> str:
+    """Say whose the thin curves are, and of how many images a curve is."""
+    said: list[str] = []
+    if len(names) > len(SERIES):
+        rest = len(names) - _NAMED
+        more = f" and {rest} more" if rest > 0 else ""
+        said.append(f"Thin: {', '.join(map(_plain, names[:_NAMED]))}{more}.")
+    if images is not None:
+        each = "The mean" if len(names) == 1 else "Each is the mean"
+        said.append(f"{each} over the {plural(images, 'image')} that excite it most.")
+    return "\n".join(said)
 
 
 def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> None:
@@ -90,10 +120,11 @@ def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> No
         for row, name, colour, dash in zip(y, names, SERIES, _DASHES, strict=False):
             axes.plot(x, row, color=colour, linestyle=dash, label=name)
     else:
-        axes.plot(x, y.T, color=MUTED, linewidth=0.6, alpha=min(1.0, 20 / len(names)))
+        thin = axes.plot(x, y.T, color=MUTED, linewidth=0.6, alpha=min(1.0, 20 / len(names)))
+        thin[0].set_label(f"each of {len(names)} units")
         raised = y[np.isfinite(y).all(axis=1)]
         if len(raised):
-            axes.plot(x, np.median(raised, axis=0), color=SERIES[0], label="median")
+            axes.plot(x, np.median(raised, axis=0), color=SERIES[0], label=_median_of(len(raised)))
     neutral = _scaled(np.asarray([change.neutral]), curves)[0]
     axes.axvline(neutral, color=RULE, linewidth=0.8, zorder=0)
     axes.axhline(0, color=MUTED, linewidth=0.6, zorder=0)
@@ -107,6 +138,11 @@ def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> No
         text += "\n" + _range_words(curves, words.unit, share)
     axes.set_xlabel(text)
     axes.set_title(words.title)
+
+
+def _median_of(raised: int) -> str:
+    """Say of how many units the median is: those that their images raise."""
+    return f"median of the {raised} that their images raise"
 
 
 def _single(axes: Axes, x: Floats, y: Floats, curves: Curves, share: float) -> None:
@@ -150,8 +186,6 @@ def _name(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
         figure.suptitle(_plain(names[0]), x=0.01, ha="left", fontsize=10, fontweight="bold")
         return
     handles, labels = axes.get_legend_handles_labels()
-    if len(names) > len(SERIES):
-        labels = [f"median of {len(names)} units" for _ in labels]
     figure.legend(
         handles, [_plain(label) for label in labels], loc="outside upper left", ncols=len(SERIES)
     )

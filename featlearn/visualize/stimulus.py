@@ -13,6 +13,7 @@ from featlearn.evaluate.stimulus import Stimuli
 from featlearn.visualize.projections import cropped
 from featlearn.visualize.style import MUTED, PAPER, SERIES, bare, new_figure, styled
 from featlearn.visualize.tiles import Floats, Pixels, enlarged, signed_tiles
+from featlearn.wording import count
 
 _COLUMNS = 6
 _TILE = 1.2
@@ -49,10 +50,12 @@ def stimulus_figure(
     with styled():
         if len(names) == 1:
             return _single(stimuli, tiles[0], names[0], real)
-        return _several(stimuli, tiles[:_LIMIT], names)
+        return _several(stimuli, tiles[:_LIMIT], names, images=None if real is None else len(real))
 
 
-def _several(stimuli: Stimuli, tiles: Pixels, names: Sequence[str]) -> Figure:
+def _several(
+    stimuli: Stimuli, tiles: Pixels, names: Sequence[str], *, images: int | None
+) -> Figure:
     """Draw a tile for each unit, named, with its percentile."""
     rows = math.ceil(len(tiles) / _COLUMNS)
     columns = math.ceil(len(tiles) / rows)
@@ -66,9 +69,13 @@ def _several(stimuli: Stimuli, tiles: Pixels, names: Sequence[str]) -> Figure:
         _show(axes, tiles[place])
         axes.set_title(_plain(names[place]), fontsize=8.0, pad=3.0)
         axes.set_xlabel(_short(stimuli, place), fontsize=7.5, labelpad=2.0)
-    note = "Its response is above that share of real images."
+    real = "real images" if images is None else f"{count(images)} real images"
+    note = (
+        f"Under each: which share of {real} it excites its unit more than.\n"
+        "Mid-grey is zero; each is on its own scale."
+    )
     if len(names) > len(tiles):
-        note = f"The first {len(tiles)} of {len(names)} units. {note}"
+        note = f"The first {len(tiles)} of {len(names)} units.\n{note}"
     figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
     return figure
 
@@ -122,7 +129,7 @@ def _short(stimuli: Stimuli, place: int) -> str:
     share = float(stimuli.percentiles[place])
     if not bool(stimuli.raised[place]) or math.isnan(share):
         return "not raised"
-    return "above all" if share >= 100 else f"above {math.floor(10 * share) / 10:g} %"
+    return f"above {math.floor(10 * share) / 10:g} %"
 
 
 def _show(axes: Axes, tile: Pixels) -> None:

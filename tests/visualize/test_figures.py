@@ -24,6 +24,13 @@ def test_confusion_is_shaded_by_the_share_of_the_row() -> None:
     (image,) = figure.axes[0].images
     np.testing.assert_allclose(np.asarray(image.get_array()), [[0.8, 0.2], [0.0, 1.0]])
     assert [text.get_text() for text in figure.axes[0].texts] == ["8", "2", "", "1"]
+    assert figure.axes[0].get_title("left") == ""
+
+
+def test_confusion_of_a_head_says_whose_and_of_how_many_images() -> None:
+    figure = confusion_figure([[8, 2], [0, 1]], ["rare", "common"], name="a$b")
+    assert figure.axes[0].get_title("left") == r"a\$b: 11 images"
+    assert png_bytes(figure, dpi=50)
 
 
 def test_confusion_of_an_empty_class_and_of_odd_names() -> None:

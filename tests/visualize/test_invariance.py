@@ -30,13 +30,15 @@ def points(line: Line2D) -> NDArray[np.float64]:
 
 
 def test_one_unit_has_its_curve_and_its_range() -> None:
-    figure = invariance_figure([curves(HALF)], ["third 1,2,3"])
+    figure = invariance_figure([curves(HALF)], ["third 1,2,3"], images=16)
     (axes,) = figure.axes
     x, y = points(axes.lines[0])
     np.testing.assert_allclose(x, [-20, 0, 10, 20])  # per cent of the width
     np.testing.assert_allclose(y, [0, 1, 0.75, 0])
     assert axes.get_xlabel() == "% of the width (40 px)\n≥ 50 % of its peak: −10 to 13 %"
+    assert axes.get_ylabel() == "response (unchanged: 100 %,\nimages in general: 0 %)"
     assert figure.get_suptitle() == "third 1,2,3"
+    assert figure.get_supxlabel() == "The mean over the 16 images that excite it most."
     assert png_bytes(figure, dpi=50)
 
 
@@ -54,8 +56,12 @@ def test_several_units_are_named_in_one_legend() -> None:
 def test_of_many_units_the_median_is_drawn() -> None:
     rows = [[0.0, peak, peak / 2, 0.0] for peak in range(1, 8)]
     figure = invariance_figure([curves(*rows, baseline=0.0)], [str(n) for n in range(7)])
-    (text,) = figure.legends[0].texts
-    assert text.get_text() == "median of 7 units"
+    assert [text.get_text() for text in figure.legends[0].texts] == [
+        "each of 7 units",
+        "median of the 7 that their images raise",
+    ]
+    assert figure.get_supxlabel() == "Thin: 0, 1, 2, 3, 4, 5 and 1 more."
+    assert "a response of zero: 0 %" in figure.axes[0].get_ylabel()
     np.testing.assert_allclose(points(figure.axes[0].lines[7])[1], [0, 1, 0.5, 0])
 
 

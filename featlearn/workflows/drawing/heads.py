@@ -36,7 +36,8 @@ def draw_confusion(subject: Subject) -> Named:
             f"`featlearn evaluate {subject.run.path} --head {name}` first"
         )
     record = read_figures(folder.evaluation_file, EvaluationRecord)
-    yield f"{name}-confusion", confusion_figure(record.confusion, record.classes)
+    figure = confusion_figure(record.confusion, record.classes, name=name)
+    yield f"{name}-confusion", figure
 
 
 def draw_confused(subject: Subject) -> Named:

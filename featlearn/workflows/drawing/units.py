@@ -96,7 +96,8 @@ def draw_invariance(subject: Subject) -> Named:
             )
         )
     subject.progress.stop()
-    yield f"{stack.names[index]}-invariance", invariance_figure(curves, list(units))
+    figure = invariance_figure(curves, list(units), images=max(map(len, images)))
+    yield f"{stack.names[index]}-invariance", figure
 
 
 def _single_units(subject: Subject, index: int) -> dict[str, Unit]:
