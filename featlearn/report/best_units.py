@@ -12,8 +12,11 @@ from featlearn.report.tables import Table
 from featlearn.report.words import names_only, percent, points
 from featlearn.wording import caution, count, plural
 
-_CONTROLS = ("random-weights", "statistics", "templates", "k-means", "majority")
+_CONTROLS = ("random-weights", "statistics", "templates", "k-means", "majority", "run")
 """Kinds of methods that the best units must be better than."""
+
+_FEW_GROUPS = 20
+"""Of fewer groups an interval is too narrow as a rule."""
 
 _NAMED = 3
 """Units that the first screen names, at most."""
@@ -75,7 +78,8 @@ class BestUnitsView:
         units: A row for each class: its best unit.
         links: For each row of `units` the key of the unit's stage, and its name.
         words: What was found, for the first screen.
-        doubt: Which controls do as well, for the first screen; empty where none does.
+        doubt: Which controls do as well, and of how few groups it all is, for the first screen;
+            empty where there is nothing to doubt.
         note: How it was done.
     """
 
@@ -104,7 +108,7 @@ def best_units_view(key: str, record: UnitTestRecord) -> BestUnitsView:
         ),
         links=[(f"{key}-stage-{score.stage}", str(score.unit)) for score in best.scores],
         words=_words(best, majority, images),
-        doubt=_doubt(record.rows[1:]),
+        doubt=" ".join(filter(None, [_doubt(record.rows[1:]), _few(record)])),
         note=_note(record),
     )
 
@@ -125,7 +129,7 @@ def _method(row: MethodRecord, images: int) -> list[str]:
         low, high = (points(end, of=images) for end in row.behind_interval)
         ahead = f"{points(row.behind, of=images)} points ({low} to {high})"
     return [
-        names_only(row.name) if "/" in row.name else row.name,
+        _name(row),
         "–" if row.candidates is None else count(row.candidates),
         percent(row.accuracy, of=images),
         _interval(row.interval, images),
@@ -162,11 +166,19 @@ def _words(best: MethodRecord, majority: MethodRecord | None, images: int) -> st
 def _doubt(rows: Sequence[MethodRecord]) -> str:
     """Name the controls that the best units are not clearly ahead of."""
     names = [
-        row.name
+        f"the run {_name(row)}" if row.kind == "run" else row.name
         for row in rows
         if row.kind in _CONTROLS and row.behind_interval is not None and row.behind_interval[0] <= 0
     ]
     return f"Single units are not clearly ahead of {', '.join(names)}." if names else ""
+
+
+def _few(record: UnitTestRecord) -> str:
+    """Say of how few groups the figures are; nothing where there are enough, or none."""
+    if not record.groups or record.groups >= _FEW_GROUPS:
+        return ""
+    of = plural(record.groups, "group")
+    return f"Single units were scored on only {of} of images: their intervals are rough."
 
 
 def _note(record: UnitTestRecord) -> str:
@@ -188,10 +200,28 @@ def _note(record: UnitTestRecord) -> str:
     coarse = caution(record.scored_on)
     if coarse is not None:
         sentences.append(f"Figures are of {coarse}")
+    if record.groups and record.groups < _FEW_GROUPS:
+        sentences.append(f"So few groups, {record.groups}, make rough intervals")
+    if any(low == high for low, high in _intervals(record.rows)):
+        sentences.append(
+            "An interval has no width where all images are told alike, as at 100\u00a0%: that is "
+            "no proof that others would be"
+        )
     if record.seen:
         sentences.append(f"{plural(record.seen, 'image')} of these were also learned from")
     text = ". ".join(sentences) + "."
     return f"{text} {record.note}" if record.note else text
+
+
+def _name(row: MethodRecord) -> str:
+    """Name a method; a run by its folder."""
+    return names_only(row.name) if "/" in row.name else row.name
+
+
+def _intervals(rows: Sequence[MethodRecord]) -> list[tuple[float, float]]:
+    """List the intervals of accuracies, those of a constant guess left out."""
+    own = [row for row in rows if row.kind != "majority"]
+    return [row.interval for row in own] + [score.interval for row in own for score in row.scores]
 
 
 def _classes(number: int) -> str:

@@ -83,6 +83,35 @@ def test_they_are_told_at_the_top(shown: Callable[..., RunView]) -> None:
     assert "Single units are not clearly ahead of best linear filter." in story["To doubt"]
 
 
+def test_a_run_that_does_as_well_is_named_by_its_folder(shown: Callable[..., RunView]) -> None:
+    close = copy.deepcopy(UNITS)
+    close["rows"][3]["behind_interval"] = [0.0, 0.2]
+    story = {fact.name: fact.value for fact in shown(close).story}
+    assert "Single units are not clearly ahead of the run other." in story["To doubt"]
+
+
+@pytest.mark.parametrize(("groups", "few"), [(19, True), (20, False), (None, False)])
+def test_few_groups_are_doubted(
+    shown: Callable[..., RunView], groups: int | None, few: bool
+) -> None:
+    view = shown({**UNITS, "scored_on": 500, "groups": groups})
+    story = {fact.name: fact.value for fact in view.story}
+    assert ("scored on only 19 groups of images" in story["To doubt"]) == few
+    assert view.best is not None
+    assert ("So few groups, 19, make rough intervals." in view.best.note) == few
+
+
+def test_an_interval_without_a_width_is_no_proof(shown: Callable[..., RunView]) -> None:
+    sure = copy.deepcopy(UNITS)
+    sure["rows"][0]["scores"][0] |= {"accuracy": 1.0, "interval": [1.0, 1.0]}
+    constant = copy.deepcopy(UNITS)
+    constant["rows"][-1]["interval"] = [0.6, 0.6]
+    for units, told in ((UNITS, False), (sure, True), (constant, False)):
+        best = shown(units).best
+        assert best is not None
+        assert ("An interval has no width" in best.note) == told
+
+
 def test_they_are_in_the_gallery_with_all_that_takes_long(shown: Callable[..., RunView]) -> None:
     gallery = shown(UNITS, most=8).stages[0].gallery
     assert "1,1,2" in gallery.columns["names"]
