@@ -70,10 +70,7 @@ def _several(
         axes.set_title(_plain(names[place]), fontsize=8.0, pad=3.0)
         axes.set_xlabel(_short(stimuli, place), fontsize=7.5, labelpad=2.0)
     real = "real images" if images is None else f"{count(images)} real images"
-    note = (
-        f"Under each: which share of {real} it excites its unit more than.\n"
-        "Mid-grey is zero; each is on its own scale."
-    )
+    note = f"Response above that share of {real}.\nMid-grey is zero, each on its own scale."
     if len(names) > len(tiles):
         note = f"The first {len(tiles)} of {len(names)} units.\n{note}"
     figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)

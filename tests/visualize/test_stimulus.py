@@ -61,7 +61,7 @@ def test_several_stimuli_have_a_tile_each() -> None:
     words = [axes.get_xlabel() for axes in figure.axes]
     assert (words[0], words[1], words[7]) == ("above 99.9 %", "not raised", "above 100 %")
     assert "share of real images" in figure.get_supxlabel()
-    assert "Mid-grey is zero; each is on its own scale." in figure.get_supxlabel()
+    assert "Mid-grey is zero, each on its own scale." in figure.get_supxlabel()
     counted = stimulus_figure(stimuli(2), ["a", "b"], real=torch.ones(40, 2))
     assert "share of 40 real images" in counted.get_supxlabel()
     assert png_bytes(figure, dpi=50)

@@ -11,11 +11,11 @@ from torch import Tensor
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import open_splits
 from featlearn.errors import UsageError
+from featlearn.evaluate.sharing import shares_maps
 from featlearn.evaluate.top_images import TopImages, top_images
 from featlearn.heads.problem import logits_of
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import LoadedStack
-from featlearn.stages.stage import Stage
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
@@ -160,7 +160,7 @@ class Subject:
     def tops(self, index: int, *, over_maps: bool) -> TopImages:
         """Find the images that excite a stage's units, or maps, most; all stages in one pass."""
         if (index, over_maps) not in self._tops:
-            alike = [k for k in self.stages if over_maps or not shares_maps(self.stack.stage(k))]
+            alike = [k for k in self.stages if over_maps or not shares_maps(self.stack, k)]
             wanted = sorted({index, *alike})
             batches = self.counted(self.looked_at, "images that units look at")
             found = top_images(self.stack, batches, stages=wanted, count=_TOP, over_maps=over_maps)
@@ -168,11 +168,6 @@ class Subject:
                 (place, over_maps): top for place, top in zip(wanted, found, strict=True)
             }
         return self._tops[index, over_maps]
-
-
-def shares_maps(stage: Stage) -> bool:
-    """Say whether all units of a map are one filter, moved over the plane."""
-    return stage.filter.shared
 
 
 def find_stage(stack: Stack, name: str) -> int:

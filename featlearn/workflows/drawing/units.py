@@ -6,6 +6,7 @@ import torch
 
 from featlearn.evaluate.invariance import Curves, invariance_curves, mean_responses
 from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.sharing import shares_maps
 from featlearn.evaluate.stimulus import optimal_stimulus
 from featlearn.evaluate.top_images import Excited, TopImages, excited
 from featlearn.evaluate.transformed import TransformationKind, standard_transformation
@@ -17,7 +18,7 @@ from featlearn.visualize.stimulus import stimulus_figure
 from featlearn.visualize.tiles import spread
 from featlearn.visualize.top_images import top_images_figure
 from featlearn.wording import plural
-from featlearn.workflows.drawing.subject import Named, Subject, shares_maps
+from featlearn.workflows.drawing.subject import Named, Subject
 
 _UNITS = 6
 _PER_ROW = 8
@@ -124,11 +125,11 @@ def _strongest(top: TopImages, shape: MapShape) -> list[int]:
 def _chosen(subject: Subject, index: int) -> list[_Chosen]:
     """Choose units: those that were named, or those that answer most to what excites them.
 
-    Of a filter that moves over the plane a map stands for all of its units; of filters
-    that do not, the unit of each map that answers most.
+    Of filters that move over the plane in all stages a map stands for all of its units; else
+    the unit of each map that answers most.
     """
     stage = subject.stack.stage(index)
-    shape, over_maps = part_shape(stage), shares_maps(stage)
+    shape, over_maps = part_shape(stage), shares_maps(subject.stack, index)
     if subject.units:
         return [_named(stage.name, shape, name, over_maps=over_maps) for name in subject.units]
     rows = _strongest(subject.tops(index, over_maps=over_maps), shape)
