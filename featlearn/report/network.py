@@ -1,6 +1,8 @@
 """The network in the page: a drawing of its layers, and a table."""
 
-from featlearn.config.layers import Layer, Plan
+import msgspec
+
+from featlearn.config.layers import Layer, Plan, sum_layers
 from featlearn.config.recipe import Recipe
 from featlearn.report.views import LayerRow, Plane
 from featlearn.report.words import preprocess_words, shape
@@ -9,6 +11,12 @@ from featlearn.wording import count
 _KINDS = {"l2 pooling": "L2 pooling", "avg pooling": "average pooling", "lcn": "contrast norm."}
 _LARGEST = 58.0
 _SHEETS = 5
+
+
+def without_head(layers: Plan) -> Plan:
+    """Leave the classifier out, where none has been trained: what stages are made of remains."""
+    own = tuple(layer for layer in layers.layers if layer.stage is not None)
+    return msgspec.structs.replace(layers, layers=own, totals=sum_layers(own))
 
 
 def planes_of(recipe: Recipe, layers: Plan) -> list[Plane]:

@@ -15,7 +15,7 @@ from featlearn.report.charts import as_data, loss_charts
 from featlearn.report.data_map import data_map
 from featlearn.report.embed import embed_strip
 from featlearn.report.heads import head_view
-from featlearn.report.network import planes_of, rows_of
+from featlearn.report.network import planes_of, rows_of, without_head
 from featlearn.report.records import HeadRecord, RunRecord, SweepRecord
 from featlearn.report.samples import Sample, sample_images
 from featlearn.report.shown import MOST
@@ -78,6 +78,7 @@ def run_view(
     swept = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
+    layers = layers if records else without_head(layers)
     rows, total = rows_of(layers)
     sample, words = _sample(loaded, root)
     if sample is not None:
