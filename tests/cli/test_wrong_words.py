@@ -47,7 +47,7 @@ Start = Callable[..., subprocess.CompletedProcess[str]]
         (("evaluate", ".", "--set", "seed=1"), 2, "--set"),
         (("evaluate", ".", "--labels", "9"), 2, "--labels belongs to --probe"),
         (("evaluate", ".", "--label-seed", "0"), 2, "--label-seed belongs to --probe"),
-        (("evaluate", ".", "--probe", "--head", "x"), 2, "--probe takes neither"),
+        (("evaluate", ".", "--probe", "--head", "x"), 2, "--probe looks at no head"),
         (("predict", ".", "nowhere"), 2, "there is no file or folder 'nowhere'"),
         (("predict", ".", "digits", "--seed", "1"), 2, "--seed"),
         (("encode", ".", "digits"), 2, "Missing option '--out'"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         "featlearn evaluate runs/local my-images/",
         "featlearn evaluate runs/local --probe --labels 1000",
         "featlearn evaluate runs/local --units",
+        "featlearn evaluate runs/local --representation",
         "featlearn evaluate runs/local --units --positives faces/ --distractors scenes/",
     ),
 )
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     "--probe", is_flag=True, help="Fit linear classifiers on pixels and on every stage instead."
 )
 @click.option("--units", is_flag=True, help="Find the best single unit for each class instead.")
+@click.option(
+    "--representation",
+    is_flag=True,
+    help="Describe how every stage represents images instead: sparsity, rank, likeness.",
+)
 @click.option(
     "--positives",
     metavar="CLASS|SRC",
@@ -67,6 +73,7 @@ def command(
     head: str | None,
     probe: bool,
     units: bool,
+    representation: bool,
     positives: str | None,
     distractors: str | None,
     against: tuple[Path, ...],
@@ -88,12 +95,16 @@ def command(
     that has no splits) and scored once on the others, beside the same network with random
     weights, images as linear filters, and other controls. The figures are kept in
     RUN/units.json, in place of those of an earlier test: a run keeps the last one.
+
+    With --representation the outputs of every stage are described on up to 1000 test images,
+    beside those of the same network with random weights: how sparse they are, in how many
+    directions they vary, how many units repeat another, and how like stages are (CKA).
     """
-    if probe and units:
-        raise click.UsageError("--probe and --units are two commands; give one")
+    mode = _mode(probe=probe, units=units, representation=representation)
     _check_units(units, positives=positives, distractors=distractors, against=against)
-    if (probe or units) and head is not None:
-        raise click.UsageError(f"--{'units' if units else 'probe'} looks at no head; drop --head")
+    _check_labels(mode, labels=labels, label_seed=label_seed)
+    if mode is not None and head is not None:
+        raise click.UsageError(f"--{mode} looks at no head; drop --head")
     if units:
         _units(
             run,
@@ -106,16 +117,14 @@ def command(
             options=options,
         )
         return
-    if not probe:
-        for name, given in (("--labels", labels), ("--label-seed", label_seed)):
-            if given is not None:
-                raise click.UsageError(
-                    f"{name} belongs to --probe and --units; a head has learned already"
-                )
+    if mode is None:
         _head(run, source, head=head, options=options)
         return
     if source is not None:
-        raise click.UsageError("--probe takes no SOURCE: it needs the run's data")
+        raise click.UsageError(f"--{mode} takes no SOURCE: it needs the run's data")
+    if representation:
+        _representation(run, options)
+        return
     from featlearn.workflows.probe import probe as probe_stages
 
     probes = probe_stages(
@@ -128,6 +137,38 @@ def command(
         told=options.note,
     )
     options.show(probes, _probes)
+
+
+def _mode(**given: bool) -> str | None:
+    """Name what is done in place of judging a head."""
+    modes = [name for name, asked in given.items() if asked]
+    if len(modes) > 1:
+        raise click.UsageError(f"--{modes[0]} and --{modes[1]} are two commands; give one")
+    return modes[0] if modes else None
+
+
+def _check_labels(mode: str | None, *, labels: int | None, label_seed: int | None) -> None:
+    """Refuse numbers of labels where none are learned from."""
+    if mode in {"probe", "units"}:
+        return
+    why = "a head has learned already" if mode is None else f"--{mode} looks at no labels"
+    for name, given in (("--labels", labels), ("--label-seed", label_seed)):
+        if given is not None:
+            raise click.UsageError(f"{name} belongs to --probe and --units; {why}")
+
+
+def _representation(run: Path, options: Computing) -> None:
+    from featlearn.workflows.representation import representation
+    from featlearn_cli.representation import representation_tables
+
+    result = representation(
+        run,
+        root=options.root,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    options.show(result, representation_tables)
 
 
 def _head(run: Path, source: str | None, *, head: str | None, options: Computing) -> None:

@@ -1,0 +1,125 @@
+"""`evaluate --representation`: how stages represent images, beside random weights."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from torch import Tensor
+
+from featlearn.datasets.source import open_splits
+from featlearn.evaluate.representation import (
+    StageRepresentation,
+    cka_table,
+    linear_cka,
+    stack_representation,
+    stage_features,
+)
+from featlearn.heads.finetuning import untrained_stack
+from featlearn.networks.store import load_stack
+from featlearn.seeds import derive
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.pictures import Pictures
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.rundir import RunDirectory
+from featlearn.training.settling import fitting_sample
+from featlearn.visualize.tiles import spread
+from featlearn.workflows.runs import check_shape
+
+MOST = 1000
+"""Images that are looked at."""
+
+_AT_ONCE = 100
+
+
+class RepresentationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How the stages of a run represent images.
+
+    Attributes:
+        run: The run.
+        source: Where the images came from.
+        split: `test`, or `train` where no images are set apart.
+        images: How many were looked at, from all over.
+        stages: Figures of each stage.
+        random_weights: Those of the same network with random weights.
+        cka: Linear CKA of each stage's output with that of each, in [0, 1]; `None` where one
+            answers all images alike.
+        cka_random: Of each stage with the same stage with random weights.
+    """
+
+    run: str
+    source: str
+    split: str
+    images: int
+    stages: tuple[StageRepresentation, ...]
+    random_weights: tuple[StageRepresentation, ...]
+    cka: tuple[tuple[float | None, ...], ...]
+    cka_random: tuple[float | None, ...]
+
+
+def representation(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> RepresentationResult:
+    """Describe how every stage represents images: sparsity, rank, duplicates, likeness.
+
+    Args:
+        path: The run.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told how many images were gone through.
+
+    Raises:
+        FeatlearnError: If the run or the data stand in the way.
+    """
+    run = RunDirectory.open(path)
+    progress = progress or Silent()
+    chosen = pick_device(device)
+    use_threads(threads)
+    stack, recipe, _ = load_stack(run.path)
+    stack = stack.to(chosen).eval()
+    splits = open_splits(recipe.data, root=root, seed=recipe.seed)
+    train = check_shape(splits.train, stack.input_shape, chosen)
+    images = splits.train if splits.test is None else splits.test
+    sample = images.subset(spread(len(images), MOST))
+    pictures = check_shape(sample, stack.input_shape, chosen)
+    fitted = fitting_sample(recipe, train)
+    seed = derive(recipe.seed, "representation")
+    untrained = untrained_stack(recipe, stack, fitted, seed=seed).eval()
+    try:
+        stages = stack_representation(stack, _counted(pictures, progress, "the network"))
+        random = stack_representation(untrained, _counted(pictures, progress, "random weights"))
+        kept = stage_features(stack, _counted(pictures, progress, "likeness of stages"))
+        others = stage_features(untrained, pictures.batches(_AT_ONCE))
+    finally:
+        progress.stop()
+    own, control = list(kept.values()), list(others.values())
+    return RepresentationResult(
+        run=str(path),
+        source=recipe.data.source,
+        split="train" if splits.test is None else "test",
+        images=len(pictures),
+        stages=tuple(stages),
+        random_weights=tuple(random),
+        cka=tuple(_shares(row.tolist()) for row in cka_table(own, own)),
+        cka_random=_shares([linear_cka(a, b) for a, b in zip(own, control, strict=True)]),
+    )
+
+
+def _counted(pictures: Pictures, progress: Progress, words: str) -> Iterator[Tensor]:
+    """Go through images in batches, and say how far it is."""
+    done, of = 0, len(pictures)
+    for batch in pictures.batches(_AT_ONCE):
+        yield batch
+        done += len(batch)
+        progress.count("images", done=done, of=of, words=words)
+
+
+def _shares(row: Sequence[float]) -> tuple[float | None, ...]:
+    """Put `None` where there is no number."""
+    return tuple(None if math.isnan(value) else value for value in row)
