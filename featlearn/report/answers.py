@@ -104,20 +104,24 @@ def neighbours(values: Tensor, count: int = NEIGHBOURS) -> tuple[Tensor, Tensor]
     return best.indices[:, :count], best.values[:, :count]
 
 
-def class_scores(values: Tensor, labels: Tensor, classes: int) -> Scores | None:
+def class_scores(
+    values: Tensor, labels: Tensor, classes: int, *, groups: Tensor | None = None
+) -> Scores | None:
     """Score each unit by the class that it tells best.
 
-    Class and sign are chosen on every other image, the figure is of the rest.
+    Class and sign are chosen on every other image, or group, the figure is of the rest.
 
     Args:
         values: `(images, units)`.
         labels: `(images,)` int64.
         classes: How many there are.
+        groups: `(images,)` int64, which images belong together and stay in one half;
+            each stands by itself if absent.
 
     Returns:
         `None` where no class has enough images, and other classes too, in both halves.
     """
-    halves = [slice(0, None, 2), slice(1, None, 2)]
+    halves = _halves(labels, groups)
     known = [place for place in range(classes) if all(_both(labels[h], place) for h in halves)]
     if not known:
         return None
@@ -133,6 +137,23 @@ def class_scores(values: Tensor, labels: Tensor, classes: int) -> Scores | None:
         for half in (scored_on, chosen_on)
     )
     return Scores(auc, torch.tensor(known, device=values.device)[best], sign, chosen)
+
+
+def _halves(labels: Tensor, groups: Tensor | None) -> list[Tensor]:
+    """Number the images of each half; of each class every other group is in the first.
+
+    A group is of the class of its first image.
+    """
+    if groups is None:
+        second = torch.arange(len(labels), device=labels.device) % 2
+    else:
+        last: dict[int, int] = {}
+        side: dict[int, int] = {}
+        for group, label in zip(groups.tolist(), labels.tolist(), strict=True):
+            if group not in side:
+                side[group] = last[label] = 1 - last.get(label, 1)
+        second = torch.tensor([side[group] for group in groups.tolist()], device=labels.device)
+    return [torch.nonzero(second == half).flatten() for half in (0, 1)]
 
 
 def _both(labels: Tensor, place: int) -> bool:

@@ -223,7 +223,7 @@ def _answered(
         for name, ranks in (("topAt", top), ("leastAt", least)):
             columns[name] = _corners(stack, index, shown.shape, answers.places.T.gather(1, ranks))
     if sample.labels is not None:
-        columns |= _scored(values, sample.labels.to(values.device), len(sample.classes))
+        columns |= _scored(values, sample.labels.to(values.device), sample)
     return columns
 
 
@@ -236,9 +236,9 @@ def _corners(stack: Stack, index: int, shape: MapShape, places: Tensor) -> list[
     return [[corners[place] for place in row] for row in places.tolist()]
 
 
-def _scored(values: Tensor, labels: Tensor, classes: int) -> dict[str, list[Any]]:
+def _scored(values: Tensor, labels: Tensor, sample: Sample) -> dict[str, list[Any]]:
     """Write which class each unit tells best, and how well."""
-    scores = figures.class_scores(values, labels, classes)
+    scores = figures.class_scores(values, labels, len(sample.classes), groups=sample.groups)
     if scores is None:
         return {}
     own = labels[:, None] == scores.classes

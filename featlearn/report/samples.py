@@ -1,13 +1,17 @@
 """A sample of images to look at a network with."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from featlearn.config.recipe import Recipe
+from featlearn.datasets.grouping import groups_of
 from featlearn.datasets.held_out import split_training
+from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import open_splits
 from featlearn.datasets.tensors import as_images, as_tensor
 from featlearn.geometry import MapShape
@@ -35,6 +39,8 @@ class Sample(NamedTuple):
         judged: Which of them figures of stages are of: those, if there are any.
         labels: `(n,)` int64, places in `classes`, or `None`.
         classes: Names of the classes, empty without labels.
+        groups: `(n,)` int64, which of them belong together, by their names; `None` where
+            each stands by itself, or has no name.
     """
 
     images: Tensor
@@ -43,6 +49,7 @@ class Sample(NamedTuple):
     judged: str
     labels: Tensor | None
     classes: tuple[str, ...]
+    groups: Tensor | None = None
 
     @property
     def clean(self) -> Tensor:
@@ -104,4 +111,18 @@ def sample_images(
         judged=judged,
         labels=labels,
         classes=learned.classes,
+        groups=_groups(own, more),
     )
+
+
+def _groups(own: ImageSet, more: ImageSet) -> Tensor | None:
+    """Number the groups of images that belong together, over two parts of a set."""
+    if own.ids is None or more.ids is None:
+        return None
+    labels = None
+    if own.labels is not None and more.labels is not None:
+        labels = np.concatenate([own.labels, more.labels])
+    images = np.concatenate([own.images, more.images])
+    both = replace(own, images=images, labels=labels, ids=own.ids + more.ids)
+    found = groups_of(both, in_classes=True)
+    return None if found is None else torch.from_numpy(np.unique(found, return_inverse=True)[1])

@@ -49,6 +49,7 @@ def run_data(
         if sample.labels is not None:
             data["classes"] = list(sample.classes)
             data["labels"] = sample.labels.tolist()
+            data["grouped"] = sample.groups is not None
     data["stages"] = [_stage(stage.gallery) for stage in stages]
     return data
 

@@ -36,6 +36,29 @@ def test_a_score_is_of_the_half_that_did_not_choose() -> None:
     assert int(found.sign[1]) == -1
 
 
+def test_images_that_belong_together_are_in_one_half() -> None:
+    answers, groups = values(), torch.arange(60) // 6
+    labels = groups // 5  # five groups of each class: three choose, two are scored
+    answers[:, 0] = labels + torch.randn(60, generator=torch.Generator().manual_seed(1))
+    found = class_scores(answers, labels, 2, groups=groups)
+    assert found is not None
+    chosen_on = torch.tensor([group % 5 % 2 == 0 for group in groups.tolist()])
+    own = int(found.classes[0])
+    for figure, half in ((found.chosen, chosen_on), (found.auc, ~chosen_on)):
+        expected = roc_auc_score(labels[half] == own, found.sign[0] * answers[half, 0])
+        np.testing.assert_allclose(float(figure[0]), expected)
+
+
+def test_a_class_of_one_group_is_not_scored() -> None:
+    labels = torch.arange(60) // 30
+    assert class_scores(values(), labels, 2, groups=labels) is None
+    alone = class_scores(values(), labels, 2, groups=torch.arange(60))
+    plain = class_scores(values(), labels, 2)
+    assert alone is not None
+    assert plain is not None
+    torch.testing.assert_close(alone.auc, plain.auc)
+
+
 def test_classes_of_few_images_are_not_scored() -> None:
     labels = torch.zeros(60, dtype=torch.int64)
     assert class_scores(values(), labels, 2) is None  # there is no other class
