@@ -24,6 +24,7 @@ _STRIP_CHANNELS = 16
 _STRIP_TILES = 96
 _GRID_SIDE = 8
 _GRID_MAPS = 4
+_TILES = "Mid-grey is zero; each tile has a scale of its own."
 _SCALE = "Mid-grey is zero; each filter has a scale of its own."
 
 
@@ -74,11 +75,11 @@ def tiles_of(bank: Floats, *, colour: bool) -> tuple[Pixels, str]:
         colour: Whether three channels are red, green and blue.
     """
     if bank.shape[1] == 1 or (colour and bank.shape[1] == 3):
-        return signed_tiles(bank), _SCALE
+        return signed_tiles(bank), _TILES
     patterns, share = principal_pattern(bank)
     note = (
         f"Each tile is the pattern that a filter's {bank.shape[1]} input maps share most of "
-        f"({np.mean(share):.0%} of its squared weights on average). {_SCALE}"
+        f"({np.mean(share):.0%} of its squared weights on average). {_TILES}"
     )
     return signed_tiles(patterns), note
 

@@ -162,8 +162,35 @@ def test_a_unit_that_sees_more_than_the_image_shows_the_image(
     assert crops.first.evaluate("(canvas) => canvas.style.aspectRatio") == "8 / 8"
 
 
+@pytest.mark.parametrize("form", ["#unit={}", "#{}"])
+def test_an_address_opens_its_unit(open_page: OpenPage, full_page: Path, form: str) -> None:
+    known = stage(open_page(full_page))
+    address = form.format(f"{known['key']}/{known['names'][1]}")
+    sheet = open_page(full_page, fragment=address).page.locator("#sheet")
+    assert sheet.is_visible()
+    assert sheet.locator("h2").inner_text() == f"Unit {known['names'][1]}"
+
+
+def test_the_words_of_a_tile_are_whole(open_page: OpenPage, full_page: Path) -> None:
+    visit = open_page(full_page)
+    visit.ask(
+        "document.querySelector('.tile small').textContent = '0.992 for Ankle boot of leather'"
+    )
+    words = gallery(visit).locator(".tile small").first
+    assert words.evaluate("(small) => small.scrollWidth <= small.clientWidth")
+    assert words.evaluate("(small) => getComputedStyle(small).whiteSpace") == "normal"
+    tile = gallery(visit).locator(".tile").first
+    assert tile.get_attribute("title") == tile.get_attribute("aria-label")
+
+
 def test_an_address_of_no_unit_opens_nothing(open_page: OpenPage, full_page: Path) -> None:
-    for fragment in ("#unit=nowhere/1", "#unit=%", "#unit=run1-stage-strokes/99,99,99"):
+    for fragment in (
+        "#unit=nowhere/1",
+        "#nowhere/1",
+        "#run1-stage-strokes",
+        "#unit=%",
+        "#unit=run1-stage-strokes/99,99,99",
+    ):
         visit = open_page(full_page, fragment=fragment)
         assert not visit.page.locator("#sheet").is_visible()
         assert visit.said == []

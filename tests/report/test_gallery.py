@@ -32,6 +32,7 @@ def test_a_unit_whose_window_is_larger_than_the_image_sees_the_image() -> None:
     assert dense.columns["sees"] == [[8, 8]] * 7
     found = with_evidence(dense, stack, 1, IMAGES, most=2)
     for kind in ("projection", "stimulus"):
+        assert "each tile has a scale of its own" in found.sheets[kind].note
         assert (found.sheets[kind].height, found.sheets[kind].width) == (8, 8)
 
 

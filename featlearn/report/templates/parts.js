@@ -33,7 +33,7 @@ function portrait(stage, unit, kind, size) {
 
 /** Make a button that opens the sheet of a unit. */
 function unitButton(stage, unit, kind, size, words) {
-  const button = make("button", { type: "button", class: "tile", "aria-label": spoken(stage, unit) },
+  const button = make("button", { type: "button", class: "tile", "aria-label": spoken(stage, unit), title: spoken(stage, unit) },
     portrait(stage, unit, kind, size), make("span", {}, stage.names[unit]), words ? make("small", {}, words) : null);
   button.addEventListener("click", () => openSheet(stage, unit));
   return button;

@@ -119,10 +119,10 @@ function elsewhereOf(stage, unit) {
   });
 }
 
-/** The unit that the address names: the key of its stage, and its own name. */
+/** The unit that the address names, `#unit=KEY/NAME` or `#KEY/NAME`: the key of its stage, and its own name. */
 function addressed() {
   try {
-    return decodeURIComponent(/^#unit=(.+)$/.exec(location.hash)?.[1] ?? "").split("/");
+    return decodeURIComponent(/^#(?:unit=)?(.+)$/.exec(location.hash)?.[1] ?? "").split("/");
   } catch {
     return []; // someone has written half a sign
   }
