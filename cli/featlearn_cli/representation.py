@@ -19,13 +19,17 @@ def representation_tables(result: RepresentationResult) -> Iterable[RenderableTy
         "stage",
         "units",
         "lifetime sparsity",
+        "kurtosis",
         "population sparsity",
         "effective rank",
         "duplicates",
     ]
     rows: list[list[object]] = []
-    for learned, random in zip(result.stages, result.random_weights, strict=True):
-        rows += [_row(learned, learned.stage), _row(random, "  random weights")]
+    learned = zip(result.stages, result.kurtosis, strict=True)
+    random = zip(result.random_weights, result.kurtosis_random, strict=True)
+    for (stage, kurtosis), (control, by_chance) in zip(learned, random, strict=True):
+        rows.append(_row(stage, stage.stage, kurtosis))
+        rows.append(_row(control, "  random weights", by_chance))
     yield table(headers, rows)
     yield ""
     yield "Likeness of representations (linear CKA: 1 is the same but for a rotation)"
@@ -44,12 +48,13 @@ def representation_tables(result: RepresentationResult) -> Iterable[RenderableTy
         )
 
 
-def _row(stage: StageRepresentation, name: str) -> list[object]:
+def _row(stage: StageRepresentation, name: str, kurtosis: float | None) -> list[object]:
     """Write the cells of a stage."""
     return [
         name,
         stage.units,
         _number(stage.lifetime),
+        None if kurtosis is None else f"{kurtosis:.1f}",
         _number(stage.population),
         f"{stage.effective_rank:.1f}",
         f"{100 * stage.duplicates:.1f} %",

@@ -15,6 +15,7 @@ from featlearn.evaluate.representation import (
     stack_representation,
     stage_features,
 )
+from featlearn.evaluate.selectivity import lifetime_kurtosis
 from featlearn.heads.finetuning import untrained_stack
 from featlearn.networks.store import load_stack
 from featlearn.seeds import derive
@@ -41,7 +42,10 @@ class RepresentationResult(msgspec.Struct, frozen=True, kw_only=True):
         split: `test`, or `train` where no images are set apart.
         images: How many were looked at, from all over.
         stages: Figures of each stage.
-        random_weights: Those of the same network with random weights.
+        kurtosis: Lifetime kurtosis of each stage's units, their median: 0 for normal responses;
+            `None` where no unit ever changes.
+        random_weights: Figures of the same network with random weights.
+        kurtosis_random: Its kurtosis.
         cka: Linear CKA of each stage's output with that of each, in [0, 1]; `None` where one
             answers all images alike.
         cka_random: Of each stage with the same stage with random weights.
@@ -52,7 +56,9 @@ class RepresentationResult(msgspec.Struct, frozen=True, kw_only=True):
     split: str
     images: int
     stages: tuple[StageRepresentation, ...]
+    kurtosis: tuple[float | None, ...]
     random_weights: tuple[StageRepresentation, ...]
+    kurtosis_random: tuple[float | None, ...]
     cka: tuple[tuple[float | None, ...], ...]
     cka_random: tuple[float | None, ...]
 
@@ -105,21 +111,29 @@ def representation(
         split="train" if splits.test is None else "test",
         images=len(pictures),
         stages=tuple(stages),
+        kurtosis=_figures([_kurtosis(part) for part in own]),
         random_weights=tuple(random),
-        cka=tuple(_shares(row.tolist()) for row in cka_table(own, own)),
-        cka_random=_shares([linear_cka(a, b) for a, b in zip(own, control, strict=True)]),
+        kurtosis_random=_figures([_kurtosis(part) for part in control]),
+        cka=tuple(_figures(row.tolist()) for row in cka_table(own, own)),
+        cka_random=_figures([linear_cka(a, b) for a, b in zip(own, control, strict=True)]),
     )
 
 
 def _counted(pictures: Pictures, progress: Progress, words: str) -> Iterator[Tensor]:
     """Go through images in batches, and say how far it is."""
     done, of = 0, len(pictures)
+    progress.count("images", done=done, of=of, words=words)
     for batch in pictures.batches(_AT_ONCE):
         yield batch
         done += len(batch)
         progress.count("images", done=done, of=of, words=words)
 
 
-def _shares(row: Sequence[float]) -> tuple[float | None, ...]:
+def _kurtosis(kept: Tensor) -> float:
+    """Give the median over units of how rarely and how strongly they answer."""
+    return float(lifetime_kurtosis(kept.split(_AT_ONCE)).nanmedian())
+
+
+def _figures(row: Sequence[float]) -> tuple[float | None, ...]:
     """Put `None` where there is no number."""
     return tuple(None if math.isnan(value) else value for value in row)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from featlearn.datasets.source import open_splits
 from featlearn.networks.store import load_stack
@@ -32,6 +33,8 @@ def test_stages_are_described_on_test_images(trained: Path) -> None:
     for value in result.cka_random:
         assert value is not None
         assert 0 < value < 1
+    kurtosis = np.quantile(stats.kurtosis(two, axis=0), 0.5, method="lower")
+    assert result.kurtosis[1] == pytest.approx(kurtosis, rel=1e-3)
     values = np.linalg.svd(two, compute_uv=False)
     shares = values / values.sum()
     rank = np.exp(-(shares * np.log(shares)).sum())
