@@ -31,15 +31,17 @@ from featlearn.visualize.filters import tiles_of
 
 KINDS: dict[TransformationKind, tuple[str, str]] = {
     "shift-x": ("Shift to the right", " px"),
+    "shift-y": ("Shift down", " px"),
     "rotation": ("Rotation", "°"),
     "scale": ("Scale", "×"),
     "contrast": ("Contrast", "×"),
+    "noise": ("Noise, deviation", ""),
 }
 """The changes that the page shows, in words, and the unit of their amounts."""
 
 _IMAGES = 4
 _SEARCH = Search(steps=40, starts=1)
-_PASSES = 500
+_PASSES = 600
 """How many images go through the network for a unit, about, a step of ascent being three."""
 
 _OPERATIONS = 1e11
