@@ -21,6 +21,7 @@ def test_a_column_is_a_portrait_column_by_column(tmp_path: Path) -> None:
     folder.mkdir()
     savemat(folder / "olivettifaces.mat", {"faces": pictures.transpose(0, 2, 1).reshape(400, -1).T})
     train = open_known("faces-olivetti", root=tmp_path).train
+    assert isinstance(train.images, np.ndarray)
     assert np.array_equal(train.images, pictures[:, None])
     assert train.labels is not None
     assert train.ids is not None
