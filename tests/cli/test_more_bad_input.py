@@ -213,12 +213,12 @@ CASES = [
     (
         "pretrain tiny.toml --out x --set stages.s.filter.maps=1000000000000",
         1,
-        "of memory at least",
+        "pre-training needs about",
     ),
     (
         "pretrain tiny.toml --out x --set stages.s.filter.maps=4000000000000000000",
         1,
-        "of memory at lea",
+        "pre-training needs about",
     ),
     ("pretrain tiny.toml --out x --set stages=[]", 2, "at least one [[stages]]"),
     ("pretrain tiny.toml --out x --set data.hold_out=1", 2, "must be >= 0 and < 1; got 1"),

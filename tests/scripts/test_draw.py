@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DIAGRAMS = {"sharing", "windows", "adjoint", "activations", "pooling", "contrast", "schedules"}
 LEARNED = {"stage", "objectives", "edges", "contours", "places"}
+REPORT = {"report-units", "report-unit", "report-phone"}  # of draw_report.py, which needs a browser
 
 
 def drawn(script: str, out: Path, *options: str) -> set[str]:
@@ -34,6 +35,8 @@ def test_what_is_learned_is_drawn(tmp_path: Path) -> None:
 
 def test_every_picture_has_its_script() -> None:
     pictures = {path.stem for path in (ROOT / "docs" / "pictures").iterdir()}
-    assert pictures == DIAGRAMS | LEARNED
+    assert pictures == DIAGRAMS | LEARNED | REPORT
+    script = (ROOT / "scripts" / "draw_report.py").read_text(encoding="utf-8")
+    assert all(name in script for name in REPORT)
     page = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\(pictures/(\w+)\.png\)", page)) == pictures
+    assert set(re.findall(r"\(pictures/(\w+)\.png\)", page)) == DIAGRAMS | LEARNED

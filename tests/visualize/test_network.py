@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from featlearn.config.load import load_recipe, parse_recipe, recipe_names
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
+from featlearn.datasets.entries import told_shape
 from featlearn.geometry import MapShape
 from featlearn.visualize.columns import columns_of, count_words, in_rows
 from featlearn.visualize.network import network_figure
@@ -47,9 +48,8 @@ def test_every_layer_of_lenet_5_is_there_with_its_sizes() -> None:
 def test_no_words_overlap_or_leave_the_page() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
-        size = recipe.data.size or (8, 8)
-        maps = 3 if recipe.data.colour == "rgb" else 1
-        figure = network_figure(plan(recipe, MapShape(maps, *size), 10), title=recipe.title)
+        image = told_shape(recipe.data) or MapShape(1, 8, 8)
+        figure = network_figure(plan(recipe, image, 10), title=recipe.title)
         figure_pixels(figure)
         texts = [text for text in figure.axes[0].texts if text.get_text()]
         boxes = [text.get_window_extent() for text in texts]

@@ -11,6 +11,7 @@ from featlearn.datasets.known import open_known
 from featlearn.datasets.known_faces import judged_scenes
 from featlearn.datasets.scenes import JITTERS
 from featlearn.datasets.source import find_root, open_splits
+from featlearn.filenames import CARD, RESULTS
 from featlearn.files import write_bytes, write_json
 from featlearn.networks.store import load_stack
 from featlearn.studies.faces.crossed import Judged
@@ -91,8 +92,8 @@ def face_unit(
         runs=runs,
         figures=figures,
     )
-    write_json(folder / "results.json", msgspec.to_builtins(result))
-    write_bytes(folder / "README.md", markdown(result).encode())
+    write_json(folder / RESULTS, msgspec.to_builtins(result))
+    write_bytes(folder / CARD, markdown(result).encode())
     return result
 
 
