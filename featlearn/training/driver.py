@@ -13,6 +13,7 @@ from featlearn.training.checkpoints import Checkpoint, CheckpointStore
 from featlearn.training.identity import Identity
 from featlearn.training.loop import Loop
 from featlearn.training.metrics import MetricsLog
+from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, StepReport
 from featlearn.training.rundir import Folder
 from featlearn.training.signals import StopRequest
@@ -73,6 +74,14 @@ class Watcher(Protocol):
 
     def step(self, report: StepReport) -> None:
         """Take one step's figures."""
+        ...
+
+    def end(self, images: Pictures) -> None:
+        """See what was learned.
+
+        Args:
+            images: What it was learned from.
+        """
         ...
 
 
@@ -203,6 +212,11 @@ class Driver:
         """Write the checkpoint between two phases, and stop there if asked."""
         self.save(module)
         self._stop_if_asked()
+
+    def show(self, images: Pictures) -> None:
+        """Let who watches see what was learned from `images`, once all phases have ended."""
+        if self.watcher is not None:
+            self.watcher.end(images)
 
     def finish(self, results: Mapping[str, Any]) -> None:
         """Write what came out, which marks the training as ended; then no checkpoint is needed.

@@ -146,6 +146,7 @@ def _finetune(
     folder.begin(dump_recipe(recipe), identity, resume=running.resume)
     with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
         _train(work, driver, resume=running.resume)
+        driver.show(Pictures(data.train, running.device))
     _write_head(folder, work.classifier, recipe, options, data)
     result = _result(folder, running, work, driver.standing.results, options, data)
     driver.finish(msgspec.to_builtins(result))

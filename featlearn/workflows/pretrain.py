@@ -33,7 +33,6 @@ from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.running import SAVE_SECONDS, Running
-from featlearn.workflows.tracking import Tracker
 
 _FEW_STEPS = 50
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -173,8 +172,7 @@ def _pretrain(
     again = None if own else command
     with running.driving(run, identity, stack=training.stack, command=again) as driver:
         training.run(driver, driver.resume() if running.resume else None)
-        if isinstance(driver.watcher, Tracker):
-            driver.watcher.embed(Pictures(learned, running.device))
+        driver.show(Pictures(learned, running.device))
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     data = _trained_on(recipe, len(learned), len(kept), splits)
     material = images_or_patches(data.train, pictures=data.pictures)

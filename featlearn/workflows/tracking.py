@@ -67,13 +67,13 @@ class Tracker:
         if report.ended:
             self._draw(self.writer, phase, step)
 
-    def embed(self, images: Pictures) -> None:
+    def end(self, images: Pictures) -> None:
         """Write where a sample of images lies in the output of the last stage.
 
         TensorBoard's projector shows it, with the images and the names of their classes.
 
         Args:
-            images: The training images; up to 500 are taken, from all over.
+            images: What was learned from; up to 500 are taken, from all over.
         """
         if self.writer is None or self.stack is None:
             return

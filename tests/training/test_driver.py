@@ -30,12 +30,16 @@ class Watched:
     def __init__(self) -> None:
         self.steps: list[StepReport] = []
         self.begun: list[tuple[str, int, int]] = []
+        self.shown: list[Pictures] = []
 
     def start(self, phase: str, *, before: int, step: int) -> None:
         self.begun.append((phase, before, step))
 
     def step(self, report: StepReport) -> None:
         self.steps.append(report)
+
+    def end(self, images: Pictures) -> None:
+        self.shown.append(images)
 
 
 class Notes(Silent):
@@ -110,6 +114,9 @@ def test_every_step_is_recorded_and_every_phase_summed_up(
     assert [(report.phase, report.step) for report in told.steps] == [
         (name, step) for name in ("edges", "parts") for step in (1, 2, 3, 4)
     ]
+    assert not watched.shown
+    driver.show(training.sample)
+    assert watched.shown == [training.sample]
     results = driver.standing.results
     assert [(r.name, r.epochs, r.steps) for r in results] == [("edges", 2, 4), ("parts", 2, 4)]
     assert results[0].loss == told.steps[3].loss

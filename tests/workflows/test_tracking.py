@@ -103,6 +103,9 @@ def test_a_head_shows_the_filters_that_it_changes(tmp_path: Path, run: Path) -> 
     )
     found = events(RunDirectory(run).head("seen").events)
     assert found.Tags()["images"] == ["finetune/filters/edges", "finetune/filters/parts"]
+    (sprite,) = RunDirectory(run).head("seen").events.rglob("sprite.png")
+    points = (sprite.parent / "tensors.tsv").read_text(encoding="utf-8").splitlines()
+    assert len(points) == 100  # the labelled images, as the changed stages see them
 
 
 def test_a_map_of_images_is_written_at_the_end(tmp_path: Path, tiny: Tiny) -> None:
