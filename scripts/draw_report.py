@@ -29,7 +29,7 @@ def main() -> None:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         url = options.page.resolve().as_uri()
-        page = _open(browser, url, width=1200, height=1000)
+        page = _open(browser, url, width=1100, height=900)
         page.locator(".gallery").nth(1).evaluate("(box) => scrollTo(0, box.offsetTop - 40)")
         _draw(page, DOCS / "pictures" / "report-units.webp")
         page.locator(".gallery").nth(1).locator(".tile").first.click()
@@ -54,7 +54,7 @@ def _draw(page: Page, path: Path) -> None:
     """Draw what the window shows, once its tiles are there."""
     page.wait_for_timeout(800)
     buffer = BytesIO()
-    Image.open(BytesIO(page.screenshot())).convert("RGB").save(buffer, format="WEBP", quality=82)
+    Image.open(BytesIO(page.screenshot())).convert("RGB").save(buffer, format="WEBP", quality=60)
     write_bytes(path, buffer.getvalue())
     print(f"wrote {path}")
 

@@ -62,7 +62,7 @@ def test_what_a_page_links_to_exists(page: Path, target: str) -> None:
 
 def test_pictures_are_few_small_and_shown() -> None:
     pictures = sorted((DOCS / "pictures").iterdir())
-    assert sum(picture.stat().st_size for picture in pictures) < 600_000
+    assert sum(picture.stat().st_size for picture in pictures) < 500_000
     shown = {target for _, target in LINKS}
     assert {f"pictures/{picture.name}" for picture in pictures} <= shown
 
