@@ -69,7 +69,7 @@ def build_report(
         The file, `out/index.html`.
 
     Raises:
-        UsageError: If no run is named, or one does not exist.
+        UsageError: If no run is named, one is named twice, or one does not exist.
         CheckpointError: If a run is unfinished or damaged.
         DataError: If the comparison lacks something.
     """
@@ -78,6 +78,7 @@ def build_report(
     root = find_root(root)
     worth = None if comparison is None else comparison_view(read_comparison(comparison))
     opened = [RunDirectory.open(path) for path in runs]
+    _refuse_repeats([run.path for run in opened])
     names = distinct_names([run.path for run in opened])
     views = [
         run_view(f"run{number}", run, name=name, root=root, device=device, most=MOST // len(opened))
@@ -94,6 +95,15 @@ def build_report(
     path = out / PAGE
     write_bytes(path, render(page).encode())
     return path
+
+
+def _refuse_repeats(paths: Sequence[Path]) -> None:
+    """Refuse a run that is named twice: beside itself it shows nothing."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise UsageError(f"the run {path} is named twice; name each run once")
+        seen.add(path.resolve())
 
 
 def render(page: PageView) -> str:

@@ -194,6 +194,8 @@ def test_an_address_of_no_unit_opens_nothing(open_page: OpenPage, full_page: Pat
         visit = open_page(full_page, fragment=fragment)
         assert not visit.page.locator("#sheet").is_visible()
         assert visit.said == []
+        notice = visit.page.locator("#notice").inner_text()
+        assert ("does not show" in notice) == fragment.startswith("#unit=")
 
 
 def test_curves_are_read_by_keyboard_and_by_pointing(open_page: OpenPage, full_page: Path) -> None:

@@ -271,9 +271,12 @@ def test_a_damaged_file_is_named(make_run: MakeRun, tmp_path: Path) -> None:
         build_report([run], tmp_path, root=tmp_path)
 
 
-def test_a_run_that_is_not_there(tmp_path: Path) -> None:
+def test_a_run_that_is_not_there(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
     with pytest.raises(UsageError, match="does not exist"):
         build_report([tmp_path / "no"], tmp_path, root=tmp_path)
+    with pytest.raises(UsageError, match="named twice"):
+        build_report([run, tmp_path / run.name / ".." / run.name], tmp_path, root=tmp_path)
     with pytest.raises(UsageError, match="at least one run"):
         build_report([], tmp_path, root=tmp_path)
 

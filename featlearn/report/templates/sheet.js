@@ -132,6 +132,8 @@ function followAddress() {
   const [key, name] = addressed();
   const stage = stages.get(key);
   const unit = stage ? stage.names.indexOf(name) : -1;
+  const missing = unit < 0 && location.hash.startsWith("#unit=");
+  document.getElementById("notice").textContent = missing ? "The address names a unit that this page does not show." : "";
   if (unit >= 0) openSheet(stage, unit);
 }
 
