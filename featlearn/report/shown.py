@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import ConvSpec, DenseSpec, LCNSpec
+from featlearn.config.stages import LCNSpec
 from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.sharing import shares_maps
 from featlearn.evaluate.units import find_unit, place_of, responses, unit_at, unit_name
 from featlearn.geometry import MapShape, pads
 from featlearn.networks.stack import Stack
@@ -133,21 +134,10 @@ def _core(stage: Stage, place: int, *, axis: int) -> int:
     return min(max(place, 0), size - 1)
 
 
-def _shared(stack: Stack, index: int) -> bool:
-    """Say whether all positions of a stage do the same, as those of a convolution do."""
-    specs = [stack.stage(place).spec.filter for place in range(index + 1)]
-    moved = all(
-        isinstance(spec, ConvSpec) or (isinstance(spec, DenseSpec) and spec.size is not None)
-        for spec in specs
-    )
-    shape = stack.stage(index).output_shape
-    return moved and shape.height * shape.width > 1
-
-
 def _entries(stack: Stack, index: int) -> int:
     """Count what could be shown of a stage."""
     shape = stack.stage(index).output_shape
-    return shape.maps if _shared(stack, index) else shape.units
+    return shape.maps if shares_maps(stack, index) else shape.units
 
 
 def _shares(totals: Sequence[int], most: int) -> list[int]:
@@ -164,7 +154,7 @@ def _choose(stack: Stack, index: int, most: int) -> Shown:
     """Take up to `most` units of a stage: all, or all maps at positions all over the plane."""
     shape = stack.stage(index).output_shape
     total = _entries(stack, index)
-    if _shared(stack, index):
+    if shares_maps(stack, index):
         maps = spread(shape.maps, most)
         units = [(int(place), shape.height // 2, shape.width // 2) for place in maps]
         return Shown(shape, units, over_maps=True, total=total)
