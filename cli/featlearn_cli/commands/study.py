@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from featlearn.studies.faces.results import FaceUnitResult, Regime
 
-STUDIES = ("face-unit",)
+STUDIES = ["face-unit"]
 
 
 @click.command("study", epilog=example("featlearn study face-unit --out faces"))
@@ -26,7 +26,7 @@ STUDIES = ("face-unit",)
     help="Folder of runs, tables and pictures; what is trained there already is kept.",
 )
 @recipe_options("pretrain.epochs=2")
-def command(name: str, out: Path, options: ByRecipe) -> None:  # noqa: ARG001 - there is one so far
+def command(name: str, out: Path, options: ByRecipe) -> None:
     """Rerun a published comparison. NAME is face-unit.
 
     face-unit trains a network on natural scenes, a few per cent of which hold a face,
@@ -36,6 +36,10 @@ def command(name: str, out: Path, options: ByRecipe) -> None:  # noqa: ARG001 - 
 
     A study that was stopped goes on with the same command.
     """
+    {"face-unit": _face_unit}[name](out, options)
+
+
+def _face_unit(out: Path, options: ByRecipe) -> None:
     from featlearn.studies.faces.study import face_unit
 
     result = face_unit(

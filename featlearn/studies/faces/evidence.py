@@ -195,7 +195,9 @@ def _figures(
     scenes: Pictures,
 ) -> Iterator[tuple[str, Figure]]:
     """Draw the unit's sheet, a picture at a time."""
-    yield "invariance", invariance_figure(curves, [unit.name])
+    rows = centred.rows(1)
+    faces = int(centred.faces[rows].sum())
+    yield "invariance", invariance_figure(curves, [unit.name], images=faces)
     yield "stimulus", stimulus_figure(stimuli, [unit.name], real=real[:, None])
     top = top_images(unit.stack, scenes.batches(_AT_ONCE), stages=[unit.stage])[0]
     shown = scenes.at(top.places[unit.best.place])
@@ -205,7 +207,6 @@ def _figures(
             [excited(unit.stack, unit.stage, top, unit.best.place, shown, name=unit.name)]
         ),
     )
-    rows = centred.rows(1)
     counted = histogram(unit.answers(centred.images[rows]), centred.faces[rows])
     yield (
         "histogram",
