@@ -36,11 +36,13 @@ def unit_tables(result: UnitTestResult) -> Iterable[RenderableType]:
             percent(score.accuracy),
             _share(score.interval),
             None if score.auc is None else f"{score.auc:.3f}",
+            None if score.selectivity is None else f"{score.selectivity:.2f}",
             percent(blind.accuracy),
         )
         for score, blind in zip(best.scores, guess.scores, strict=True)
     ]
-    yield table(["class", "best unit", "accuracy", "interval", "AUC", "majority guess"], rows)
+    headers = ["class", "best unit", "accuracy", "interval", "AUC", "d′", "majority guess"]
+    yield table(headers, rows)
     cautions = (caution(result.scored_on), _few_groups(result.groups), result.note)
     yield from (f"! {said}" for said in cautions if said is not None)
 

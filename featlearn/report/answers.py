@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from featlearn.evaluate.best_unit import separability
 from featlearn.evaluate.health import hoyer_sparsity
+from featlearn.evaluate.separability import separability
 
 BINS = 24
 _ENOUGH = 5

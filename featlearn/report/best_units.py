@@ -29,6 +29,7 @@ class ScoreRecord(msgspec.Struct, frozen=True):
     accuracy: Share
     interval: tuple[float, float]
     auc: Share | None = None
+    selectivity: float | None = None
     stage: str | None = None
     unit: str | None = None
 
@@ -103,7 +104,7 @@ def best_units_view(key: str, record: UnitTestRecord) -> BestUnitsView:
         ),
         units=Table(
             "The best unit of each class",
-            ["Class", "Unit", "Accuracy", "95 % interval", "AUC"],
+            ["Class", "Unit", "Accuracy", "95 % interval", "AUC", "d′"],
             [_score(score, images) for score in best.scores],
         ),
         links=[(f"{key}-stage-{score.stage}", str(score.unit)) for score in best.scores],
@@ -146,6 +147,7 @@ def _score(score: ScoreRecord, images: int) -> list[str]:
         percent(score.accuracy, of=images),
         _interval(score.interval, images),
         _area(score.auc),
+        "–" if score.selectivity is None else f"{score.selectivity:.2f}",
     ]
 
 
@@ -195,6 +197,7 @@ def _note(record: UnitTestRecord) -> str:
     sentences = [
         f"{tried} were chosen on {chosen}, and scored on {others}",
         f"{means}; intervals are bootstrapped{groups}",
+        "d′ is how far a class's mean answer is from that of others, in standard deviations",
         "Probes and pixels may use everything at once, and are no single unit",
     ]
     coarse = caution(record.scored_on)

@@ -1,5 +1,6 @@
 """`evaluate --units`: what the best units are worth, beside what they must be better than."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,11 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featlearn.evaluate.best_unit import separability
 from featlearn.evaluate.bootstrap import bootstrap_means
 from featlearn.evaluate.candidates import Best
 from featlearn.evaluate.histogram import Histogram
 from featlearn.evaluate.paired import Interval
+from featlearn.evaluate.selectivity import selectivity
+from featlearn.evaluate.separability import separability
 from featlearn.networks.formats import FORMAT
 
 
@@ -25,6 +27,8 @@ class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
         interval: Its 95 % bootstrap interval.
         auc: The chance that a positive answers more than another image; `None` for what
             answers with classes alone.
+        selectivity: How far the positives' mean answer stands from that of others, in standard
+            deviations (d'); `None` where that has no number.
         stage: Stage of the unit, or what kind of filter it is; `None` without one.
         unit: Its name.
         sign: 1 if responses above the threshold are named positive, -1 if those not above.
@@ -37,6 +41,7 @@ class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: float
     interval: tuple[float, float]
     auc: float | None = None
+    selectivity: float | None = None
     stage: str | None = None
     unit: str | None = None
     sign: int | None = None
@@ -178,13 +183,15 @@ def unit_method(
     for place, (found, (positive, inside)) in enumerate(zip(best, classes, strict=True)):
         choice = found.choice
         right.append(choice.right(found.responses, inside).cpu().numpy())
-        area = float(separability(found.responses[:, None], inside)[0])
+        answers = found.responses[:, None]
+        area = float(separability(answers, inside)[0])
         scores.append(
             UnitScore(
                 positive=positive,
                 accuracy=0.0,
                 interval=(0.0, 0.0),
                 auc=area if choice.sign > 0 else 1 - area,
+                selectivity=_selectivity(answers, inside, choice.sign),
                 stage=found.part,
                 unit=units[place],
                 sign=choice.sign,
@@ -194,6 +201,14 @@ def unit_method(
             )
         )
     return Method(kind, name, np.stack(right, 1), tuple(scores), candidates)
+
+
+def _selectivity(answers: torch.Tensor, inside: torch.Tensor, sign: int) -> float | None:
+    """Say how far apart positives are for a unit of that sign; `None` if it has no number."""
+    if min(int(inside.sum()), int((~inside).sum())) < 2:
+        return None
+    found = sign * float(selectivity(answers[inside], answers[~inside])[0])
+    return found if math.isfinite(found) else None
 
 
 def plain_method(

@@ -33,45 +33,6 @@ from featlearn.workflows.unit_methods import (
 from featlearn.workflows.unit_results import Method, StageScores, UnitTestResult, rows_of
 
 
-def unit_test(
-    path: Path | str,
-    *,
-    root: Path | None = None,
-    source: str | None = None,
-    positives: str | None = None,
-    distractors: str | None = None,
-    against: Sequence[Path | str] = (),
-    labels: int | None = None,
-    label_seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> UnitTestResult:
-    """Find the best single units of a run, and keep the figures beside it.
-
-    Args are those of `measure_units`.
-
-    Raises:
-        FeatlearnError: If the run, the data or the options stand in the way.
-        OSError: If the figures cannot be written.
-    """
-    result = measure_units(
-        path,
-        root=root,
-        source=source,
-        positives=positives,
-        distractors=distractors,
-        against=against,
-        labels=labels,
-        label_seed=label_seed,
-        device=device,
-        threads=threads,
-        progress=progress,
-    )
-    keep_units(result)
-    return result
-
-
 def keep_units(result: UnitTestResult) -> str | None:
     """Write the figures into the run, in place of those of an earlier test.
 

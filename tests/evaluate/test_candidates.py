@@ -1,4 +1,4 @@
-"""Candidates in parts against the plain best-unit test of each part and class."""
+"""Candidates in parts against each part and class chosen and scored by itself."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from featlearn.config.data import ContrastSpec, DataSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import ConvSpec, L2PoolSpec, StageSpec
 from featlearn.errors import DataError
-from featlearn.evaluate.best_unit import best_unit_test
+from featlearn.evaluate.bootstrap import bootstrap_mean
 from featlearn.evaluate.candidates import (
     Candidates,
     Half,
@@ -19,6 +19,7 @@ from featlearn.evaluate.candidates import (
     statistics_candidates,
 )
 from featlearn.evaluate.controls import image_statistics, template_bank
+from featlearn.evaluate.thresholds import select, tally, unit_ranges
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 
@@ -72,14 +73,13 @@ def test_every_part_and_class_is_tested_by_itself(
                 maps = stack(data.at(range(90)))[stage].output.flatten(1).detach()
                 return [(maps, data.labels == positive)]
 
-            expected, selection = best_unit_test(lambda: given(ours), lambda: given(others))
-            chosen = best[place]
+            chosen, mine = best[place], given(ours)
+            selection = select(tally(mine, unit_ranges(mine)))
+            expected = selection.best()
             assert (chosen.part, chosen.place) == (part, expected.unit)
-            assert chosen.choice[1:] == pytest.approx(
-                (expected.sign, expected.threshold, expected.chosen_accuracy)
-            )
-            right = chosen.choice.right(chosen.responses, others.labels == positive)
-            assert float(right.double().mean()) == pytest.approx(expected.accuracy)
+            assert chosen.choice[1:] == pytest.approx(expected[1:])
+            (answers, _) = given(others)[0]
+            torch.testing.assert_close(chosen.responses, answers[:, expected.unit])
             first = 48 * stage
             part_of = found.selections[place].accuracy[first : first + len(selection.accuracy)]
             torch.testing.assert_close(part_of, selection.accuracy)
@@ -115,3 +115,30 @@ def test_a_part_that_answers_all_alike_is_left_out() -> None:
     dead = Candidates(lambda images: torch.zeros(len(images), 2), (("dead", 2),))
     with pytest.raises(DataError, match="no unit can be chosen"):
         find_best(dead, half(1), half(2), classes=3, wanted=[2])
+
+
+def test_choosing_among_many_that_know_nothing_flatters_only_where_it_was_chosen() -> None:
+    draw = torch.Generator().manual_seed(0)
+    labels = torch.arange(60) % 2
+    noise = [torch.randn(60, 2000, generator=draw) for _ in range(2)]
+    ours, others = (Half(lambda rows, x=x: x[rows.start : rows.stop], labels) for x in noise)
+    candidates = Candidates(lambda images: images, (("noise", 2000),))
+    best = find_best(candidates, ours, others, classes=2, wanted=[1]).best[0]
+    right = best.choice.right(best.responses, labels == 1).double().numpy()
+    found = bootstrap_mean(right)
+    assert best.choice.accuracy > 0.65
+    assert found.low < 0.5 < found.high
+
+
+def test_a_unit_that_falls_is_found_with_its_sign() -> None:
+    draw = torch.Generator().manual_seed(1)
+    labels = (torch.rand(300, generator=draw) < 0.4).long()
+    answers = torch.randn(300, 5, generator=draw)
+    answers[:, 2] -= 4 * labels
+    data = Half(lambda rows: answers[rows.start : rows.stop], labels)
+    candidates = Candidates(lambda images: images, (("units", 5),))
+    best = find_best(candidates, data, data, classes=2, wanted=[1]).best[0]
+    assert (best.place, best.choice.sign) == (2, -1)
+    right = (answers[:, 2] <= best.choice.threshold) == (labels == 1)
+    assert best.choice.accuracy == pytest.approx(float(right.double().mean()))
+    assert best.choice.accuracy > 0.9

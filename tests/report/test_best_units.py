@@ -25,12 +25,14 @@ def row(kind: str, name: str, accuracy: float, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+BEST = {"stage": "strokes", "unit": "1,1,2", "auc": 0.9, "selectivity": 1.5}
+
 UNITS: dict[str, Any] = {
     "format": 1, "run": "/home/me/run", "source": "/home/me/faces.zip", "split": "given",
     "chosen_on": 40, "scored_on": 60, "groups": 7, "seed": 0, "thresholds": 20,
     "positives": ["faces"], "seen": 2, "note": "A note of its own.",
     "rows": [
-        row("network", "best unit", 0.8, score={"stage": "strokes", "unit": "1,1,2", "auc": 0.9}),
+        row("network", "best unit", 0.8, score=BEST),
         row("templates", "best linear filter", 0.7, behind=0.1, behind_interval=[0.02, 0.2]),
         row("probe", "linear probe of parts", 0.9, behind=-0.1, behind_interval=[-0.2, 0.0]),
         row("run", "/home/me/other", 0.6, behind=0.2, behind_interval=[0.1, 0.3]),
@@ -57,7 +59,7 @@ def test_units_and_controls_are_tables(shown: Callable[..., RunView]) -> None:
     view = shown(UNITS)
     assert view.best is not None
     assert view.best.units.rows == [
-        ["faces", "strokes 1,1,2", "80.0\u00a0%", "70.0–80.0\u00a0%", "0.900"]
+        ["faces", "strokes 1,1,2", "80.0\u00a0%", "70.0–80.0\u00a0%", "0.900", "1.50"]
     ]
     assert view.best.links == [("k-stage-strokes", "1,1,2")]
     rows = {cells[0]: cells[1:] for cells in view.best.methods.rows}

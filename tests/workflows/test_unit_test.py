@@ -18,7 +18,7 @@ from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.unit_results import UnitTestResult
-from featlearn.workflows.unit_test import measure_units, unit_test
+from featlearn.workflows.unit_test import keep_units, measure_units
 
 
 class Counted(Silent):
@@ -92,6 +92,9 @@ def test_figures_are_those_of_the_named_unit(
         assert score.sign is not None
         auc = roc_auc_score(inside, score.sign * column.detach().numpy())
         assert score.auc == pytest.approx(auc, abs=1e-3)
+        ours, others = (column.detach().numpy()[some] for some in (inside, ~inside))
+        apart = (ours.mean() - others.mean()) / np.sqrt((ours.var(ddof=1) + others.var(ddof=1)) / 2)
+        assert score.selectivity == pytest.approx(score.sign * apart, rel=1e-3)
         assert sum(score.histogram.positives) == inside.sum()
         assert sum(score.histogram.others) == (~inside).sum()
     for stage, (units, shape) in zip(result.stages, [(36, 4), (6, 6)], strict=True):
@@ -103,7 +106,8 @@ def test_figures_are_those_of_the_named_unit(
 
 
 def test_it_repeats_itself_and_is_kept(run: Path) -> None:
-    first = unit_test(run, root=run, labels=60, positives="3", against=[run])
+    first = measure_units(run, root=run, labels=60, positives="3", against=[run])
+    keep_units(first)
     kept = json.loads(RunDirectory(run).units_file.read_bytes())
     assert kept["positives"] == ["3"]
     assert kept["rows"][0]["scores"][0]["unit"] == first.rows[0].scores[0].unit
