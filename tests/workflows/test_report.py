@@ -59,9 +59,10 @@ def test_a_folder_of_quickstart_stands_for_its_runs(run: Path, tmp_path: Path) -
 
 
 def test_several_runs_need_a_folder(run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(run, tmp_path / "other"))
     with pytest.raises(UsageError, match="--out"):
-        report([run, run], root=tmp_path)
-    result = report([run, run], root=tmp_path, out=tmp_path / "both")
+        report([run, other], root=tmp_path)
+    result = report([run, other], root=tmp_path, out=tmp_path / "both")
     assert Path(result.report).parent == tmp_path / "both"
 
 
