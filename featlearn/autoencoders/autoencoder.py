@@ -6,6 +6,7 @@ from typing import assert_never
 import torch
 from torch import Tensor, nn
 
+from featlearn.autoencoders.kmeans import SphericalKMeans
 from featlearn.autoencoders.objective import LossTerms, Objective
 from featlearn.autoencoders.reconstruction import reconstruction_error
 from featlearn.autoencoders.tica import ReconstructionTica
@@ -16,6 +17,7 @@ from featlearn.config.objectives import (
     EmphasisSpec,
     GaussianNoiseSpec,
     KLSpec,
+    KMeansSpec,
     L1Spec,
     MaskNoiseSpec,
     ObjectiveSpec,
@@ -149,6 +151,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             )
         case TicaSpec():
             return ReconstructionTica(spec)
+        case KMeansSpec():
+            return SphericalKMeans()
         case _:
             assert_never(spec)
 

@@ -7,10 +7,13 @@ import msgspec
 
 from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
+from featlearn.config.inputs import WhitenSpec
 from featlearn.config.layers import Layer
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import LocalSpec
+from featlearn.config.stages import (
+    LocalSpec,
+)
 from featlearn.geometry import MapShape
 from featlearn.wording import human_bytes
 
@@ -91,7 +94,8 @@ def pretraining_footprint(
     phases = _phases(recipe, [stage for name, stage in found.items() if name in taught])
     weights = sum(stage.learned for stage in found.values())
     changed = max((sum(stage.learned for stage in phase) for phase in phases), default=0)
-    state = changed * state_numbers(recipe.pretrain.optimizer)
+    learning = {name: stage.learned for name, stage in found.items() if name in taught}
+    state = _state(recipe, learning)
     rounded = weights // 2 if recipe.pretrain.precision == "bfloat16" and taught else 0
     sample = FLOAT_BYTES * min(images, recipe.pretrain.fit_samples) * input_shape.units
     copies = _copies(recipe, weights, state, changed, sample=sample)
@@ -102,7 +106,8 @@ def pretraining_footprint(
         gradients=max((_gradients(recipe, phase) for phase in phases), default=0),
         optimizer=state,
         activations=max((_activations(recipe, phase) for phase in phases), default=0)
-        + (_looked_at(recipe, parts, images) if taught else 0),
+        + (_looked_at(recipe, parts, images) if taught else 0)
+        + _whitened(recipe, parts, images),
         copies=copies if processor or kept else 0,
         images=2 * images * input_shape.units if processor else 0,
         program=PROGRAM_BYTES if processor else 0,
@@ -187,6 +192,34 @@ def _looked_at(recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], images
     count = images_at_once(max(layers[0].units for _, layers in parts.values()))
     found = _stages(recipe, parts, batch=min(count, images or count), whole=True)
     return max(stage.kept + stage.passing for stage in found.values())
+
+
+def _state(recipe: Recipe, learning: dict[str, int]) -> int:
+    """Count what optimisers keep, given the bytes of each stage that learns."""
+    alone = max(
+        (
+            learning.get(spec.name, 0) * state_numbers(recipe.optimizer_of(spec))
+            for spec in recipe.stages
+        ),
+        default=0,
+    )
+    if recipe.pretrain.schedule == "greedy":
+        return alone
+    return max(alone, sum(learning.values()) * state_numbers(recipe.pretrain.optimizer))
+
+
+def _whitened(recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], images: int) -> int:
+    """Count what it takes to whiten the inputs of stages: a sample, and how it varies.
+
+    The sample is there in the batches that it was computed in, too; covariance, axes and what
+    finds them are in double precision.
+    """
+    sample = min(images, recipe.pretrain.fit_samples)
+    below = [parts[spec.name][0] for spec in recipe.stages if isinstance(spec.input, WhitenSpec)]
+    return max(
+        (2 * FLOAT_BYTES * sample * size + 3 * 2 * FLOAT_BYTES * size**2 for size in below),
+        default=0,
+    )
 
 
 def _copies(recipe: Recipe, weights: int, state: int, changed: int, *, sample: int) -> int:

@@ -162,4 +162,17 @@ class TicaSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="tica"):
             )
 
 
-ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | TicaSpec
+class KMeansSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="k-means"):
+    """Spherical k-means: m · mean(1 − max_k ⟨c_k, x / ‖x‖⟩) (Dhillon & Modha 2001).
+
+    A sample pulls the one of the m filters c_k that is nearest in direction; all are kept at
+    unit norm. x is what the filters see at a position, best of whitened input. The factor m
+    lets one learning rate serve any number of filters: `sgd` with `lr` = 0.5 moves each about
+    half as far as the mean of its own samples.
+    """
+
+    decoder: Literal["tied"] = "tied"
+    reconstruction: Literal["squared"] = "squared"
+
+
+ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | TicaSpec | KMeansSpec

@@ -7,6 +7,7 @@ import msgspec
 
 from featlearn.config.data import ContrastSpec, PCASpec, StandardizeSpec, ZCASpec
 from featlearn.config.footprint import footprint, sum_of
+from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, make_layer, sum_layers
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
@@ -69,9 +70,10 @@ def plan(
 def _in_training(layers: Iterable[Layer], recipe: Recipe, batch: int) -> list[Layer]:
     """Count what training takes: stages learn by [pretrain], the head by [finetune]."""
     rows: list[Layer] = []
+    own = {stage.name: recipe.optimizer_of(stage) for stage in recipe.stages}
     for layer in layers:
-        table = recipe.finetune if layer.stage is None else recipe.pretrain
-        taken = footprint(layer.learned, layer.units, optimizer=table.optimizer, batch=batch)
+        optimizer = recipe.finetune.optimizer if layer.stage is None else own[layer.stage]
+        taken = footprint(layer.learned, layer.units, optimizer=optimizer, batch=batch)
         rows.append(msgspec.structs.replace(layer, training=taken))
     return rows
 
@@ -111,7 +113,7 @@ def _components(spec: PCASpec, shape: MapShape, place: int) -> int:
 def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
     """Count the parts of one stage."""
     rows: list[Layer] = []
-    row, standing = _filter(spec, below)
+    row, standing = _filter(spec, _scaled(spec, below))
     rows.append(row)
     if spec.pool is not None:
         name = spec.pool.name or f"{spec.name}.pool"
@@ -122,6 +124,14 @@ def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
         row, standing = _norm(name, spec.name, spec.norm, standing)
         rows.append(row)
     return [msgspec.structs.replace(row, stage=spec.name) for row in rows], standing
+
+
+def _scaled(spec: StageSpec, below: Standing) -> Standing:
+    """Step to a stage's input as its filter is given it."""
+    if not isinstance(spec.input, WhitenSpec):
+        return below
+    check_whitening(spec.name, spec.input, below.shape)
+    return below.seeing_all(MapShape(spec.input.keep, 1, 1))
 
 
 def _filter(stage: StageSpec, below: Standing) -> tuple[Layer, Standing]:

@@ -4,8 +4,13 @@ import msgspec
 
 from featlearn.config.base import NonNegativeInt, Positive, Spec
 from featlearn.config.data import DataSpec, PreprocessSpec
-from featlearn.config.stages import BatchNormSpec, DenseSpec, StageSpec
-from featlearn.config.training import FinetuneSpec, PlateauSpec, PretrainSpec
+from featlearn.config.inputs import WhitenSpec
+from featlearn.config.stages import (
+    BatchNormSpec,
+    DenseSpec,
+    StageSpec,
+)
+from featlearn.config.training import FinetuneSpec, OptimizerSpec, PlateauSpec, PretrainSpec
 
 JOINT = "joint"
 """Name of the phase that trains all stages together; no stage may have it."""
@@ -49,6 +54,11 @@ class Recipe(Spec, frozen=True, kw_only=True):
         self._check_joint()
         self._check_batches()
 
+    def optimizer_of(self, stage: StageSpec) -> OptimizerSpec:
+        """Give the optimiser of a stage: its own, or that of `[pretrain]`, at its own rate."""
+        chosen = self.pretrain.optimizer if stage.optimizer is None else stage.optimizer
+        return chosen if stage.lr is None else msgspec.structs.replace(chosen, lr=stage.lr)
+
     def _check_held_out(self) -> None:
         """Nothing can be learned from a held-out loss where nothing is held out."""
         spec = self.pretrain
@@ -61,7 +71,8 @@ class Recipe(Spec, frozen=True, kw_only=True):
     def _check_joint(self) -> None:
         """Refuse keys of a stage that do not go with joint training."""
         for stage in self.stages if self.pretrain.schedule == "joint" else ():
-            own = "epochs" if stage.epochs is not None else "lr" if stage.lr is not None else None
+            keys = ("epochs", "optimizer", "lr")
+            own = next((key for key in keys if getattr(stage, key) is not None), None)
             if own is not None:
                 key = "optimizer.lr" if own == "lr" else own
                 raise ValueError(
@@ -69,6 +80,13 @@ class Recipe(Spec, frozen=True, kw_only=True):
                     f'"joint", which trains all stages alike: set `pretrain.{key}` instead'
                 )
 
+        for stage in self.stages if self.pretrain.schedule != "greedy" else ():
+            if isinstance(stage.input, WhitenSpec):
+                raise ValueError(
+                    f"stage {stage.name!r} whitens its input by numbers measured once, which do "
+                    "not follow stages below that go on learning: set "
+                    '`pretrain.schedule = "greedy"`'
+                )
         for stage in self.stages if self.pretrain.recompute else ():
             if isinstance(stage.norm, BatchNormSpec):
                 raise ValueError(

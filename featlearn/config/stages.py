@@ -5,11 +5,11 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from featlearn.config.base import Count, Fraction, KindSpec, Name, Positive, Spec
-from featlearn.config.objectives import ObjectiveSpec, TicaSpec
+from featlearn.config.inputs import StageInput, WhitenSpec, input_name
+from featlearn.config.objectives import KMeansSpec, ObjectiveSpec, TicaSpec
+from featlearn.config.training import OptimizerSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import Padding, output_size
-
-StageInput = Literal["standardize", "unit", "none"]
 
 
 class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
@@ -94,9 +94,10 @@ class EluSpec(KindSpec, frozen=True, kw_only=True, tag="elu"):
 
 
 class SoftThresholdSpec(KindSpec, frozen=True, kw_only=True, tag="soft-threshold"):
-    """sign(x) · max(|x| − `threshold`, 0)."""
+    """sign(x) · max(|x| − `threshold`, 0); of the positive side alone if `one_sided`."""
 
     threshold: Positive = 0.1
+    one_sided: bool = False
 
 
 ActivationName = Literal[
@@ -192,11 +193,11 @@ NormSpec = LCNSpec | LRNSpec | BatchNormSpec
 
 
 def check_groups(spec: "StageSpec", maps: int) -> None:
-    """Refuse groups of filters that the maps below cannot be split into.
+    """Refuse groups of filters that a stage's input cannot be split into.
 
     Args:
         spec: The stage.
-        maps: Maps below it.
+        maps: Maps of its input, as the filter is given it.
 
     Raises:
         RecipeError: Naming the stage.
@@ -226,8 +227,9 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     maps or from `patches`; without one, only fine-tuning changes it. `input` says how the maps
     below become this stage's input and target: `standardize` centres them and gives them
     one scale per map (per unit under a dense filter), `unit` maps them onto [0, 1], `none`
-    leaves them. `dropout` sets outputs to zero with this probability while the stages
-    above, or a head, learn through this one. `epochs` and `lr` replace those of
+    leaves them; a table of kind `whiten` makes principal components of them. `dropout` sets
+    outputs to zero with this probability while the stages above, or a head, learn through
+    this one. `epochs`, `optimizer` and `lr`, which is the optimiser's, replace those of
     `[pretrain]` for this stage alone.
     """
 
@@ -241,17 +243,21 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     objective: ObjectiveSpec | None = None
     patches: PatchSpec | None = None
     epochs: Count | None = None
+    optimizer: OptimizerSpec | None = None
     lr: Positive | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that contradict each other."""
+        if self.lr is not None and self.optimizer is not None:
+            raise ValueError("`lr` is the optimiser's: put it into `optimizer`, or leave that out")
         self._check_patches()
         self._check_pooled_patches()
+        self._check_centroids()
         if self.objective is not None:
             self.objective.check_against(
                 activation=activation_name(self.activation),
                 pool=None if self.pool is None else str(self.pool.__struct_config__.tag),
-                input_scaling=self.input,
+                input_scaling=input_name(self.input),
                 windowed=self.filter.size is not None,
             )
 
@@ -260,6 +266,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         kernel = self.filter.size
         if self.patches is None:
             return
+        if isinstance(self.input, WhitenSpec):
+            raise ValueError(
+                "`patches` are cut out of maps, and an input of kind `whiten` leaves no plane to "
+                "cut from: leave out one of the two"
+            )
         if isinstance(self.filter, LocalSpec | TiledSpec):
             raise ValueError(
                 "`patches` need a filter that is the same everywhere (dense or conv); "
@@ -280,6 +291,14 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         if self.patches.size < kernel:
             raise ValueError(
                 f"`patches.size` must be at least `filter.size` ({kernel}); got {self.patches.size}"
+            )
+
+    def _check_centroids(self) -> None:
+        """Centroids are directions, which have no offset."""
+        if isinstance(self.objective, KMeansSpec) and self.filter.bias:
+            raise ValueError(
+                "a `k-means` objective compares directions, and learns no bias: set "
+                "`filter.bias = false`"
             )
 
     def _check_pooled_patches(self) -> None:

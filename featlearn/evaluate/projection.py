@@ -32,7 +32,7 @@ def project_units(stack: Stack, index: int, units: Sequence[Unit], *, batch: int
 
     A code with a single 1 goes down by the decoder of its stage, and by those of
     the stages below: their adjoint filters (tied) or own weights (untied), without
-    biases. In between, the input scaling is undone by its scale alone, local
+    biases. In between, the input scaling is undone without its offset, local
     contrast normalisation is passed over (what it cut off at the border is zero),
     batch normalisation is undone by its scale, and pooling of every kind passes
     each value down by uniform weights over its window (the adjoint of `avg`). Last,
@@ -95,7 +95,7 @@ def response_patterns(stack: Stack, *, most: int) -> Tensor:
     stage = stack.stage(0)
     units = central_units(stage)[:most]
     with torch.no_grad():
-        patterns = stage.filter.adjoint(_codes(stage, units)) / stage.scaler.scale
+        patterns = stage.scaler.transpose(stage.filter.adjoint(_codes(stage, units)))
     for step in reversed(list(stack.preprocess)):
         assert isinstance(step, Preprocess)
         if not isinstance(step, Contrast):
@@ -128,7 +128,7 @@ def _codes(stage: Stage, units: Sequence[Unit]) -> Tensor:
 def through_filter(stage: Stage, code: Tensor) -> Tensor:
     """Take codes to the maps below the stage, by the linear part of its decoder."""
     own = None if stage.decoder is None else stage.decoder.weight
-    return stage.filter.adjoint(code, weight=own) * stage.scaler.scale
+    return stage.scaler.invert_linear(stage.filter.adjoint(code, weight=own))
 
 
 def through_output(stage: Stage, maps: Tensor) -> Tensor:

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import LCNSpec
+from featlearn.config.inputs import WhitenSpec
+from featlearn.config.stages import (
+    LCNSpec,
+)
 from featlearn.errors import UsageError
 from featlearn.evaluate.projection import Unit
 from featlearn.geometry import MapShape, Padding, pads
@@ -166,7 +169,7 @@ def _interval(stack: Stack, index: int, place: int, what: What, *, axis: int) ->
         if below < index or what != "code":
             start, end = _through_pool(stage, start, end, axis=axis)
         spec, size = stage.spec.filter, stage.input_shape[axis]
-        if spec.size is None:
+        if spec.size is None or isinstance(stage.spec.input, WhitenSpec):
             start, end = 0, size
         else:
             start, end = _below(start, end, size, spec.size, spec.stride, spec.padding)

@@ -18,6 +18,7 @@ def activate(
     slope: float = 0.01,
     alpha: float = 1.0,
     threshold: float = 0.1,
+    one_sided: bool = False,
 ) -> Tensor:
     """Apply the activation `kind` to each number of `x`.
 
@@ -30,6 +31,7 @@ def activate(
         slope: Of `leaky-relu` below 0.
         alpha: Minus the limit of `elu` below 0.
         threshold: Of `soft-threshold`, in the unit of `x`.
+        one_sided: Whether `soft-threshold` gives max(x - `threshold`, 0) instead.
 
     Returns:
         A tensor of the shape of `x`; the gradient of `relu`, `abs` and `soft-threshold`
@@ -37,7 +39,8 @@ def activate(
 
     Source:
         Jarrett et al., ICCV 2009 (`abs`); Maas et al., ICML 2013 (`leaky-relu`); Clevert
-        et al., ICLR 2016 (`elu`); Kavukcuoglu et al., NIPS 2010 (`soft-threshold`).
+        et al., ICLR 2016 (`elu`); Kavukcuoglu et al., NIPS 2010 (`soft-threshold`); Coates & Ng,
+        ICML 2011 (`soft-threshold`, one-sided).
     """
     match kind:
         case "identity":
@@ -55,6 +58,6 @@ def activate(
         case "abs":
             return x.abs()
         case "soft-threshold":
-            return F.softshrink(x, threshold)
+            return F.relu(x - threshold) if one_sided else F.softshrink(x, threshold)
         case _:
             assert_never(kind)

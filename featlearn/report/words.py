@@ -12,10 +12,12 @@ from featlearn.config.data import (
     StandardizeSpec,
     ZCASpec,
 )
+from featlearn.config.inputs import WhitenSpec
 from featlearn.config.objectives import (
     CorruptionSpec,
     DenoisingSpec,
     GaussianNoiseSpec,
+    KMeansSpec,
     L1Spec,
     MaskNoiseSpec,
     ObjectiveSpec,
@@ -156,6 +158,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
             return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
         case TicaSpec(weight=weight):
             return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
+        case KMeansSpec():
+            return "spherical k-means"
         case _:
             assert_never(spec)
 
@@ -175,9 +179,16 @@ def preprocess_words(spec: PreprocessSpec) -> str:
             assert_never(spec)
 
 
+def input_words(spec: WhitenSpec) -> str:
+    """Say what a stage makes of the maps below."""
+    length = ", of unit length" if spec.unit_length else ""
+    return f"whitening to {spec.keep} components{length}"
+
+
 def stage_words(spec: StageSpec) -> list[str]:
     """Say what a stage is made of, part by part."""
-    parts = [filter_words(spec.filter), activation_name(spec.activation)]
+    parts = [input_words(spec.input)] if isinstance(spec.input, WhitenSpec) else []
+    parts += [filter_words(spec.filter), activation_name(spec.activation)]
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []

@@ -1,16 +1,68 @@
 """How the maps below become a stage's input and target."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from featlearn.config.stages import StageInput
+from featlearn.config.inputs import InputName, WhitenSpec, check_whitening
+from featlearn.config.stages import (
+    StageSpec,
+)
 from featlearn.geometry import MapShape
 from featlearn.ops.moments import Moments, moments
+from featlearn.ops.whitening import pca_matrix, principal_axes
 
 
-class InputScaler(nn.Module):
+class Scaler(nn.Module, ABC):
+    """A map of the maps below by numbers that are fitted once and stored with the model.
+
+    Args:
+        shape: Shape of a sample.
+
+    Attributes:
+        output_shape: Shape of a scaled sample.
+        running: Whether `update` follows the batches; otherwise it does nothing.
+    """
+
+    def __init__(self, shape: MapShape, output_shape: MapShape) -> None:
+        """Stand still at first."""
+        super().__init__()
+        self.shape = shape
+        self.output_shape = output_shape
+        self.running = False
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale maps, `(batch, maps, height, width)`."""
+
+    @abstractmethod
+    def invert(self, y: Tensor) -> Tensor:
+        """Return from scaled maps to those below."""
+
+    @abstractmethod
+    def invert_linear(self, y: Tensor) -> Tensor:
+        """Carry differences of scaled maps back to those below: `invert`, without offsets."""
+
+    @abstractmethod
+    def transpose(self, y: Tensor) -> Tensor:
+        """Apply the transpose of the linear part: what scaled maps would be looked for below."""
+
+    @abstractmethod
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        """Fit to samples, given in batches `(batch, maps, height, width)`, in one pass.
+
+        Raises:
+            DataError: If there is no sample, or one holds a number that is not finite.
+        """
+
+    def update(self, x: Tensor, momentum: float = 0.1) -> None:
+        """Follow a batch, where the numbers can; those of `Scaler` stay."""
+
+
+class InputScaler(Scaler):
     """Shift and scale the maps below, by numbers fitted once and stored with the model.
 
     `standardize` subtracts the mean and divides by the standard deviation: one of each per
@@ -28,18 +80,16 @@ class InputScaler(nn.Module):
     Attributes:
         centre: What is subtracted, `(maps, 1, 1)`, or `(maps, height, width)` per unit.
         scale: What is divided by, above 0, of the same shape.
-        running: Whether `update` follows the batches; otherwise it does nothing.
     """
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, shape: MapShape, kind: StageInput, *, per_unit: bool = False) -> None:
+    def __init__(self, shape: MapShape, kind: InputName, *, per_unit: bool = False) -> None:
         """Start with no shift and unit scale."""
-        super().__init__()
-        self.kind: StageInput = kind
+        super().__init__(shape, shape)
+        self.kind: InputName = kind
         self.per_unit = per_unit and kind == "standardize"
-        self.running = False
         size = tuple(shape) if self.per_unit else (shape.maps, 1, 1)
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
@@ -54,6 +104,14 @@ class InputScaler(nn.Module):
     def invert(self, y: Tensor) -> Tensor:
         """Return from scaled maps to those below."""
         return y * self.scale + self.centre
+
+    def invert_linear(self, y: Tensor) -> Tensor:
+        """Multiply by the scale."""
+        return y * self.scale
+
+    def transpose(self, y: Tensor) -> Tensor:
+        """Divide by the scale."""
+        return y / self.scale
 
     def fit(self, batches: Iterable[Tensor]) -> None:
         """Fit to samples, given in batches `(batch, maps, height, width)`, in one pass.
@@ -116,6 +174,84 @@ class InputScaler(nn.Module):
     def _set(self, centre: Tensor, scale: Tensor) -> None:
         self.centre.copy_(centre.squeeze(0))
         self.scale.copy_(scale.squeeze(0))
+
+
+class WhiteningScaler(Scaler):
+    """Principal components of all maps together, each of one scale: `WhitenSpec`.
+
+    Components have the variances v_i / (v_i + d) with d = `damping` times the mean variance
+    of those kept. With `unit_length` every sample is divided by its length; what is carried
+    back keeps the length that it has.
+
+    Attributes:
+        mean: Mean sample, flat.
+        matrix: From centred to white samples, `(keep, inputs)`.
+        inverse: Back, `(inputs, keep)`.
+    """
+
+    mean: Tensor
+    matrix: Tensor
+    inverse: Tensor
+
+    def __init__(self, shape: MapShape, spec: WhitenSpec) -> None:
+        """Start with the first inputs as they are, until fitted."""
+        super().__init__(shape, MapShape(spec.keep, 1, 1))
+        self.spec = spec
+        self.register_buffer("mean", torch.zeros(shape.units))
+        self.register_buffer("matrix", torch.eye(spec.keep, shape.units))
+        self.register_buffer("inverse", torch.eye(shape.units, spec.keep))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whiten maps; `(batch, keep, 1, 1)`."""
+        white = (x.flatten(1) - self.mean) @ self.matrix.T
+        if self.spec.unit_length:
+            white = F.normalize(white, dim=1)
+        return white[:, :, None, None]
+
+    def invert(self, y: Tensor) -> Tensor:
+        """Colour white samples, and add the mean."""
+        return self.invert_linear(y) + self.mean.view(self.shape)
+
+    def invert_linear(self, y: Tensor) -> Tensor:
+        """Colour white samples."""
+        return (y.flatten(1) @ self.inverse.T).unflatten(1, self.shape)
+
+    def transpose(self, y: Tensor) -> Tensor:
+        """Whiten patterns once more, back in the space of the maps."""
+        return (y.flatten(1) @ self.matrix).unflatten(1, self.shape)
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        """Fit to samples, which are held together."""
+        principal = principal_axes(torch.cat([batch.flatten(1) for batch in batches]))
+        damping = self.spec.damping * float(principal.variances[: self.spec.keep].mean())
+        whitening = pca_matrix(
+            principal, keep=self.spec.keep, eps=max(damping, torch.finfo(self.mean.dtype).tiny)
+        )
+        self.mean.copy_(principal.mean)
+        self.matrix.copy_(whitening.matrix)
+        self.inverse.copy_(whitening.inverse)
+
+    def extra_repr(self) -> str:
+        """Say how many components."""
+        return f"whiten, {self.shape} -> {self.output_shape}"
+
+
+def build_scaler(spec: StageSpec, shape: MapShape, *, per_unit: bool) -> Scaler:
+    """Build how a stage's input is scaled, over maps of `shape`.
+
+    Args:
+        spec: The stage.
+        shape: Shape of the maps below.
+        per_unit: Whether `standardize` is about units instead of maps.
+
+    Raises:
+        RecipeError: If there are fewer numbers below than components are wanted, or too many.
+    """
+    if isinstance(spec.input, WhitenSpec):
+        check_whitening(spec.name, spec.input, shape)
+        return WhiteningScaler(shape, spec.input)
+    return InputScaler(shape, spec.input, per_unit=per_unit)
 
 
 def _deviation(deviation: Tensor) -> Tensor:

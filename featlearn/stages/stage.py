@@ -25,7 +25,7 @@ from featlearn.stages.decoder import Decoder
 from featlearn.stages.filters import Filter, build_filter
 from featlearn.stages.norm import Norm, build_norm
 from featlearn.stages.pool import Pool, build_pool
-from featlearn.stages.scaler import InputScaler
+from featlearn.stages.scaler import Scaler, build_scaler
 
 
 class StageOutput(NamedTuple):
@@ -70,7 +70,7 @@ class Stage(nn.Module):
         output_shape: Shape of what the stage above is given.
     """
 
-    scaler: InputScaler
+    scaler: Scaler
     filter: Filter
     decoder: Decoder | None
     pool: Pool | None
@@ -94,13 +94,14 @@ class Stage(nn.Module):
         self.name = spec.name
         self.spec = spec
         self.input_shape = input_shape
-        check_groups(spec, input_shape.maps)
         if spec.patches is not None and spec.patches.size > min(input_shape[1:]):
             raise _misfit(spec.name, "patches", spec.patches.size, input_shape)
         per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
-        self.scaler = InputScaler(input_shape, spec.input, per_unit=per_unit)
-        with _fitting(spec.name, "filter", spec.filter.size, input_shape):
-            self.filter = build_filter(spec.filter, input_shape, generator=generator)
+        self.scaler = build_scaler(spec, input_shape, per_unit=per_unit)
+        given = self.scaler.output_shape
+        check_groups(spec, given.maps)
+        with _fitting(spec.name, "filter", spec.filter.size, given):
+            self.filter = build_filter(spec.filter, given, generator=generator)
         self.decoder = _build_decoder(spec.objective, self.filter)
         self.code_shape = shape = self.filter.output_shape
         self.pool = None if spec.pool is None else build_pool(spec.pool)
@@ -211,14 +212,15 @@ class Stage(nn.Module):
         Returns:
             A tensor of the shape of `x`.
         """
-        return self.rebuild_from(self.code(self.scaler(x)), size=(x.shape[2], x.shape[3]))
+        scaled = self.scaler(x)
+        return self.rebuild_from(self.code(scaled), size=(scaled.shape[2], scaled.shape[3]))
 
     def rebuild_from(self, code: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
         """Rebuild maps below from a code, in their unscaled unit.
 
         Args:
             code: Codes, `(batch, maps, height, width)`.
-            size: Height and width of the maps below; the stage's own if not given.
+            size: Height and width of the scaled maps below; the stage's own if not given.
         """
         rebuilt = self.decode(code, size=size)
         objective = self.spec.objective
@@ -239,7 +241,12 @@ class Stage(nn.Module):
             case EluSpec():
                 return activate(responses, "elu", alpha=spec.alpha)
             case SoftThresholdSpec():
-                return activate(responses, "soft-threshold", threshold=spec.threshold)
+                return activate(
+                    responses,
+                    "soft-threshold",
+                    threshold=spec.threshold,
+                    one_sided=spec.one_sided,
+                )
             case _:
                 return activate(responses, spec)
 

@@ -7,13 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from featlearn.config.inputs import MAX_WHITENED
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.ops.whitening import PrincipalAxes, Whitening, pca_matrix, principal_axes, zca_matrix
 from featlearn.stages.preparation import Preprocess
-
-MAX_WHITENED = 8192
-"""Numbers of an image that can be whitened: their covariance takes 0.5 GB, its axes as much."""
 
 
 class Whiten(Preprocess, ABC):

@@ -52,7 +52,5 @@ def _greedy(recipe: Recipe, place: int, taught: Collection[int]) -> Phase:
     stage, loop = recipe.stages[place], recipe.pretrain
     if place not in taught:
         return Phase(stage.name, (place,), 0, loop)
-    if stage.lr is not None:
-        optimizer = msgspec.structs.replace(loop.optimizer, lr=stage.lr)
-        loop = msgspec.structs.replace(loop, optimizer=optimizer)
+    loop = msgspec.structs.replace(loop, optimizer=recipe.optimizer_of(stage))
     return Phase(stage.name, (place,), stage.epochs or loop.epochs, loop)

@@ -26,6 +26,7 @@ from featlearn.errors import ShapeError
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.scaler import InputScaler
 
 IMAGE = MapShape(2, 9, 8)
 FIRST = StageSpec(
@@ -85,13 +86,20 @@ def test_every_pooling_goes_down_by_uniform_windows(
     torch.testing.assert_close(project_all(build(other, SECOND), 1), expected)
 
 
+def scaler_of(stack: Stack, place: int) -> InputScaler:
+    scaler = stack.stage(place).scaler
+    assert isinstance(scaler, InputScaler)
+    return scaler
+
+
 def test_scales_of_the_input_multiply() -> None:
     stack, inverse = build(FIRST, SECOND), build(FIRST, SECOND)
     for place in range(2):
-        scale = torch.rand_like(stack.stage(place).scaler.scale) + 0.5
-        stack.stage(place).scaler.scale.copy_(scale)
-        stack.stage(place).scaler.centre.fill_(3.0)
-        inverse.stage(place).scaler.scale.copy_(1 / scale)
+        ours, theirs = scaler_of(stack, place), scaler_of(inverse, place)
+        scale = torch.rand_like(ours.scale) + 0.5
+        ours.scale.copy_(scale)
+        ours.centre.fill_(3.0)
+        theirs.scale.copy_(1 / scale)
     torch.testing.assert_close(project_all(stack, 1), transposed_jacobian(inverse, 1))
 
 
@@ -120,7 +128,7 @@ def test_responses_are_products_with_their_patterns(
     preprocess: tuple[PreprocessSpec, ...],
 ) -> None:
     stack = build(THIRD, preprocess=preprocess)
-    stack.stage(0).scaler.scale.uniform_(0.5, 2.0)
+    scaler_of(stack, 0).scale.uniform_(0.5, 2.0)
     patterns = response_patterns(stack, most=4)
     images = torch.rand(2, *IMAGE).double()
     first, second = stack.stage(0).code(stack.stage(0).scaler(stack.prepare(images)))

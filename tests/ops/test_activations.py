@@ -27,6 +27,11 @@ def test_equals_the_formula(kind: Activation, expected: list[float]) -> None:
     torch.testing.assert_close(y, torch.tensor(expected))
 
 
+def test_a_one_sided_threshold_passes_what_lies_above() -> None:
+    y = activate(torch.tensor([-2.0, 0.1, 0.5]), "soft-threshold", threshold=0.3, one_sided=True)
+    torch.testing.assert_close(y, torch.tensor([0.0, 0.0, 0.2]))
+
+
 @pytest.mark.parametrize("kind", get_args(Activation))
 @pytest.mark.parametrize("value", [0.0, 1e4, -1e4])
 def test_finite_in_value_and_gradient(kind: Activation, value: float) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from featlearn.config.stages import StageInput
+from featlearn.config.inputs import InputName
 from featlearn.errors import DataError
 from featlearn.geometry import MapShape
 from featlearn.stages.scaler import InputScaler
@@ -74,7 +74,7 @@ def test_a_unit_that_hardly_varies_is_not_blown_up() -> None:
 
 @pytest.mark.parametrize("kind", ["standardize", "unit"])
 @pytest.mark.parametrize("value", [0.0, 0.7])
-def test_a_constant_input_is_only_shifted(kind: StageInput, value: float) -> None:
+def test_a_constant_input_is_only_shifted(kind: InputName, value: float) -> None:
     scaler = InputScaler(SHAPE, kind)
     x = torch.full((5, *SHAPE), value)
     scaler.fit([x])
@@ -103,7 +103,7 @@ def test_one_update_is_a_step_of_the_momentum(x: torch.Tensor) -> None:
 @pytest.mark.parametrize("kind", ["standardize", "unit"])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
 def test_a_batch_without_a_finite_measure_changes_nothing(
-    x: torch.Tensor, kind: StageInput, bad: float | None
+    x: torch.Tensor, kind: InputName, bad: float | None
 ) -> None:
     scaler = InputScaler(SHAPE, kind)
     scaler.fit([x])

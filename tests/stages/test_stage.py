@@ -242,10 +242,15 @@ def test_it_says_what_it_is() -> None:
         (LeakyReluSpec(slope=0.3), "leaky-relu", {"slope": 0.3}),
         (EluSpec(alpha=0.4), "elu", {"alpha": 0.4}),
         (SoftThresholdSpec(threshold=0.2), "soft-threshold", {"threshold": 0.2}),
+        (
+            SoftThresholdSpec(threshold=0.2, one_sided=True),
+            "soft-threshold",
+            {"threshold": 0.2, "one_sided": True},
+        ),
     ],
 )
 def test_an_activation_is_a_name_or_a_table(
-    spec: Activation, kind: ActivationName, parameters: dict[str, float]
+    spec: Activation, kind: ActivationName, parameters: dict[str, Any]
 ) -> None:
     stage = stage_of(activation=spec)
     x = torch.randn(3, *SHAPE)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.config.recipe import Recipe
+from featlearn.stages.scaler import InputScaler
 from featlearn.training.problems import JointProblem, Material
 from tests.training.two_stages import (
     EDGES,
@@ -149,6 +150,7 @@ def test_scaling_follows_the_batches_only_while_training_jointly(
     images = pictures(held := 24)
     stack, problem = joint(recipe, images, through=False, held_out=pictures(held, seed=1))
     scaler = stack.stage(1).scaler
+    assert isinstance(scaler, InputScaler)
     before = scaler.centre.clone()
     problem.terms(torch.arange(8), generator())
     assert torch.equal(scaler.centre, before)

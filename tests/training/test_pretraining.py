@@ -13,6 +13,7 @@ from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.recipe import Recipe
 from featlearn.errors import RecipeError, UsageError
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.scaler import InputScaler
 from featlearn.stages.stage import Stage
 from featlearn.training.driver import Driver
 from featlearn.training.identity import Environment, Identity
@@ -84,6 +85,7 @@ def test_every_stage_s_scaling_is_fitted_when_it_begins(
     stack, _ = train(tiny())
     for place in range(2):
         scaler = stack.stage(place).scaler
+        assert isinstance(scaler, InputScaler)
         found = scaler.centre.clone(), scaler.scale.clone()
         fit_scaler(stack, place, pictures(64))
         assert torch.equal(scaler.centre, found[0])
@@ -98,6 +100,7 @@ def test_joint_scaling_follows_what_the_stages_below_become(
     stack, driver = train(recipe)
     assert len(driver.states) == 1
     scaler = stack.stage(1).scaler
+    assert isinstance(scaler, InputScaler)
     found = scaler.centre.clone()
     fit_scaler(stack, 1, pictures(64))
     # Close to, but not the same as, a fit at the end: it is a running average.

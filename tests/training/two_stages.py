@@ -46,7 +46,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def own_loss(stage: Stage, maps: Tensor, target: Tensor | None = None) -> Tensor:
     """Compute a plain auto-encoder's loss by hand."""
-    x = (maps - stage.scaler.centre) / stage.scaler.scale
+    x = (maps - stage.scaler.get_buffer("centre")) / stage.scaler.get_buffer("scale")
     error = stage.decode(stage.code(x)) - (x.detach() if target is None else target)
     return error.square().sum() / len(maps)
 

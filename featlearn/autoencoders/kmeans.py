@@ -1,0 +1,61 @@
+"""Spherical k-means: a filter for every cluster of directions."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from featlearn.autoencoders.objective import LossTerms
+from featlearn.ops.conv import conv2d
+from featlearn.stages.filters import Filter, WindowedFilter
+from featlearn.stages.stage import Stage
+
+_LEAST_LENGTH = 1e-6  # of what a filter sees: what is shorter has no direction
+
+
+class SphericalKMeans:
+    """Pull, for every sample, the nearest of the filters towards it.
+
+    The loss is m · mean(1 − max_k ⟨c_k, x / ‖x‖⟩) over samples and positions, with m filters
+    c_k of unit norm. Its gradient at c_k is −m / n · Σ x / ‖x‖ over the samples of c_k: a step
+    against it, and back to unit norm, is a damped step of k-means. Where positions have
+    filters of their own, the means of all positions are added up; groups of maps are banks
+    by themselves.
+
+    Source:
+        Dhillon & Modha, Machine Learning 2001, spherical k-means; Coates & Ng, Learning feature
+        representations with k-means, 2012, damped updates on whitened patches.
+    """
+
+    def terms(
+        self, stage: Stage, x: Tensor, *, target: Tensor, generator: torch.Generator
+    ) -> LossTerms:
+        """Compute `distortion`; nothing is drawn."""
+        encoder = stage.filter
+        groups = encoder.groups if isinstance(encoder, WindowedFilter) else 1
+        nearest = encoder(x).unflatten(1, (groups, -1)).amax(2)
+        cosines = nearest / _lengths(encoder, x, groups=groups).clamp_min(_LEAST_LENGTH)
+        banks = groups * _banks(encoder)
+        rate = banks * encoder.output_shape.maps // groups
+        return {"distortion": rate * (1 - cosines).mean()}
+
+    def after_step(self, stage: Stage) -> None:
+        """Keep the filters at unit norm."""
+        stage.filter.normalize_columns_(stage.filter.weight)
+
+
+def _lengths(encoder: Filter, x: Tensor, *, groups: int) -> Tensor:
+    """Measure what each position sees of each group of maps, `(batch, groups, rows, columns)`."""
+    squares = x.square().unflatten(1, (groups, -1)).sum(2)
+    if not isinstance(encoder, WindowedFilter):
+        return squares.sum((2, 3), keepdim=True).sqrt()
+    window = squares.new_ones(groups, 1, encoder.size, encoder.size)
+    sums = conv2d(squares, window, stride=encoder.stride, padding=encoder.padding, groups=groups)
+    return F.relu(sums).sqrt()
+
+
+def _banks(encoder: Filter) -> int:
+    """Count the positions that have filters of their own."""
+    if not isinstance(encoder, WindowedFilter) or encoder.shared:
+        return 1
+    rows, columns = encoder.weight.shape[:2]
+    return rows * columns
