@@ -50,6 +50,7 @@ _EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "pyright",
             "pytest",
             "pytest-cov",
+            "pytest-xdist",
             "ruff",
             "setuptools",
         ),

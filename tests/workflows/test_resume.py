@@ -37,6 +37,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "greedy-then-joint": {"schedule": "greedy-then-joint", "joint_epochs": 1},
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
+    "clusters": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -51,10 +52,22 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
+CLUSTERS: dict[str, Any] = {
+    "input": {"kind": "whiten", "keep": 6, "unit_length": True},
+    "filter": {"kind": "dense", "maps": 5, "bias": False},
+    "norm": None,
+    "objective": {"kind": "k-means"},
+    "optimizer": {"kind": "sgd", "lr": 0.5},
+}
+
+
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
     own = {} if name == "joint" else {"epochs": 3}
+    chosen = stages(tiny, **own)
+    if name == "clusters":
+        chosen[1] |= CLUSTERS
     return tiny(
-        stages=stages(tiny, **own),
+        stages=chosen,
         pretrain=RECIPES[name],
         preprocess=[{"kind": "contrast"}, {"kind": "zca"}],
     )
