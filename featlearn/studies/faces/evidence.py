@@ -148,12 +148,13 @@ def gather(
         search=msgspec.structs.replace(_SEARCH, seed=seed),
     )
     real = torch.cat([unit.answers(batch) for batch in scenes.batches(_AT_ONCE)])
+    stimuli = stimuli._replace(percentiles=percentiles_of(stimuli.values, real[:, None]))
     evidence = Evidence(
         unit=unit.name,
         invariance=[_kept(name, *found) for name, found in curves.items()],
         stimulus=Wanted(
             value=float(stimuli.values[0]),
-            percentile=float(percentiles_of(stimuli.values, real[:, None])[0]),
+            percentile=float(stimuli.percentiles[0]),
             scenes=len(scenes),
         ),
     )
