@@ -9,6 +9,7 @@ from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.layers import Layer
+from featlearn.config.objectives import AutoEncoderSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import (
@@ -140,14 +141,14 @@ def _stages(
         below, layers = parts[spec.name]
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
         pooled = layers[1].units if spec.pool is not None else 0
-        tied = spec.objective is None or spec.objective.decoder == "tied"
+        untied = isinstance(spec.objective, AutoEncoderSpec) and not spec.objective.tied
         found[spec.name] = Learning.of(
             below * numbers,
             layers[0].units * numbers,
             pooled * numbers,
             learned=FLOAT_BYTES * sum(layer.learned for layer in layers),
             weights=FLOAT_BYTES * layers[0].weights,
-            uses=2 if tied else 1,
+            uses=1 if untied else 2,
             summed=isinstance(spec.filter, LocalSpec),
         )
     return found

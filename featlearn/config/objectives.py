@@ -71,6 +71,11 @@ class AutoEncoderSpec(KindSpec, frozen=True, kw_only=True):
     reconstruction: Literal["squared", "cross-entropy"] = "squared"
     average_positions: bool = False
 
+    @property
+    def tied(self) -> bool:
+        """Whether the decoder is the adjoint of the filter."""
+        return self.decoder == "tied"
+
     def check_against(
         self, *, activation: str, pool: str | None, input_scaling: str, windowed: bool
     ) -> None:
@@ -162,17 +167,14 @@ class TicaSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="tica"):
             )
 
 
-class KMeansSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="k-means"):
+class KMeansSpec(KindSpec, frozen=True, kw_only=True, tag="k-means"):
     """Spherical k-means: m · mean(1 − max_k ⟨c_k, x / ‖x‖⟩) (Dhillon & Modha 2001).
 
     A sample pulls the one of the m filters c_k that is nearest in direction; all are kept at
     unit norm. x is what the filters see at a position, best of whitened input. The factor m
     lets one learning rate serve any number of filters: `sgd` with `lr` = 0.5 moves each about
-    half as far as the mean of its own samples.
+    half as far as the mean of its own samples. Nothing is rebuilt, and there is no decoder.
     """
-
-    decoder: Literal["tied"] = "tied"
-    reconstruction: Literal["squared"] = "squared"
 
 
 ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | TicaSpec | KMeansSpec

@@ -9,6 +9,7 @@ from featlearn.config.data import ContrastSpec, PCASpec, StandardizeSpec, ZCASpe
 from featlearn.config.footprint import footprint, sum_of
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, make_layer, sum_layers
+from featlearn.config.objectives import AutoEncoderSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
 from featlearn.config.stages import (
@@ -180,13 +181,13 @@ def _cost(spec: FilterSpec, bank: Bank) -> Cost:
 
 def _decoder(stage: StageSpec, shape: MapShape, weights: int) -> int:
     """Count what a decoder learns: a bias, and weights of its own unless they are tied."""
-    if stage.objective is None:
+    if not isinstance(stage.objective, AutoEncoderSpec):
         return 0
     moved = isinstance(stage.filter, ConvSpec) or (
         isinstance(stage.filter, DenseSpec) and stage.filter.size is not None
     )
     bias = shape.maps if moved else shape.units
-    return bias + (weights if stage.objective.decoder == "untied" else 0)
+    return bias + (0 if stage.objective.tied else weights)
 
 
 def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[Layer, Standing]:

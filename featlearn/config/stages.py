@@ -6,7 +6,7 @@ import msgspec
 
 from featlearn.config.base import Count, Fraction, KindSpec, Name, Positive, Spec
 from featlearn.config.inputs import StageInput, WhitenSpec, input_name
-from featlearn.config.objectives import KMeansSpec, ObjectiveSpec, TicaSpec
+from featlearn.config.objectives import AutoEncoderSpec, KMeansSpec, ObjectiveSpec, TicaSpec
 from featlearn.config.training import OptimizerSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import Padding, output_size
@@ -253,7 +253,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         self._check_patches()
         self._check_pooled_patches()
         self._check_centroids()
-        if self.objective is not None:
+        if isinstance(self.objective, AutoEncoderSpec):
             self.objective.check_against(
                 activation=activation_name(self.activation),
                 pool=None if self.pool is None else str(self.pool.__struct_config__.tag),

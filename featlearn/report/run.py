@@ -149,7 +149,7 @@ def _known(named: dict[str, list[str]], stack: Stack, file: Path) -> dict[str, l
 def _environment(record: RunRecord, seed: int) -> list[Fact]:
     """Write the seed, and the versions and the computer that were used."""
     facts = {"seed": seed, **record.environment}
-    return [Fact(name, str(value)) for name, value in facts.items()]
+    return [Fact(name, str(value)) for name, value in facts.items() if value is not None]
 
 
 def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]:

@@ -147,6 +147,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
     """Say how a stage learned without labels."""
     if spec is None:
         return "no unsupervised objective"
+    if isinstance(spec, KMeansSpec):
+        return "spherical k-means"
     decoder = f"{spec.decoder} decoder"
     match spec:
         case PlainSpec():
@@ -158,8 +160,6 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
             return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
         case TicaSpec(weight=weight):
             return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
-        case KMeansSpec():
-            return "spherical k-means"
         case _:
             assert_never(spec)
 

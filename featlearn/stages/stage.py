@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from featlearn.config.objectives import ObjectiveSpec
+from featlearn.config.objectives import AutoEncoderSpec, ObjectiveSpec
 from featlearn.config.stages import (
     DenseSpec,
     EluSpec,
@@ -61,7 +61,7 @@ class Stage(nn.Module):
         spec: What it was built from.
         scaler: How the maps below become its input and target.
         filter: Linear map from scaled input to responses.
-        decoder: Linear map from code to input; `None` without an objective.
+        decoder: Linear map from code to input; `None` unless the objective is an auto-encoder's.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
         input_shape: Shape of the maps below.
@@ -193,8 +193,8 @@ class Stage(nn.Module):
             size: Height and width of the input; the stage's own if not given.
 
         Returns:
-            Scaled input; under cross-entropy its logits. Without an objective, and so
-            without a decoder, the adjoint of the filter.
+            Scaled input; under cross-entropy its logits. Without a decoder, which only
+            auto-encoders have, the adjoint of the filter.
         """
         if self.decoder is None:
             return self.filter.adjoint(h, size=size)
@@ -224,7 +224,10 @@ class Stage(nn.Module):
         """
         rebuilt = self.decode(code, size=size)
         objective = self.spec.objective
-        if objective is not None and objective.reconstruction == "cross-entropy":
+        cross_entropy = isinstance(objective, AutoEncoderSpec) and (
+            objective.reconstruction == "cross-entropy"
+        )
+        if cross_entropy:
             rebuilt = torch.sigmoid(rebuilt)
         return self.scaler.invert(rebuilt)
 
@@ -261,9 +264,9 @@ def build_stage(spec: StageSpec, input_shape: MapShape, *, generator: torch.Gene
 
 
 def _build_decoder(objective: ObjectiveSpec | None, encoder: Filter) -> Decoder | None:
-    if objective is None:
+    if not isinstance(objective, AutoEncoderSpec):
         return None
-    return Decoder(encoder, tied=objective.decoder == "tied")
+    return Decoder(encoder, tied=objective.tied)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from featlearn.errors import CheckpointError
 from featlearn.files import BAD_JSON, write_json
 from featlearn.networks.formats import FORMAT, check_format
 from featlearn.ops import local_kernels
+from featlearn.training.commit import own_commit
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -27,6 +28,7 @@ class Environment(msgspec.Struct, frozen=True):
     threads: int
     device: str
     kernels: str = "plain"
+    commit: str | None = None
 
     @staticmethod
     def here(device: str) -> "Environment":
@@ -39,6 +41,7 @@ class Environment(msgspec.Struct, frozen=True):
             threads=torch.get_num_threads(),
             device=device,
             kernels=local_kernels.described(),
+            commit=own_commit(),
         )
 
 
@@ -162,6 +165,7 @@ class Identity(msgspec.Struct, frozen=True):
                 ("numpy", then.numpy, here.numpy),
                 ("python", then.python, here.python),
                 ("kernels", then.kernels, here.kernels),
+                ("commit", then.commit or here.commit, here.commit or then.commit),
             )
             if before != after
         ]

@@ -68,10 +68,16 @@ def test_other_threads_or_another_device_are_refused(what: str, then: Any, now: 
 
 def test_other_versions_are_only_warned_of() -> None:
     other: dict[str, Any] = {"featlearn": "0.0", "torch": "1.0", "numpy": "1.9", "python": "3.4"}
-    warnings = identity(**other).check(identity(), RUN)
+    other["commit"] = "0123456789ab"
+    warnings = identity(**other).check(identity(commit="ba9876543210"), RUN)
     assert len(warnings) == len(other)
     for warning, (what, version) in zip(warnings, other.items(), strict=True):
         assert f"begun with {what} {version}, this is " in warning
+
+
+def test_a_commit_that_is_not_known_differs_from_none() -> None:
+    known, unknown = identity(commit="0123456789ab"), identity(commit=None)
+    assert known.check(unknown, RUN) == unknown.check(known, RUN) == []
 
 
 @pytest.mark.parametrize(
