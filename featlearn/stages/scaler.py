@@ -203,7 +203,9 @@ class WhiteningScaler(Scaler):
 
     def forward(self, x: Tensor) -> Tensor:
         """Whiten maps; `(batch, keep, 1, 1)`."""
-        white = (x.flatten(1) - self.mean) @ self.matrix.T
+        # Not in half precision: what varies little is what whitening magnifies.
+        with torch.autocast(x.device.type, enabled=False):
+            white = (x.to(self.mean.dtype).flatten(1) - self.mean) @ self.matrix.T
         if self.spec.unit_length:
             white = F.normalize(white, dim=1)
         return white[:, :, None, None]

@@ -88,6 +88,13 @@ def test_unit_length_leaves_the_direction(x: torch.Tensor) -> None:
     assert not scaler(scaler.mean.view(1, *SHAPE)).any()
 
 
+def test_half_precision_around_it_changes_nothing(x: torch.Tensor) -> None:
+    scaler = fitted(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = scaler(x)
+    assert torch.equal(found, scaler(x))
+
+
 def test_it_does_not_follow_batches(x: torch.Tensor) -> None:
     scaler = fitted(x)
     before = scaler(x[:3])
