@@ -1,7 +1,6 @@
 """Spherical k-means: a filter for every cluster of directions."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
@@ -33,7 +32,7 @@ class SphericalKMeans:
         encoder = stage.filter
         groups = encoder.groups if isinstance(encoder, WindowedFilter) else 1
         nearest = encoder(x).unflatten(1, (groups, -1)).amax(2)
-        cosines = nearest / _lengths(encoder, x, groups=groups).clamp_min(_LEAST_LENGTH)
+        cosines = nearest / _lengths(encoder, x, groups=groups)
         banks = groups * _banks(encoder)
         rate = banks * encoder.output_shape.maps // groups
         return {"distortion": rate * (1 - cosines).mean()}
@@ -47,10 +46,10 @@ def _lengths(encoder: Filter, x: Tensor, *, groups: int) -> Tensor:
     """Measure what each position sees of each group of maps, `(batch, groups, rows, columns)`."""
     squares = x.square().unflatten(1, (groups, -1)).sum(2)
     if not isinstance(encoder, WindowedFilter):
-        return squares.sum((2, 3), keepdim=True).sqrt()
+        return squares.sum((2, 3), keepdim=True).clamp_min(_LEAST_LENGTH**2).sqrt()
     window = squares.new_ones(groups, 1, encoder.size, encoder.size)
     sums = conv2d(squares, window, stride=encoder.stride, padding=encoder.padding, groups=groups)
-    return F.relu(sums).sqrt()
+    return sums.clamp_min(_LEAST_LENGTH**2).sqrt()
 
 
 def _banks(encoder: Filter) -> int:

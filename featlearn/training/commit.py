@@ -1,5 +1,6 @@
 """Which commit of featlearn computes, where it runs from a checkout."""
 
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -24,9 +25,17 @@ def commit_of(checkout: Path) -> str | None:
     if git is None or not (checkout / ".git").exists():
         return None
     words = [git, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    # A hook of another repository names that one by its variables.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         told = subprocess.run(  # noqa: S603 - the words are ours
-            words, cwd=checkout, capture_output=True, text=True, timeout=_SECONDS, check=True
+            words,
+            env=own,
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -128,6 +128,14 @@ def test_what_has_no_direction_pulls_nothing() -> None:
     assert not stage.filter.weight.grad.any()
 
 
+def test_an_input_of_zeros_has_a_gradient() -> None:
+    for kind in FILTERS:
+        x = torch.zeros(2, *IMAGE).double().requires_grad_()
+        loss(make(kind), x).backward()
+        assert x.grad is not None
+        assert x.grad.isfinite().all()
+
+
 def test_clusters_of_directions_are_found() -> None:
     """Four bundles of directions, far fewer samples in one: each gets a unit."""
     image = MapShape(1, 3, 4)
