@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from featlearn.config.data import ContrastSpec, PreprocessSpec
+from featlearn.errors import UsageError
 from featlearn.evaluate.projection import to_image
 from featlearn.evaluate.rebuilding import rebuildable
 from featlearn.networks.stack import Stack
@@ -19,8 +20,15 @@ _MAP_IMAGES = 2
 def reconstructions_figure(
     stack: Stack, images: Tensor, *, preprocess: tuple[PreprocessSpec, ...] = ()
 ) -> Figure:
-    """Draw the reconstructions of every stage that has any; see the two functions below."""
-    return pictures_figure(reconstruction_pictures(stack, images, preprocess=preprocess))
+    """Draw the reconstructions of every stage that has any; see the two functions below.
+
+    Raises:
+        UsageError: If there are none.
+    """
+    pictures = reconstruction_pictures(stack, images, preprocess=preprocess)
+    if not pictures:
+        raise UsageError("no reconstructions: no stage is an auto-encoder of maps with a plane")
+    return pictures_figure(pictures)
 
 
 @torch.no_grad()

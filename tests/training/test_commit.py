@@ -12,6 +12,19 @@ GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_no_other_repository_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ours", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", name]):
+            subprocess.run([*GIT, *words], cwd=folder, check=True)
+    found = commit_of(tmp_path / "ours")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    assert found is not None
+    assert commit_of(tmp_path / "ours") == found
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_a_checkout_tells_its_commit_and_whether_it_was_changed(tmp_path: Path) -> None:
     def git(*words: str) -> str:
         told = subprocess.run(

@@ -171,6 +171,21 @@ def test_what_cannot_be_drawn_is_left_out_unless_it_was_named(run: Path, tmp_pat
         file.write_bytes(data)
 
 
+def test_reconstructions_need_a_stage_that_rebuilds(tmp_path: Path) -> None:
+    centroids = (
+        *SMALL,
+        "stages.features.filter.bias=false",
+        'stages.features.objective={kind="k-means"}',
+    )
+    run = tmp_path / "run"
+    pretrain(load_recipe("dense", overrides=centroids), out=run, root=tmp_path, device="cpu")
+    drawn = visualize(run, out=tmp_path / "new", root=tmp_path)
+    assert "no stage is an auto-encoder" in drawn.left_out["reconstructions"]
+    assert {Path(file).stem for file in drawn.files} >= {"features-filters", "curves"}
+    with pytest.raises(UsageError, match="no stage is an auto-encoder"):
+        visualize(run, what=["reconstructions"], out=tmp_path / "new", root=tmp_path)
+
+
 def test_an_unknown_kind(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no picture of 'art'; choose from filters"):
         visualize(run, what=["art"], out=tmp_path, root=tmp_path)

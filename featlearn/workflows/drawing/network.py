@@ -38,8 +38,6 @@ def draw_projections(subject: Subject) -> Named:
 def draw_reconstructions(subject: Subject) -> Named:
     """Draw what every stage rebuilds."""
     stack, recipe, _ = subject.loaded
-    if all(stack.stage(place).decoder is None for place in range(len(stack))):
-        return  # nothing was learned by rebuilding
     sample = sample_images(recipe, stack.input_shape, root=subject.root, most=256)
     if sample is None:
         raise DataError(
