@@ -13,7 +13,8 @@ from featlearn.config.stages import (
 )
 from featlearn.geometry import MapShape
 from featlearn.ops.moments import Moments, moments
-from featlearn.ops.whitening import pca_matrix, principal_axes
+from featlearn.ops.whitening import PrincipalAxes, Whitening, pca_matrix
+from featlearn.stages.whitening import PCA
 
 
 class Scaler(nn.Module, ABC):
@@ -176,6 +177,29 @@ class InputScaler(Scaler):
         self.scale.copy_(scale.squeeze(0))
 
 
+class DampedPCA(PCA):
+    """Principal components to each of which a share of their mean variance is added.
+
+    Args:
+        input_shape: Shape of a sample.
+        spec: How many components, and the share.
+    """
+
+    def __init__(self, input_shape: MapShape, spec: WhitenSpec) -> None:
+        """Start with the first inputs as they are, until fitted."""
+        super().__init__(input_shape, keep=spec.keep, eps=spec.damping)
+        self.mean = torch.zeros(input_shape.units)
+        self.matrix = torch.eye(spec.keep, input_shape.units)
+        self.inverse = torch.eye(input_shape.units, spec.keep)
+
+    def _whitening(self, principal: PrincipalAxes) -> Whitening:
+        variance = float(principal.variances[: int(self.keep)].mean())
+        rounding = torch.finfo(torch.float32).eps ** 2 * float(principal.mean.square().mean())
+        # What never varies is only shifted: rounding is not to be blown up.
+        eps = 1.0 if variance <= rounding else self.eps * variance
+        return pca_matrix(principal, keep=self.keep, eps=eps)
+
+
 class WhiteningScaler(Scaler):
     """Principal components of all maps together, each of one scale: `WhitenSpec`.
 
@@ -184,55 +208,37 @@ class WhiteningScaler(Scaler):
     back keeps the length that it has.
 
     Attributes:
-        mean: Mean sample, flat.
-        matrix: From centred to white samples, `(keep, inputs)`.
-        inverse: Back, `(inputs, keep)`.
+        components: What is fitted.
     """
-
-    mean: Tensor
-    matrix: Tensor
-    inverse: Tensor
 
     def __init__(self, shape: MapShape, spec: WhitenSpec) -> None:
         """Start with the first inputs as they are, until fitted."""
         super().__init__(shape, MapShape(spec.keep, 1, 1))
-        self.spec = spec
-        self.register_buffer("mean", torch.zeros(shape.units))
-        self.register_buffer("matrix", torch.eye(spec.keep, shape.units))
-        self.register_buffer("inverse", torch.eye(shape.units, spec.keep))
+        self.unit_length = spec.unit_length
+        self.components = DampedPCA(shape, spec)
 
     def forward(self, x: Tensor) -> Tensor:
         """Whiten maps; `(batch, keep, 1, 1)`."""
         # Not in half precision: what varies little is what whitening magnifies.
         with torch.autocast(x.device.type, enabled=False):
-            white = (x.to(self.mean.dtype).flatten(1) - self.mean) @ self.matrix.T
-        if self.spec.unit_length:
-            white = F.normalize(white, dim=1)
-        return white[:, :, None, None]
+            white = self.components(x.to(self.components.mean.dtype))
+        return F.normalize(white, dim=1) if self.unit_length else white
 
     def invert(self, y: Tensor) -> Tensor:
         """Colour white samples, and add the mean."""
-        return self.invert_linear(y) + self.mean.view(self.shape)
+        return self.components.invert(y)
 
     def invert_linear(self, y: Tensor) -> Tensor:
         """Colour white samples."""
-        return (y.flatten(1) @ self.inverse.T).unflatten(1, self.shape)
+        return self.components.invert_linear(y)
 
     def transpose(self, y: Tensor) -> Tensor:
-        """Whiten patterns once more, back in the space of the maps."""
-        return (y.flatten(1) @ self.matrix).unflatten(1, self.shape)
+        """Apply the transposed matrix: patterns in the space of the maps."""
+        return (y.flatten(1) @ self.components.matrix).unflatten(1, self.shape)
 
-    @torch.no_grad()
     def fit(self, batches: Iterable[Tensor]) -> None:
         """Fit to samples, which are held together."""
-        principal = principal_axes(torch.cat([batch.flatten(1) for batch in batches]))
-        damping = self.spec.damping * float(principal.variances[: self.spec.keep].mean())
-        whitening = pca_matrix(
-            principal, keep=self.spec.keep, eps=max(damping, torch.finfo(self.mean.dtype).tiny)
-        )
-        self.mean.copy_(principal.mean)
-        self.matrix.copy_(whitening.matrix)
-        self.inverse.copy_(whitening.inverse)
+        self.components.fit(torch.cat(list(batches)))
 
     def extra_repr(self) -> str:
         """Say how many components."""

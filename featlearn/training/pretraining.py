@@ -24,6 +24,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.problems import GreedyProblem, Material, build_problem
 from featlearn.training.rates import check_warmup
 from featlearn.training.settling import (
+    check_components,
     check_norms,
     fit_scaler,
     fitting_sample,
@@ -90,6 +91,7 @@ class Pretraining:
         self.stack: Stack = build_stack(
             recipe, images.shape, seed=recipe.seed, images=everything
         ).to(images.device)
+        check_components(self.stack, self.sample)
         self.objectives = self._objectives(objectives or {})
         self.phases = plan_phases(recipe, self.objectives)
         self._check_phases()

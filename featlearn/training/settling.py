@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from featlearn.config.footprint import images_at_once
+from featlearn.config.inputs import WhitenSpec
 from featlearn.config.recipe import Recipe
 from featlearn.errors import DataError, RecipeError
 from featlearn.networks.stack import Stack
@@ -126,6 +127,26 @@ def check_norms(
         if samples < 2:
             raise DataError(f"{what} needs two or more images to learn from; got {samples}")
         raise RecipeError(f"{what} needs two or more images in a batch: set {table}.batch above 1")
+
+
+def check_components(stack: Stack, sample: Pictures) -> None:
+    """Refuse more components than a sample can tell apart, which would be arbitrary directions.
+
+    Args:
+        stack: The network.
+        sample: The images that whitening is fitted on.
+
+    Raises:
+        DataError: Naming the stage.
+    """
+    for stage in map(stack.stage, range(len(stack))):
+        spec = stage.spec.input
+        if isinstance(spec, WhitenSpec) and len(sample) <= spec.keep:
+            raise DataError(
+                f"stage {stage.name!r}: {spec.keep} components need {spec.keep + 1} images or "
+                f"more to be measured on; got {len(sample)}: lower input.keep, or raise "
+                "pretrain.fit_samples or data.limit"
+            )
 
 
 def _single(stage: Stage) -> bool:

@@ -1,12 +1,14 @@
 """Whitening of a stage's input against scikit-learn, and misuse."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
 from featlearn.config.inputs import WhitenSpec
-from featlearn.config.load import parse_recipe
+from featlearn.config.load import load_recipe, parse_recipe
 from featlearn.config.plan import plan
 from featlearn.config.stages import (
     DenseSpec,
@@ -18,6 +20,7 @@ from featlearn.networks.stack import build_stack
 from featlearn.ops.random import generator
 from featlearn.stages.scaler import Scaler, WhiteningScaler
 from featlearn.stages.stage import build_stage
+from featlearn.workflows.pretrain import pretrain
 
 SHAPE = MapShape(3, 4, 5)
 RECIPE = """
@@ -85,7 +88,7 @@ def test_unit_length_leaves_the_direction(x: torch.Tensor) -> None:
     torch.testing.assert_close(unit.norm(dim=1), torch.ones(500))
     torch.testing.assert_close(unit * plain.norm(dim=1, keepdim=True), plain)
     scaler = fitted(x, unit_length=True)
-    assert not scaler(scaler.mean.view(1, *SHAPE)).any()
+    assert not scaler(scaler.components.mean.view(1, *SHAPE)).any()
 
 
 def test_half_precision_around_it_changes_nothing(x: torch.Tensor) -> None:
@@ -106,8 +109,9 @@ def test_it_does_not_follow_batches(x: torch.Tensor) -> None:
 def test_constant_maps_give_zeros() -> None:
     scaler = WhiteningScaler(SHAPE, WhitenSpec(keep=2))
     scaler.fit([torch.full((8, *SHAPE), 0.5)])
-    assert not scaler(torch.full((2, *SHAPE), 0.5)).any()
-    assert scaler(torch.rand(2, *SHAPE)).isfinite().all()
+    constant = torch.full((2, *SHAPE), 0.5)
+    assert not scaler(constant).any()
+    assert scaler(constant + 1e-4).abs().max() < 1e-2  # shifted, not blown up
 
 
 def test_numbers_that_are_not_finite_are_refused(x: torch.Tensor) -> None:
@@ -127,7 +131,8 @@ def test_stages_are_built_counted_and_saved_with_it() -> None:
     maps = torch.rand(2, 4, 3, 3)
     assert high(maps).output.shape == (2, 6, 1, 1)
     assert high.rebuild(maps).shape == maps.shape
-    assert {"scaler.mean", "scaler.matrix", "scaler.inverse"} <= set(high.state_dict())
+    kept = {f"scaler.components.{name}" for name in ("mean", "matrix", "inverse")}
+    assert kept <= set(high.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -151,3 +156,13 @@ def test_maps_too_large_are_refused() -> None:
     spec = StageSpec(name="it", input=WhitenSpec(keep=3), filter=DenseSpec(maps=2))
     with pytest.raises(RecipeError, match="more than 8192"):
         build_stage(spec, MapShape(3, 100, 100), generator=generator(0, "weights"))
+
+
+@pytest.mark.parametrize("few", ["data.limit=9", "pretrain.fit_samples=9"])
+def test_more_components_than_images_can_tell_apart_are_refused(few: str, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(RECIPE)
+    recipe = load_recipe(str(file), overrides=(few, "data.hold_out=0", "data.test=0.1"))
+    with pytest.raises(DataError, match=r"'high': 9 components need 10 images.*got 9"):
+        pretrain(recipe, out=tmp_path / "run", root=tmp_path, device="cpu")
+    assert not (tmp_path / "run" / "model.safetensors").exists()
