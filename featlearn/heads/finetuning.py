@@ -4,6 +4,9 @@ import copy
 import math
 from typing import NamedTuple
 
+import torch
+
+from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
@@ -28,12 +31,16 @@ class Finetuning(NamedTuple):
 def untrained_stack(recipe: Recipe, trained: Stack, sample: Pictures, *, seed: int) -> Stack:
     """Build the paired control: the same network with random weights.
 
-    It gets everything but the learned filters: the same preprocessing, and
-    scaling and batch statistics fitted on the same unlabelled images.
+    It gets everything but the learned filters: the same preprocessing, the constraints
+    under which they were learned, such as unit norm, and scaling and batch statistics
+    fitted on the same unlabelled images.
     """
     parts = [copy.deepcopy(step) for step in trained.preparation]
     stack = build_stack(recipe, trained.input_shape, seed=seed, preprocess=parts)
     stack = stack.to(sample.device)
+    with torch.no_grad():
+        for place, objective in build_objectives(recipe.stages).items():
+            objective.after_step(stack.stage(place))
     settle(stack, sample)
     return stack
 

@@ -105,6 +105,18 @@ def test_frozen_stages_stay_as_they_were(tiny: Tiny, labelled: Labelled) -> None
     assert bool(work.classifier.layers[-1].get_parameter("weight").any())
 
 
+def test_the_control_is_under_the_constraints_of_learning(tiny: Tiny, labelled: Labelled) -> None:
+    first, second = map(msgspec.to_builtins, tiny().stages)
+    sparse = {"kind": "sparse", "penalty": {"kind": "l1", "weight": 0.1}}
+    recipe = tiny(stages=[first, second | {"objective": sparse, "activation": "relu"}])
+    images = labelled(60)
+    control = untrained_stack(recipe, trained(recipe, images), images, seed=7)
+    free, bound = (control.stage(place).filter.weight.detach() for place in range(2))
+    lengths = [torch.linalg.vector_norm(weight, dim=(-3, -2, -1)) for weight in (free, bound)]
+    assert (lengths[0] - 1).abs().max() > 0.05
+    torch.testing.assert_close(lengths[1], torch.ones_like(lengths[1]))
+
+
 def test_the_control_has_everything_but_the_learned_filters(tiny: Tiny, labelled: Labelled) -> None:
     first, second = map(msgspec.to_builtins, tiny().stages)
     recipe = tiny(
