@@ -7,7 +7,7 @@ from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 
 MAX_WHITENED = 8192
-"""Numbers that can be whitened together: their covariance takes 0.5 GB, its axes as much."""
+"""Numbers that can be whitened together: to find their axes takes 2.8 GB for a moment."""
 
 InputName = Literal["standardize", "unit", "none"]
 

@@ -12,9 +12,7 @@ from featlearn.config.layers import Layer
 from featlearn.config.objectives import AutoEncoderSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import (
-    LocalSpec,
-)
+from featlearn.config.stages import LocalSpec
 from featlearn.geometry import MapShape
 from featlearn.wording import human_bytes
 
@@ -22,6 +20,9 @@ PROGRAM_BYTES = 420 * 10**6
 """What PyTorch, the other libraries and generated kernels take on a processor, measured."""
 
 _IN_HALVES = 1.2  # what is computed in bfloat16, beside the copies in float32, measured
+_DOUBLE_BYTES = 8
+_COVARIANCES = 5  # covariance, axes and what finds them, measured
+_CENTRED = 1024  # samples that are centred together
 _PREPARED = 4  # copies of the images that preprocessing is fitted on, measured
 
 
@@ -212,15 +213,18 @@ def _state(recipe: Recipe, learning: dict[str, int]) -> int:
 def _whitened(recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], images: int) -> int:
     """Count what it takes to whiten the inputs of stages: a sample, and how it varies.
 
-    The sample is there in the batches that it was computed in, too; covariance, axes and what
-    finds them are in double precision.
+    The sample is there in the batches that it was computed in, too.
     """
     sample = min(images, recipe.pretrain.fit_samples)
     below = [parts[spec.name][0] for spec in recipe.stages if isinstance(spec.input, WhitenSpec)]
-    return max(
-        (2 * FLOAT_BYTES * sample * size + 3 * 2 * FLOAT_BYTES * size**2 for size in below),
-        default=0,
-    )
+    return max((whitening_bytes(size, sample=sample) for size in below), default=0)
+
+
+def whitening_bytes(size: int, *, sample: int) -> int:
+    """Count what it takes to find the components of so many numbers, of so many samples."""
+    covariances = _COVARIANCES * _DOUBLE_BYTES * size**2
+    centred = 2 * _DOUBLE_BYTES * _CENTRED * size
+    return 2 * FLOAT_BYTES * sample * size + covariances + centred
 
 
 def _copies(recipe: Recipe, weights: int, state: int, changed: int, *, sample: int) -> int:

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from featlearn.config.inputs import WhitenSpec
-from featlearn.config.stages import (
-    LCNSpec,
-)
+from featlearn.config.stages import LCNSpec
 from featlearn.errors import UsageError
 from featlearn.evaluate.projection import Unit
 from featlearn.geometry import MapShape, Padding, pads

@@ -8,9 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featlearn.config.inputs import InputName, WhitenSpec, check_whitening
-from featlearn.config.stages import (
-    StageSpec,
-)
+from featlearn.config.stages import StageSpec
 from featlearn.geometry import MapShape
 from featlearn.ops.moments import Moments, moments
 from featlearn.ops.whitening import PrincipalAxes, Whitening, pca_matrix

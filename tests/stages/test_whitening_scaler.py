@@ -1,5 +1,7 @@
 """Whitening of a stage's input against scikit-learn, and misuse."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from sklearn.decomposition import PCA
 
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.load import load_recipe, parse_recipe
+from featlearn.config.needs import whitening_bytes
 from featlearn.config.plan import plan
 from featlearn.config.stages import (
     DenseSpec,
@@ -166,3 +169,24 @@ def test_more_components_than_images_can_tell_apart_are_refused(few: str, tmp_pa
     with pytest.raises(DataError, match=r"'high': 9 components need 10 images.*got 9"):
         pretrain(recipe, out=tmp_path / "run", root=tmp_path, device="cpu")
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+MEASURED = """
+import resource, torch
+from featlearn.config.inputs import WhitenSpec
+from featlearn.geometry import MapShape
+from featlearn.stages.scaler import WhiteningScaler
+scaler = WhiteningScaler(MapShape(1800, 1, 1), WhitenSpec(keep=20))
+torch.linalg.eigh(torch.eye(9).double())
+taken = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = taken()
+scaler.fit(torch.randn(256, 1800, 1, 1) for _ in range(8))
+print(taken() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_what_it_takes_is_what_is_planned() -> None:
+    told = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, check=True)
+    planned = whitening_bytes(1800, sample=2048)
+    assert 0.7 * planned < int(told.stdout) < 1.3 * planned
