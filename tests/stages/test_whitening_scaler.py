@@ -172,13 +172,15 @@ def test_more_components_than_images_can_tell_apart_are_refused(few: str, tmp_pa
 
 
 MEASURED = """
-import resource, torch
+import pathlib, re, torch
 from featlearn.config.inputs import WhitenSpec
 from featlearn.geometry import MapShape
 from featlearn.stages.scaler import WhiteningScaler
 scaler = WhiteningScaler(MapShape(1800, 1, 1), WhitenSpec(keep=20))
 torch.linalg.eigh(torch.eye(9).double())
-taken = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def taken():  # at most so far; getrusage would count what the process was forked from
+    status = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
 before = taken()
 scaler.fit(torch.randn(256, 1800, 1, 1) for _ in range(8))
 print(taken() - before)
