@@ -13,11 +13,11 @@ NOTHING = Footprint(weights=0, gradients=0, optimizer=0, activations=0)
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
-    """One layer: a filter, a pooling, a normalisation, or a layer of the head.
+    """One layer: whitening, a filter, a pooling, a normalisation, or a layer of the head.
 
     Attributes:
         name: Of the stage for its filter, of the part (or `STAGE.pool`) for others.
-        kind: `local filter`, `l2 pooling`, `lcn`, `linear`, …
+        kind: `whitening`, `local filter`, `l2 pooling`, `lcn`, `linear`, …
         output: Maps, height and width of what comes out.
         units: Numbers that come out for one image.
         connections: Pairs of a unit and an input that it sees; inputs beyond the
@@ -27,7 +27,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
         window: Height and width of what a unit sees of a map below.
         receptive_field: Height and width of what a unit sees of the image, in
             pixels, at most the image.
-        memory: Bytes of weights, biases and one image's output, in float32.
+        memory: Bytes of weights, biases, fixed numbers and one image's output, in float32.
         flops: Operations for one image forward: 2 for each connection with a weight
             (and for a squared one), 1 for each other, 1 for each bias.
         stage: Name of the stage it is a part of; `None` in the head.
@@ -35,6 +35,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
         sharing: What it would weigh if its weights were shared otherwise; `None` for
             what is no bank of filters.
         training: Bytes that it takes in training.
+        fixed: Numbers that are measured on training images, and not learned.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     decoder: int = 0
     sharing: Sharing | None = None
     training: Footprint = NOTHING
+    fixed: int = 0
 
     @property
     def learned(self) -> int:
@@ -101,12 +103,14 @@ class Counts(NamedTuple):
         weights: To learn; if any, every connection is a product too.
         biases: To learn.
         extra: Operations beyond one for each connection, products and biases.
+        fixed: Numbers that are measured, not learned.
     """
 
     connections: int
     weights: int = 0
     biases: int = 0
     extra: int = 0
+    fixed: int = 0
 
 
 def make_layer(
@@ -128,7 +132,7 @@ def make_layer(
         window: Height and width of what a unit sees of a map below.
         receptive_field: Height and width of what a unit sees, in pixels.
     """
-    connections, weights, biases, extra = counts
+    connections, weights, biases, extra, fixed = counts
     products = connections if weights else 0
     additions = shape.units if biases else 0
     return Layer(
@@ -141,8 +145,9 @@ def make_layer(
         biases=biases,
         window=window,
         receptive_field=receptive_field,
-        memory=FLOAT_BYTES * (weights + biases + shape.units),
+        memory=FLOAT_BYTES * (weights + biases + fixed + shape.units),
         flops=connections + products + additions + extra,
+        fixed=fixed,
     )
 
 

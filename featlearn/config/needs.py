@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,7 +31,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that pre-training holds at once.
 
     Attributes:
-        weights: Of all stages and their decoders; in bfloat16 as rounded for a step, too.
+        weights: Of all stages and their decoders, and what whitens; in bfloat16 what learns as
+            rounded for a step, too.
         gradients: What is there of them at a time.
         optimizer: What the optimiser keeps.
         activations: What a step computes, and what is computed to scale the inputs of stages.
@@ -95,16 +97,17 @@ def pretraining_footprint(
     taught = {spec.name for spec in recipe.stages if spec.objective is not None} | {*own}
     phases = _phases(recipe, [stage for name, stage in found.items() if name in taught])
     weights = sum(stage.learned for stage in found.values())
+    fixed = FLOAT_BYTES * sum(part.fixed for part in parts.values())
     changed = max((sum(stage.learned for stage in phase) for phase in phases), default=0)
     learning = {name: stage.learned for name, stage in found.items() if name in taught}
     state = _state(recipe, learning)
     rounded = weights // 2 if recipe.pretrain.precision == "bfloat16" and taught else 0
     sample = FLOAT_BYTES * min(images, recipe.pretrain.fit_samples) * input_shape.units
-    copies = _copies(recipe, weights, state, changed, sample=sample)
+    copies = _copies(recipe, weights + fixed, state, changed, sample=sample)
     if kept is not None:
-        copies = kept * weights
+        copies = kept * (weights + fixed)
     return Needs(
-        weights=weights + rounded,
+        weights=weights + fixed + rounded,
         gradients=max((_gradients(recipe, phase) for phase in phases), default=0),
         optimizer=state,
         activations=max((_activations(recipe, phase) for phase in phases), default=0)
@@ -121,30 +124,50 @@ def total_bytes(needs: Needs) -> int:
     return sum(msgspec.structs.astuple(needs))
 
 
-def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, tuple[int, list[Layer]]]:
-    """Give each stage's input, in numbers for one image, and its layers."""
+class _Part(NamedTuple):
+    """A stage as it is counted.
+
+    Attributes:
+        below: Numbers of the maps below it, for one image.
+        given: Numbers that its filter is given.
+        layers: From the filter on.
+        fixed: Numbers that are measured, not learned.
+    """
+
+    below: int
+    given: int
+    layers: list[Layer]
+    fixed: int
+
+
+def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, _Part]:
+    """Give each stage's layers, and what comes into them."""
     counted = plan(recipe, input_shape)
     below = MapShape(*counted.prepared).units
-    found: dict[str, tuple[int, list[Layer]]] = {}
+    found: dict[str, _Part] = {}
     for spec in recipe.stages:
         layers = [layer for layer in counted.layers if layer.stage == spec.name]
-        found[spec.name] = below, layers
+        fixed = sum(layer.fixed for layer in layers)
+        whitening = layers.pop(0) if isinstance(spec.input, WhitenSpec) else None
+        given = below if whitening is None else whitening.units
+        found[spec.name] = _Part(below, given, layers, fixed)
         below = layers[-1].units
     return found
 
 
 def _stages(
-    recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], *, batch: int, whole: bool = False
+    recipe: Recipe, parts: dict[str, _Part], *, batch: int, whole: bool = False
 ) -> dict[str, Learning]:
     """Count what each stage takes with so many images, `whole` even if it learns from patches."""
     found: dict[str, Learning] = {}
     for spec in recipe.stages:
-        below, layers = parts[spec.name]
+        part = parts[spec.name]
+        layers = part.layers
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
         pooled = layers[1].units if spec.pool is not None else 0
         untied = isinstance(spec.objective, AutoEncoderSpec) and not spec.objective.tied
         found[spec.name] = Learning.of(
-            below * numbers,
+            part.given * numbers,
             layers[0].units * numbers,
             pooled * numbers,
             learned=FLOAT_BYTES * sum(layer.learned for layer in layers),
@@ -189,9 +212,9 @@ def _activations(recipe: Recipe, phase: Sequence[Learning]) -> int:
     return round(found * _IN_HALVES) if recipe.pretrain.precision == "bfloat16" else found
 
 
-def _looked_at(recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], images: int) -> int:
+def _looked_at(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:
     """Count what is computed of images to scale the inputs of stages."""
-    count = images_at_once(max(layers[0].units for _, layers in parts.values()))
+    count = images_at_once(max(part.layers[0].units for part in parts.values()))
     found = _stages(recipe, parts, batch=min(count, images or count), whole=True)
     return max(stage.kept + stage.passing for stage in found.values())
 
@@ -210,13 +233,13 @@ def _state(recipe: Recipe, learning: dict[str, int]) -> int:
     return max(alone, sum(learning.values()) * state_numbers(recipe.pretrain.optimizer))
 
 
-def _whitened(recipe: Recipe, parts: dict[str, tuple[int, list[Layer]]], images: int) -> int:
+def _whitened(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:
     """Count what it takes to whiten the inputs of stages: a sample, and how it varies.
 
     The sample is there in the batches that it was computed in, too.
     """
     sample = min(images, recipe.pretrain.fit_samples)
-    below = [parts[spec.name][0] for spec in recipe.stages if isinstance(spec.input, WhitenSpec)]
+    below = [parts[spec.name].below for spec in recipe.stages if isinstance(spec.input, WhitenSpec)]
     return max((whitening_bytes(size, sample=sample) for size in below), default=0)
 
 

@@ -114,7 +114,10 @@ def _components(spec: PCASpec, shape: MapShape, place: int) -> int:
 def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
     """Count the parts of one stage."""
     rows: list[Layer] = []
-    row, standing = _filter(spec, _scaled(spec, below))
+    if isinstance(spec.input, WhitenSpec):
+        row, below = _whitening(spec.name, spec.input, below)
+        rows.append(row)
+    row, standing = _filter(spec, below)
     rows.append(row)
     if spec.pool is not None:
         name = spec.pool.name or f"{spec.name}.pool"
@@ -127,12 +130,16 @@ def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
     return [msgspec.structs.replace(row, stage=spec.name) for row in rows], standing
 
 
-def _scaled(spec: StageSpec, below: Standing) -> Standing:
-    """Step to a stage's input as its filter is given it."""
-    if not isinstance(spec.input, WhitenSpec):
-        return below
-    check_whitening(spec.name, spec.input, below.shape)
-    return below.seeing_all(MapShape(spec.input.keep, 1, 1))
+def _whitening(stage: str, spec: WhitenSpec, below: Standing) -> tuple[Layer, Standing]:
+    """Count the principal components of a stage's input, each of all that lies below."""
+    check_whitening(stage, spec, below.shape)
+    above = below.seeing_all(MapShape(spec.keep, 1, 1))
+    inputs = below.shape.units
+    pairs = inputs * spec.keep
+    # A product and a sum for each pair, and the mean taken off; there, back, and the mean.
+    counts = Counts(pairs, extra=pairs + inputs, fixed=2 * pairs + inputs)
+    window = (below.shape.height, below.shape.width)
+    return _layer(f"{stage}.input", "whitening", above, counts, window=window), above
 
 
 def _filter(stage: StageSpec, below: Standing) -> tuple[Layer, Standing]:

@@ -15,6 +15,7 @@ from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape, Padding
 from featlearn.heads.classifier import Classifier
 from featlearn.networks.stack import build_stack, parameter_count
+from featlearn.stages.scaler import WhiteningScaler
 
 IMAGES = {
     "faces": MapShape(1, 32, 32),
@@ -156,7 +157,8 @@ def assert_agrees_with_built(recipe: Recipe, image: MapShape) -> None:
     shapes: list[MapShape] = []
     for place in range(len(stack)):
         stage = stack.stage(place)
-        steps = (stage.code_shape, stage.pooled_shape if stage.pool else None, None)
+        white = stage.scaler.output_shape if isinstance(stage.scaler, WhiteningScaler) else None
+        steps = (white, stage.code_shape, stage.pooled_shape if stage.pool else None)
         shapes += [shape for shape in steps if shape is not None]
         shapes += [stage.output_shape] if stage.norm else []
     network = Classifier(stack, recipe.finetune.head, classes=7, freeze=0, seed=0)

@@ -126,10 +126,17 @@ def test_numbers_that_are_not_finite_are_refused(x: torch.Tensor) -> None:
 def test_stages_are_built_counted_and_saved_with_it() -> None:
     recipe, image = parse_recipe(RECIPE), MapShape(1, 8, 8)
     stack = build_stack(recipe, image, seed=0)
-    high = stack.stage("high")
+    stages = [stack.stage(name) for name in stack.names]
+    high = stages[-1]
     assert isinstance(high.scaler, Scaler)
     assert high.filter.weight.shape == (6, 9, 1, 1)
-    layer = plan(recipe, image).layers[-1]
+    counted = plan(recipe, image)
+    whitening, layer = counted.layers[-2:]
+    assert (whitening.name, whitening.kind) == ("high.input", "whitening")
+    assert whitening.fixed == sum(buffer.numel() for buffer in high.scaler.buffers())
+    assert whitening.memory == 4 * (whitening.fixed + 9)
+    assert whitening.flops == 36 + 2 * 36 * 9
+    assert counted.totals.weights == sum(stage.filter.weight.numel() for stage in stages)
     assert (layer.weights, layer.biases, layer.receptive_field) == (6 * 9, 6, (8, 8))
     maps = torch.rand(2, 4, 3, 3)
     assert high(maps).output.shape == (2, 6, 1, 1)
