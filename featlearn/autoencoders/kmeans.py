@@ -16,9 +16,8 @@ class SphericalKMeans:
 
     The loss is m · mean(1 − max_k ⟨c_k, x / ‖x‖⟩) over samples and positions, with m filters
     c_k of unit norm. Its gradient at c_k is −m / n · Σ x / ‖x‖ over the samples of c_k: a step
-    against it, and back to unit norm, is a damped step of k-means. Where positions have
-    filters of their own, the means of all positions are added up; groups of maps are banks
-    by themselves.
+    against it, and back to unit norm, is a damped step of k-means. Filters compete with those
+    of their own position and group of maps; m counts them all, so that each moves alike.
 
     Source:
         Dhillon & Modha, Machine Learning 2001, spherical k-means; Coates & Ng, Learning feature
@@ -33,9 +32,8 @@ class SphericalKMeans:
         groups = encoder.groups if isinstance(encoder, WindowedFilter) else 1
         nearest = encoder(x).unflatten(1, (groups, -1)).amax(2)
         cosines = nearest / _lengths(encoder, x, groups=groups)
-        banks = groups * _banks(encoder)
-        rate = banks * encoder.output_shape.maps // groups
-        return {"distortion": rate * (1 - cosines).mean()}
+        filters = _banks(encoder) * encoder.output_shape.maps
+        return {"distortion": filters * (1 - cosines).mean()}
 
     def after_step(self, stage: Stage) -> None:
         """Keep the filters at unit norm."""

@@ -69,7 +69,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
             )
 
     def _check_joint(self) -> None:
-        """Refuse keys of a stage that do not go with joint training."""
+        """Refuse what does not go with stages that learn together."""
         for stage in self.stages if self.pretrain.schedule == "joint" else ():
             keys = ("epochs", "optimizer", "lr")
             own = next((key for key in keys if getattr(stage, key) is not None), None)

@@ -2,7 +2,18 @@
 
 from torch import Tensor
 
+from featlearn.networks.stack import Stack
 from featlearn.stages.stage import Stage
+
+
+def rebuilding(stack: Stack) -> int:
+    """Count the stages, from the bottom, whose codes can be taken down to the image.
+
+    Each of them learned to rebuild its input; above one that did not, as k-means does not,
+    decoders end in maps that nothing takes further down.
+    """
+    with_decoder = [stack.stage(place).decoder is not None for place in range(len(stack))]
+    return (*with_decoder, False).index(False)
 
 
 def rebuildable(stage: Stage, maps: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from featlearn.evaluate.decoding import decode
 from featlearn.evaluate.examples import project_examples, rebuild_examples
 from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.rebuilding import rebuilding
 from featlearn.evaluate.top_images import Excited, cut
 from featlearn.networks.stack import Stack, What
 from featlearn.visualize.filters import tiles_of
@@ -58,17 +59,18 @@ def unit_examples_figure(
 
 
 def codes_figure(stack: Stack, images: Tensor) -> Figure:
-    """Draw what the code of every stage still holds of images.
+    """Draw what the codes of stages still hold of images.
 
-    Two rows for each stage: rebuilt with the help of the image's own switches and weights
-    (`rebuild_examples`), and from the stage's output alone (`decode`).
+    Two rows for each stage whose code can be taken down (`rebuilding`): rebuilt with the help
+    of the image's own switches and weights (`rebuild_examples`), and from the stage's output
+    alone (`decode`).
 
     Args:
         stack: The network, in evaluation mode.
         images: `(n, maps, height, width)` in [0, 1].
     """
     rows = [Row("image", image_tiles(_array(images)))]
-    for index, name in enumerate(stack.names):
+    for index, name in enumerate(stack.names[: rebuilding(stack)]):
         found = rebuild_examples(stack, index, images)
         if index == 0:
             rows.append(Row("as prepared", _stretched(found.given)))
@@ -80,12 +82,15 @@ def codes_figure(stack: Stack, images: Tensor) -> Figure:
         with torch.no_grad():
             alone = decode(stack, stack.encode(images, stage=name), stage=name)
         rows.append(Row(f"{cell(name)}\noutput alone", _stretched(alone)))
+    above = stack.names[rebuilding(stack) :]
+    missing = f" No decoder leads down from {', '.join(above)}." if above else ""
     note = (
         "Images rebuilt from the code of each stage through the decoders below. With weights: "
         "through pooling and normalisation as they stood for this image; under each its squared "
         "error, as a share of the image's variance, and in brackets that of an empty code with "
         "the same weights, so that only the difference is due to the code. Output alone: from "
         "what the next stage is given, and nothing else. Each picture has its own scale."
+        f"{missing}"
     )
     return grid_figure(rows, title="What the code of each stage still holds", note=note)
 

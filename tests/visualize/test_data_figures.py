@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from torch import Tensor
 
 from featlearn.config.data import DataSpec
-from featlearn.config.objectives import PlainSpec
+from featlearn.config.objectives import KMeansSpec, ObjectiveSpec, PlainSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import ConvSpec, DenseSpec, L2PoolSpec, StageSpec
 from featlearn.errors import DataError
@@ -35,14 +36,20 @@ def words(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def network() -> Stack:
+def note_of(figure: Figure) -> str:
+    every = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return " ".join(" ".join(text.get_text() for text in every).split())
+
+
+def network(*, above: ObjectiveSpec | None = None) -> Stack:
     low = StageSpec(
         name="low",
         filter=ConvSpec(size=3, maps=4),
         pool=L2PoolSpec(size=2, stride=2),
         objective=PlainSpec(),
     )
-    high = StageSpec(name="high", filter=DenseSpec(maps=5), objective=PlainSpec())
+    dense = DenseSpec(maps=5, bias=above is None)
+    high = StageSpec(name="high", filter=dense, objective=above or PlainSpec())
     recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=(low, high))
     return build_stack(recipe, IMAGE, seed=0).eval()
 
@@ -152,4 +159,14 @@ def test_codes_are_shown_with_their_errors() -> None:
         "high\nwith weights",
         "high\noutput alone",
     ]
+    assert "No decoder" not in note_of(figure)
     assert [text.get_text() for text in figure.axes[2].texts][-1] == "– (–)"
+
+
+def test_codes_of_clusters_are_left_out() -> None:
+    figure = codes_figure(network(above=KMeansSpec()), images(2))
+    assert [axes.texts[0].get_text() for axes in figure.axes][2:] == [
+        "low\nwith weights",
+        "low\noutput alone",
+    ]
+    assert "No decoder leads down from high." in note_of(figure)

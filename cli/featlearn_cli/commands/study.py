@@ -14,11 +14,28 @@ if TYPE_CHECKING:
 
     from featlearn.studies.faces.results import FaceUnitResult, Regime
 
-STUDIES = ["face-unit"]
+
+def _face_unit(out: Path, options: ByRecipe) -> None:
+    from featlearn.studies.faces.study import face_unit
+
+    result = face_unit(
+        out,
+        root=options.root,
+        seed=options.seed or 0,
+        overrides=options.sets,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    options.show(result, _summary)
+    options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
+
+
+STUDIES = {"face-unit": _face_unit}
 
 
 @click.command("study", epilog=example("featlearn study face-unit --out faces"))
-@click.argument("name", type=click.Choice(STUDIES), metavar="NAME")
+@click.argument("name", type=click.Choice(list(STUDIES)), metavar="NAME")
 @click.option(
     "--out",
     required=True,
@@ -36,23 +53,7 @@ def command(name: str, out: Path, options: ByRecipe) -> None:
 
     A study that was stopped goes on with the same command.
     """
-    {"face-unit": _face_unit}[name](out, options)
-
-
-def _face_unit(out: Path, options: ByRecipe) -> None:
-    from featlearn.studies.faces.study import face_unit
-
-    result = face_unit(
-        out,
-        root=options.root,
-        seed=options.seed or 0,
-        overrides=options.sets,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-    )
-    options.show(result, _summary)
-    options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
+    STUDIES[name](out, options)
 
 
 def _summary(result: "FaceUnitResult") -> "Iterable[RenderableType]":

@@ -6,6 +6,7 @@ import torch
 
 from featlearn.evaluate.invariance import Curves, invariance_curves, mean_responses
 from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.rebuilding import rebuilding
 from featlearn.evaluate.sharing import shares_maps
 from featlearn.evaluate.stimulus import optimal_stimulus
 from featlearn.evaluate.top_images import Excited, TopImages, excited
@@ -52,7 +53,7 @@ def draw_examples(subject: Subject) -> Named:
         shown = [_excited(subject, index, one, most=_PER_ROW) for one in _chosen(subject, index)]
         name = f"{subject.stack.names[index]}-examples"
         yield name, unit_examples_figure(subject.stack, index, shown)
-    if not subject.units and subject.place is None:
+    if not subject.units and subject.place is None and rebuilding(subject.stack):
         looked_at = subject.looked_at
         images = looked_at.at(spread(len(looked_at), _IMAGES))
         yield "codes", codes_figure(subject.stack, images)
