@@ -37,8 +37,7 @@ def words(figure: Figure) -> list[str]:
 
 
 def note_of(figure: Figure) -> str:
-    every = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    return " ".join(" ".join(text.get_text() for text in every).split())
+    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
 
 
 def network(*, above: ObjectiveSpec | None = None) -> Stack:
