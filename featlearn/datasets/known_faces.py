@@ -59,7 +59,7 @@ def open_olivetti(path: Path) -> RawSplits:
     from scipy.io.matlab import MatReadError
 
     known = KNOWN["faces-olivetti"]
-    try:
+    try:  # loadmat has nothing implemented for what MATLAB 7.3 writes, which is HDF5
         columns = np.asarray(loadmat(path, variable_names=["faces"])["faces"])
     except (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise DataError(f"{path} cannot be read as MATLAB's file of faces ({error})") from error
