@@ -236,7 +236,8 @@ class WhiteningScaler(Scaler):
 
     def fit(self, batches: Iterable[Tensor]) -> None:
         """Fit to samples, which are held together."""
-        self.components.fit(torch.cat(list(batches)))
+        nothing = self.components.mean.new_empty(0, *self.shape)
+        self.components.fit(torch.cat(list(batches) or [nothing]))
 
     def extra_repr(self) -> str:
         """Say how many components."""

@@ -119,8 +119,12 @@ def test_constant_maps_give_zeros() -> None:
 
 def test_numbers_that_are_not_finite_are_refused(x: torch.Tensor) -> None:
     x[3, 1] = torch.nan
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="NaN or infinity"):
         fitted(x)
+    with pytest.raises(DataError, match="without a single"):
+        fitted(x[:0])
+    with pytest.raises(DataError, match="without a single"):
+        WhiteningScaler(SHAPE, WhitenSpec(keep=2)).fit([])
 
 
 def test_stages_are_built_counted_and_saved_with_it() -> None:
