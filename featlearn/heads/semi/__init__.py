@@ -1,0 +1,1 @@
+"""Learning from unlabelled images beside labelled ones, in one loss."""
