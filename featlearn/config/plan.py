@@ -5,7 +5,14 @@ from typing import assert_never
 
 import msgspec
 
-from featlearn.config.data import ContrastSpec, PCASpec, StandardizeSpec, ZCASpec
+from featlearn.config.data import (
+    ChannelsSpec,
+    ContrastSpec,
+    PCASpec,
+    StandardizeSpec,
+    ZCASpec,
+    check_channels,
+)
 from featlearn.config.footprint import footprint, sum_of
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, sum_layers
@@ -85,6 +92,8 @@ def _prepared(recipe: Recipe, image: MapShape) -> Standing:
         match spec:
             case ContrastSpec() | StandardizeSpec():
                 pass
+            case ChannelsSpec():
+                check_channels(spec, standing.shape.maps)
             case ZCASpec():
                 standing = standing.seeing_all(standing.shape)
             case PCASpec():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from featlearn.config.data import (
+    ChannelsSpec,
     ContrastSpec,
     PCASpec,
     PreprocessSpec,
@@ -193,6 +194,8 @@ def preprocess_words(spec: PreprocessSpec) -> str:
             return "per-image contrast"
         case StandardizeSpec():
             return "per-pixel standardisation"
+        case ChannelsSpec():
+            return "per-channel standardisation by given numbers"
         case ZCASpec():
             return f"ZCA whitening, ε = {spec.eps:g}"
         case PCASpec():

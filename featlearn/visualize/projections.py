@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from featlearn.config.data import ContrastSpec, PreprocessSpec
+from featlearn.config.data import ChannelsSpec, ContrastSpec, PreprocessSpec
 from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.networks.stack import Stack
@@ -97,7 +97,7 @@ def projection_tells_more(stack: Stack, index: int, preprocess: tuple[Preprocess
     """
     decoder = stack.stage(index).decoder
     untied = decoder is not None and decoder.weight is not None
-    whitened = any(not isinstance(spec, ContrastSpec) for spec in preprocess)
+    whitened = any(not isinstance(spec, ContrastSpec | ChannelsSpec) for spec in preprocess)
     return index > 0 or untied or whitened
 
 
