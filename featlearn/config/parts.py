@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from featlearn.config.base import Border, Count, KindSpec
+import msgspec
+
+from featlearn.config.base import Border, Count, KindSpec, NonNegativeInt
 from featlearn.config.pieces import (
     Activation,
     AvgPoolSpec,
@@ -106,7 +108,7 @@ class ResidualSpec(KindSpec, frozen=True, kw_only=True, tag="residual"):
     width: Count | None = None
     groups: Count = 1
     preactivation: bool = False
-    norm: BatchNormSpec = BatchNormSpec()
+    norm: BatchNormSpec = msgspec.field(default_factory=BatchNormSpec)
     activation: Activation = "relu"
 
     def __post_init__(self) -> None:
@@ -134,14 +136,9 @@ class DenseBlockSpec(KindSpec, frozen=True, kw_only=True, tag="dense-block"):
 
     layers: Count
     growth: Count
-    bottleneck: int = 4
-    norm: BatchNormSpec = BatchNormSpec()
+    bottleneck: NonNegativeInt = 4
+    norm: BatchNormSpec = msgspec.field(default_factory=BatchNormSpec)
     activation: Activation = "relu"
-
-    def __post_init__(self) -> None:
-        """Refuse fewer maps than none."""
-        if self.bottleneck < 0:
-            raise ValueError(f"`bottleneck` must be >= 0; got {self.bottleneck}")
 
 
 CompositeSpec = ChainSpec | BranchesSpec | ResidualSpec | DenseBlockSpec
