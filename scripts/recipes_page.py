@@ -75,8 +75,16 @@ def sections(root: StructType) -> Iterator[Section]:
     return iter(found.values())
 
 
-def _collect(struct: StructType, path: str, found: dict[tuple[type, ...], Section]) -> None:
-    """Note the tables that the keys of a struct may hold, and those below them."""
+def _collect(
+    struct: StructType,
+    path: str,
+    found: dict[tuple[type, ...], Section],
+    above: frozenset[type] = frozenset(),
+) -> None:
+    """Note the tables that the keys of a struct may hold, and those below them.
+
+    Tables that hold their like are gone into once.
+    """
     for field in struct.fields:
         below = f"{path}.{field.encode_name}".strip(".")
         kinds, listed = _tables(field.type)
@@ -86,14 +94,16 @@ def _collect(struct: StructType, path: str, found: dict[tuple[type, ...], Sectio
         if below not in known.paths:
             known.paths.append(below)
         for kind in kinds:
-            _collect(kind, below, found)
+            if kind.cls not in above:
+                _collect(kind, below, found, above | {kind.cls})
 
 
 def _tables(kind: Type) -> tuple[tuple[StructType, ...], bool]:
     """Give the tables that a value, or each item of a list, may be."""
     for member in schema.alternatives(kind):
         if isinstance(member, VarTupleType):
-            return schema.structs(member.item_type), True
+            inner, _ = _tables(member.item_type)
+            return inner, True
     return schema.structs(kind), False
 
 

@@ -9,15 +9,8 @@ from torch import Tensor, nn
 
 from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
 from featlearn.bench.timing import in_turns
-from featlearn.config.stages import (
-    ConvSpec,
-    DenseSpec,
-    FilterSpec,
-    L2PoolSpec,
-    LCNSpec,
-    LocalSpec,
-    TiledSpec,
-)
+from featlearn.config.pieces import L2PoolSpec, LCNSpec
+from featlearn.config.stages import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec
 from featlearn.geometry import MapShape
 from featlearn.ops.planes import batch_innermost
 from featlearn.stages.filters import Filter, build_filter
@@ -78,7 +71,7 @@ class Case(NamedTuple):
     build: Callable[[MapShape], nn.Module]
 
 
-def _filter(spec: FilterSpec) -> Callable[[MapShape], nn.Module]:
+def _filter(spec: BankSpec) -> Callable[[MapShape], nn.Module]:
     return lambda shape: build_filter(spec, shape, generator=torch.Generator().manual_seed(0))
 
 

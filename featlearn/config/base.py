@@ -1,6 +1,6 @@
 """What every part of a recipe has in common."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -39,3 +39,6 @@ Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 """A name that is also a file name and a key: letters, digits, `_` and `-`."""
+
+Border = Literal["valid", "same"] | NonNegativeInt
+"""What is added around maps: `valid` nothing, `same` what keeps their size, a number that many."""

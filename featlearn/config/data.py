@@ -13,6 +13,7 @@ from featlearn.config.base import (
     Probability,
     Spec,
 )
+from featlearn.errors import RecipeError
 
 Fit = Literal["exact", "crop", "pad", "resize"]
 Colour = Literal["keep", "grey", "rgb"]
@@ -83,7 +84,39 @@ class PCASpec(KindSpec, frozen=True, kw_only=True, tag="pca"):
             )
 
 
-PreprocessSpec = ContrastSpec | StandardizeSpec | ZCASpec | PCASpec
+class ChannelsSpec(KindSpec, frozen=True, kw_only=True, tag="channels"):
+    """Per map: subtract a given `mean`, divide by a given deviation, `std`.
+
+    Both list a number for each map of an image, whose values are in [0, 1]: those that the
+    published weights of a network were learned with.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[Positive, ...]
+
+    def __post_init__(self) -> None:
+        """There is one of each for a map."""
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ValueError(
+                "`mean` and `std` list a number for each map; got "
+                f"{len(self.mean)} and {len(self.std)}"
+            )
+
+
+PreprocessSpec = ContrastSpec | StandardizeSpec | ChannelsSpec | ZCASpec | PCASpec
+
+
+def check_channels(spec: ChannelsSpec, maps: int) -> None:
+    """Refuse numbers for other maps than an image has.
+
+    Raises:
+        RecipeError: Saying how many there are.
+    """
+    if len(spec.mean) != maps:
+        raise RecipeError(
+            f"preprocess of kind 'channels' lists numbers for {len(spec.mean)} maps, and images "
+            f'have {maps}: set `data.colour = "rgb"` (or "grey"), or give `preprocess` anew'
+        )
 
 
 class ShiftSpec(KindSpec, frozen=True, kw_only=True, tag="shift"):

@@ -1,11 +1,12 @@
 """What is known of a layer without building it."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from featlearn.config.footprint import FLOAT_BYTES, Footprint
+from featlearn.config.footprint import FLOAT_BYTES, Footprint, sum_of
 from featlearn.config.sharing import Sharing
 from featlearn.geometry import MapShape
 
@@ -36,6 +37,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
             what is no bank of filters.
         training: Bytes that it takes in training.
         fixed: Numbers that are measured on training images, and not learned.
+        within: Kind of the composite filter that the layer is a part of; `None` for others.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     sharing: Sharing | None = None
     training: Footprint = NOTHING
     fixed: int = 0
+    within: str | None = None
 
     @property
     def learned(self) -> int:
@@ -163,4 +166,28 @@ def sum_layers(layers: Sequence[Layer]) -> Totals:
         parameters=weights + biases,
         memory=sum(layer.memory for layer in layers),
         flops=sum(layer.flops for layer in layers),
+    )
+
+
+def condensed(layers: Sequence[Layer]) -> list[Layer]:
+    """Make one layer of all that a composite filter consists of, for those who want an overview.
+
+    It has the sums of what is counted, and the shape and the field of what comes out.
+    """
+    found: list[Layer] = []
+    groups = itertools.groupby(layers, key=lambda row: (row.stage, row.within))
+    for (stage, within), group in groups:
+        rows = list(group)
+        found += rows if within is None else [_one(rows, stage or "", within)]
+    return found
+
+
+def _one(rows: Sequence[Layer], stage: str, kind: str) -> Layer:
+    """Sum up the layers of one composite filter."""
+    numbers = ("units", "connections", "weights", "biases", "memory", "flops", "fixed")
+    sums = {name: sum(getattr(row, name) for row in rows) for name in numbers}
+    training = sum_of(row.training for row in rows)
+    last = rows[-1]
+    return msgspec.structs.replace(
+        last, name=stage, kind=f"{kind} filter", window=(1, 1), training=training, **sums
     )

@@ -139,6 +139,12 @@ class _Part(NamedTuple):
     layers: list[Layer]
     fixed: int
 
+    @property
+    def code(self) -> int:
+        """Count the numbers that come out of the filter, which may be many layers."""
+        own = [layer for layer in self.layers if layer.within is not None]
+        return MapShape(*(own or self.layers[:1])[-1].output).units
+
 
 def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, _Part]:
     """Give each stage's layers, and what comes into them."""
@@ -151,7 +157,7 @@ def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, _Part]:
         whitening = layers.pop(0) if isinstance(spec.input, WhitenSpec) else None
         given = below if whitening is None else whitening.units
         found[spec.name] = _Part(below, given, layers, fixed)
-        below = layers[-1].units
+        below = MapShape(*layers[-1].output).units
     return found
 
 
@@ -164,11 +170,11 @@ def _stages(
         part = parts[spec.name]
         layers = part.layers
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
-        pooled = layers[1].units if spec.pool is not None else 0
+        pooled = _pooled(layers) if spec.pool is not None else 0
         untied = isinstance(spec.objective, AutoEncoderSpec) and not spec.objective.tied
         found[spec.name] = Learning.of(
             part.given * numbers,
-            layers[0].units * numbers,
+            part.code * numbers,
             pooled * numbers,
             learned=FLOAT_BYTES * sum(layer.learned for layer in layers),
             weights=FLOAT_BYTES * layers[0].weights,
@@ -176,6 +182,12 @@ def _stages(
             summed=isinstance(spec.filter, LocalSpec),
         )
     return found
+
+
+def _pooled(layers: Sequence[Layer]) -> int:
+    """Count the numbers that come out of a stage's pooling."""
+    pools = (row for row in layers if row.within is None and row.kind.endswith("pooling"))
+    return next(pools).units
 
 
 def _phases(recipe: Recipe, learning: Sequence[Learning]) -> list[list[Learning]]:
@@ -214,7 +226,7 @@ def _activations(recipe: Recipe, phase: Sequence[Learning]) -> int:
 
 def _looked_at(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:
     """Count what is computed of images to scale the inputs of stages."""
-    count = images_at_once(max(part.layers[0].units for part in parts.values()))
+    count = images_at_once(max(part.code for part in parts.values()))
     found = _stages(recipe, parts, batch=min(count, images or count), whole=True)
     return max(stage.kept + stage.passing for stage in found.values())
 

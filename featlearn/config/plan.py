@@ -5,29 +5,34 @@ from typing import assert_never
 
 import msgspec
 
-from featlearn.config.data import ContrastSpec, PCASpec, StandardizeSpec, ZCASpec
+from featlearn.config.data import (
+    ChannelsSpec,
+    ContrastSpec,
+    PCASpec,
+    StandardizeSpec,
+    ZCASpec,
+    check_channels,
+)
 from featlearn.config.footprint import footprint, sum_of
 from featlearn.config.inputs import WhitenSpec, check_whitening
-from featlearn.config.layers import Counts, Layer, Plan, make_layer, sum_layers
-from featlearn.config.objectives import AutoEncoderSpec
+from featlearn.config.layers import Counts, Layer, Plan, sum_layers
+from featlearn.config.objectives import AutoEncoderSpec, ObjectiveSpec
+from featlearn.config.parts import CompositeSpec
+from featlearn.config.pieces import AnyPoolSpec, BatchNormSpec, LCNSpec, LRNSpec, NormSpec
+from featlearn.config.plan_parts import composite_layers, layer_at, norm_counts
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
 from featlearn.config.stages import (
-    AnyPoolSpec,
-    BatchNormSpec,
+    BankSpec,
     ConvSpec,
     DenseSpec,
-    FilterSpec,
-    LCNSpec,
     LocalSpec,
-    LRNSpec,
-    NormSpec,
     StageSpec,
     TiledSpec,
     WindowedSpec,
     check_groups,
 )
-from featlearn.config.standing import Sight, Standing, covered, slide
+from featlearn.config.standing import Sight, Standing, slide
 from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
@@ -87,6 +92,8 @@ def _prepared(recipe: Recipe, image: MapShape) -> Standing:
         match spec:
             case ContrastSpec() | StandardizeSpec():
                 pass
+            case ChannelsSpec():
+                check_channels(spec, standing.shape.maps)
             case ZCASpec():
                 standing = standing.seeing_all(standing.shape)
             case PCASpec():
@@ -117,8 +124,11 @@ def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
     if isinstance(spec.input, WhitenSpec):
         row, below = _whitening(spec.name, spec.input, below)
         rows.append(row)
-    row, standing = _filter(spec, below)
-    rows.append(row)
+    if isinstance(spec.filter, CompositeSpec):
+        found, standing = composite_layers(spec.name, spec.filter, below)
+    else:
+        found, standing = _filter(spec, spec.filter, below)
+    rows += found
     if spec.pool is not None:
         name = spec.pool.name or f"{spec.name}.pool"
         row, standing = _pool(name, spec.name, spec.pool, standing)
@@ -139,12 +149,12 @@ def _whitening(stage: str, spec: WhitenSpec, below: Standing) -> tuple[Layer, St
     # A product and a sum for each pair, and the mean taken off; there, back, and the mean.
     counts = Counts(pairs, extra=pairs + inputs, fixed=2 * pairs + inputs)
     window = (below.shape.height, below.shape.width)
-    return _layer(f"{stage}.input", "whitening", above, counts, window=window), above
+    return layer_at(f"{stage}.input", "whitening", above, counts, window=window), above
 
 
-def _filter(stage: StageSpec, below: Standing) -> tuple[Layer, Standing]:
-    """Count a filter bank."""
-    spec, shape = stage.filter, below.shape
+def _filter(stage: StageSpec, spec: BankSpec, below: Standing) -> tuple[list[Layer], Standing]:
+    """Count a filter bank, and the norm of its responses if there is one."""
+    shape = below.shape
     check_groups(stage, shape.maps)
     window = (shape.height, shape.width) if spec.size is None else (spec.size, spec.size)
     if spec.size is None:
@@ -166,14 +176,17 @@ def _filter(stage: StageSpec, below: Standing) -> tuple[Layer, Standing]:
     connections = seen * shape.maps // groups * spec.maps
     counts = Counts(connections, cost.weights, cost.parameters - cost.weights)
     row = msgspec.structs.replace(
-        _layer(stage.name, f"{_kind(spec)} filter", above, counts, window=window),
-        decoder=_decoder(stage, shape, cost.weights),
+        layer_at(stage.name, f"{_kind(spec)} filter", above, counts, window=window),
+        decoder=_decoder(stage.objective, spec, shape, cost.weights),
         sharing=bank.sharing(tile=spec.tile if isinstance(spec, TiledSpec) else LEAST_TILE),
     )
-    return row, above
+    if spec.norm is None:
+        return [row], above
+    kind, counts = norm_counts(spec.norm, output)
+    return [row, layer_at(f"{stage.name}.filter.norm", kind, above, counts)], above
 
 
-def _cost(spec: FilterSpec, bank: Bank) -> Cost:
+def _cost(spec: BankSpec, bank: Bank) -> Cost:
     """Count the weights of a filter bank, as they are shared."""
     match spec:
         case DenseSpec() | ConvSpec():
@@ -186,15 +199,13 @@ def _cost(spec: FilterSpec, bank: Bank) -> Cost:
             assert_never(spec)
 
 
-def _decoder(stage: StageSpec, shape: MapShape, weights: int) -> int:
+def _decoder(objective: ObjectiveSpec | None, spec: BankSpec, shape: MapShape, weights: int) -> int:
     """Count what a decoder learns: a bias, and weights of its own unless they are tied."""
-    if not isinstance(stage.objective, AutoEncoderSpec):
+    if not isinstance(objective, AutoEncoderSpec):
         return 0
-    moved = isinstance(stage.filter, ConvSpec) or (
-        isinstance(stage.filter, DenseSpec) and stage.filter.size is not None
-    )
+    moved = isinstance(spec, ConvSpec) or (isinstance(spec, DenseSpec) and spec.size is not None)
     bias = shape.maps if moved else shape.units
-    return bias + (0 if stage.objective.tied else weights)
+    return bias + (0 if objective.tied else weights)
 
 
 def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[Layer, Standing]:
@@ -214,21 +225,16 @@ def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[La
     kind = _kind(spec)
     connections = seen * shape.maps
     counts = Counts(connections, extra=connections if kind == "l2" else 0)  # the squares
-    return _layer(name, f"{kind} pooling", above, counts, window=window), above
+    return layer_at(name, f"{kind} pooling", above, counts, window=window), above
 
 
 def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer, Standing]:
     """Count a normalisation."""
     shape = below.shape
     match spec:
-        case BatchNormSpec():
-            counts = Counts(shape.units, shape.maps, shape.maps)
-            return _layer(name, "batch normalisation", below, counts), below
-        case LRNSpec():
-            maps, size = shape.maps, spec.size
-            seen = covered(maps, window=size, stride=1, before=size // 2, count=maps)
-            connections = seen * shape.height * shape.width
-            return _layer(name, "lrn", below, Counts(connections, extra=connections)), below
+        case BatchNormSpec() | LRNSpec():
+            kind, counts = norm_counts(spec, shape)
+            return layer_at(name, kind, below, counts), below
         case LCNSpec():
             output, seen = slide(
                 stage,
@@ -246,7 +252,7 @@ def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer
             # A mean, and a mean of squares: 1 + 2 for each connection.
             counts = Counts(connections, extra=2 * connections)
             window = (spec.size, spec.size)
-            return _layer(name, "lcn", above, counts, window=window), above
+            return layer_at(name, "lcn", above, counts, window=window), above
         case _:
             assert_never(spec)
 
@@ -264,21 +270,12 @@ def _head(spec: ClassificationSpec, below: Standing, classes: int | None) -> lis
         shape, window = standing.shape, (standing.shape.height, standing.shape.width)
         standing = standing.at(MapShape(width, 1, 1), window=window)
         pairs = shape.units * width
-        row = _layer(name, "linear", standing, Counts(pairs, pairs, width), window=window)
+        row = layer_at(name, "linear", standing, Counts(pairs, pairs, width), window=window)
         sharing = Bank(shape, standing.shape, window).sharing()
         layers.append(msgspec.structs.replace(row, sharing=sharing))
     return layers
 
 
-def _layer(
-    name: str, kind: str, standing: Standing, counts: Counts, *, window: tuple[int, int] = (1, 1)
-) -> Layer:
-    """Fill in what follows from where the walk stands."""
-    image = standing.image
-    sees = (min(standing.height.field, image.height), min(standing.width.field, image.width))
-    return make_layer(name, kind, standing.shape, counts, window=window, receptive_field=sees)
-
-
-def _kind(spec: FilterSpec | AnyPoolSpec) -> str:
+def _kind(spec: BankSpec | AnyPoolSpec) -> str:
     """Give the word that tells the spec's kind in a recipe."""
     return str(spec.__struct_config__.tag)

@@ -5,11 +5,9 @@ import msgspec
 from featlearn.config.base import NonNegativeInt, Positive, Spec
 from featlearn.config.data import DataSpec, PreprocessSpec
 from featlearn.config.inputs import WhitenSpec
-from featlearn.config.stages import (
-    BatchNormSpec,
-    DenseSpec,
-    StageSpec,
-)
+from featlearn.config.parts import CompositeSpec
+from featlearn.config.pieces import BatchNormSpec
+from featlearn.config.stages import DenseSpec, StageSpec
 from featlearn.config.training import FinetuneSpec, OptimizerSpec, PlateauSpec, PretrainSpec
 
 JOINT = "joint"
@@ -88,7 +86,8 @@ class Recipe(Spec, frozen=True, kw_only=True):
                     '`pretrain.schedule = "greedy"`'
                 )
         for stage in self.stages if self.pretrain.recompute else ():
-            if isinstance(stage.norm, BatchNormSpec):
+            inside = isinstance(stage.filter, CompositeSpec) or stage.filter.norm is not None
+            if inside or isinstance(stage.norm, BatchNormSpec):
                 raise ValueError(
                     f"stage {stage.name!r} has batch normalisation, whose running statistics "
                     "`pretrain.recompute` would count twice: leave out one of the two"
@@ -104,7 +103,8 @@ class Recipe(Spec, frozen=True, kw_only=True):
         for table, batch, stages in tables:
             for stage in stages if batch == 1 else ():
                 dense = isinstance(stage.filter, DenseSpec) and stage.filter.size is None
-                if dense and isinstance(stage.norm, BatchNormSpec):
+                inside = isinstance(stage.filter, DenseSpec) and stage.filter.norm is not None
+                if dense and (inside or isinstance(stage.norm, BatchNormSpec)):
                     raise ValueError(
                         f"stage {stage.name!r} has batch normalisation over single positions, "
                         f"which needs `{table}.batch` above 1"

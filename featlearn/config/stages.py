@@ -1,15 +1,23 @@
 """Specs of a stage: filter, activation, pooling, normalisation."""
 
-from typing import Annotated, Literal, cast
+from typing import Literal
 
-import msgspec
-
-from featlearn.config.base import Count, Fraction, KindSpec, Name, Positive, Spec
+from featlearn.config.base import Border, Count, Fraction, KindSpec, Name, Positive, Spec
 from featlearn.config.inputs import StageInput, WhitenSpec, input_name
 from featlearn.config.objectives import AutoEncoderSpec, KMeansSpec, ObjectiveSpec, TicaSpec
+from featlearn.config.parts import CompositeSpec, ResidualSpec
+from featlearn.config.pieces import (
+    Activation,
+    AnyPoolSpec,
+    BatchNormSpec,
+    NormSpec,
+    activation_name,
+)
 from featlearn.config.training import OptimizerSpec
 from featlearn.errors import RecipeError
-from featlearn.geometry import Padding, output_size
+from featlearn.geometry import output_size
+
+Start = Literal["balanced", "he"]
 
 
 class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
@@ -19,14 +27,18 @@ class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
     number to the response of each. With a `size` the filters are moved over the maps with
     `stride` and `padding`, as those of a convolution are. From `patches` of the stage, of
     that side, they learn as a dense filter over single patches; without, from whole maps,
-    as a convolution.
+    as a convolution. `norm` normalises the responses over batches before the activation.
+    `start` says how weights are drawn: `balanced` for auto-encoders, by what goes in and out,
+    `he` for deep networks of relu units that learn by labels (He et al., ICCV 2015).
     """
 
     maps: Count
     size: Count | None = None
     stride: Count = 1
-    padding: Padding = "valid"
+    padding: Border = "valid"
     bias: bool = True
+    norm: BatchNormSpec | None = None
+    start: Start = "balanced"
 
     def __post_init__(self) -> None:
         """What sees everything is not moved."""
@@ -43,17 +55,22 @@ class WindowedSpec(KindSpec, frozen=True, kw_only=True):
     """What filters with a window share.
 
     `size` is the side of the window and `stride` the step between windows, in positions of
-    the maps below; `padding = "same"` adds zeros around those. `maps` is how many units
-    there are at each position; `bias` adds a number to the response of each. `groups`
-    splits the maps above and below alike: a unit sees only the maps below of its own group.
+    the maps below; `padding = "same"` adds zeros around those, a number so many on every side.
+    `maps` is how many units there are at each position; `bias` adds a number to the response
+    of each. `groups` splits the maps above and below alike: a unit sees only the maps below of
+    its own group. `norm` normalises the responses over batches before the activation. `start`
+    says how weights are drawn: `balanced` for auto-encoders, by what goes in and out, `he` for
+    deep networks of relu units that learn by labels (He et al., ICCV 2015).
     """
 
     size: Count
     maps: Count
     stride: Count = 1
-    padding: Padding = "valid"
+    padding: Border = "valid"
     groups: Count = 1
     bias: bool = True
+    norm: BatchNormSpec | None = None
+    start: Start = "balanced"
 
     def __post_init__(self) -> None:
         """Groups are of one size."""
@@ -78,118 +95,11 @@ class TiledSpec(WindowedSpec, frozen=True, kw_only=True, tag="tiled"):
     tile: Count
 
 
-FilterSpec = DenseSpec | ConvSpec | LocalSpec | TiledSpec
+BankSpec = DenseSpec | ConvSpec | LocalSpec | TiledSpec
+"""One bank of filters."""
 
-
-class LeakyReluSpec(KindSpec, frozen=True, kw_only=True, tag="leaky-relu"):
-    """x where it is positive, `slope` · x elsewhere."""
-
-    slope: Fraction = 0.01
-
-
-class EluSpec(KindSpec, frozen=True, kw_only=True, tag="elu"):
-    """x where it is positive, `alpha` · (exp x − 1) elsewhere."""
-
-    alpha: Positive = 1.0
-
-
-class SoftThresholdSpec(KindSpec, frozen=True, kw_only=True, tag="soft-threshold"):
-    """sign(x) · max(|x| − `threshold`, 0); of the positive side alone if `one_sided`."""
-
-    threshold: Positive = 0.1
-    one_sided: bool = False
-
-
-ActivationName = Literal[
-    "identity", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "abs", "soft-threshold"
-]
-Activation = ActivationName | LeakyReluSpec | EluSpec | SoftThresholdSpec
-"""A name, with the usual parameters, or a table that says them."""
-
-
-def activation_name(activation: Activation) -> ActivationName:
-    """Give the name of an activation, however it is spelled."""
-    if isinstance(activation, str):
-        return activation
-    return cast(ActivationName, activation.__struct_config__.tag)
-
-
-class PoolSpec(KindSpec, frozen=True, kw_only=True):
-    """What every pooling shares: a square window within each map.
-
-    `size` is its side and `stride` the step between windows, in positions of the code;
-    under `padding = "same"` windows reach over the border, and only what lies inside
-    counts. `name` is what `describe` calls the layer.
-    """
-
-    size: Count
-    stride: Count = 1
-    padding: Padding = "valid"
-    name: Name | None = None
-
-
-class L2PoolSpec(PoolSpec, frozen=True, kw_only=True, tag="l2"):
-    """Root of the sum of squares over the window."""
-
-
-class MaxPoolSpec(PoolSpec, frozen=True, kw_only=True, tag="max"):
-    """Largest value in the window."""
-
-
-class AvgPoolSpec(PoolSpec, frozen=True, kw_only=True, tag="avg"):
-    """Mean over the window."""
-
-
-AnyPoolSpec = L2PoolSpec | MaxPoolSpec | AvgPoolSpec
-
-
-class LCNSpec(KindSpec, frozen=True, kw_only=True, tag="lcn"):
-    """Local contrast normalisation: subtract the local mean, divide by the local deviation.
-
-    They are measured in windows of side `size`, within a map or, with `across`, over all
-    maps, and under `window = "gaussian"` weigh most in the middle. `padding = "same"` keeps
-    the size of the maps; what lies beyond the border does not count. `constant` is the
-    least divisor: `"mean"` takes the image's mean deviation (Jarrett et al. 2009), a number
-    takes that number (0.01 in Le et al. 2012). `floor` bounds it from below, so that a
-    constant image gives zeros. `name` is what `describe` calls the layer.
-    """
-
-    size: Count
-    padding: Padding = "valid"
-    window: Literal["box", "gaussian"] = "box"
-    across: bool = False
-    constant: Literal["mean"] | Positive = "mean"
-    floor: Positive = 1e-4
-    name: Name | None = None
-
-
-class BatchNormSpec(KindSpec, frozen=True, kw_only=True, tag="batch"):
-    """Batch normalisation of each map, with running statistics when frozen.
-
-    `momentum` is the weight of a batch in these, `eps` is added to the variance, `name` is
-    what `describe` calls the layer.
-    """
-
-    momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
-    eps: Positive = 1e-5
-    name: Name | None = None
-
-
-class LRNSpec(KindSpec, frozen=True, kw_only=True, tag="lrn"):
-    """Local response normalisation across maps (Krizhevsky et al., NIPS 2012).
-
-    y = x / (`k` + `alpha` · Σ x²)^`beta` over `size` neighbouring maps at a position. `name`
-    is what `describe` calls the layer.
-    """
-
-    size: Count = 5
-    k: Positive = 2.0
-    alpha: Positive = 1e-4
-    beta: Positive = 0.75
-    name: Name | None = None
-
-
-NormSpec = LCNSpec | LRNSpec | BatchNormSpec
+FilterSpec = BankSpec | CompositeSpec
+"""One bank of filters, or many layers that stand for one."""
 
 
 def check_groups(spec: "StageSpec", maps: int) -> None:
@@ -250,9 +160,12 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         """Refuse parts that contradict each other."""
         if self.lr is not None and self.optimizer is not None:
             raise ValueError("`lr` is the optimiser's: put it into `optimizer`, or leave that out")
-        self._check_patches()
-        self._check_pooled_patches()
-        self._check_centroids()
+        if isinstance(self.filter, CompositeSpec):
+            self._check_composite(self.filter)
+            return
+        self._check_patches(self.filter)
+        self._check_pooled_patches(self.filter)
+        self._check_centroids(self.filter)
         if isinstance(self.objective, AutoEncoderSpec):
             self.objective.check_against(
                 activation=activation_name(self.activation),
@@ -261,9 +174,29 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                 windowed=self.filter.size is not None,
             )
 
-    def _check_patches(self) -> None:
+    def _check_composite(self, spec: CompositeSpec) -> None:
+        """Many layers learn together, from above: none of them has an objective of its own."""
+        kind = str(spec.__struct_config__.tag)
+        for key in ("objective", "patches"):
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"a {kind} filter is made of many layers, which learn from labels only: "
+                    f"leave out `{key}`"
+                )
+        if isinstance(self.input, WhitenSpec):
+            raise ValueError(
+                f"a {kind} filter needs maps with a plane, and an input of kind `whiten` leaves "
+                "none: choose another `input`"
+            )
+        handed_on = isinstance(spec, ResidualSpec) and spec.preactivation
+        if handed_on and activation_name(self.activation) != "identity":
+            raise ValueError(
+                'with `preactivation` a sum is handed on as it is: set `activation = "identity"`'
+            )
+
+    def _check_patches(self, spec: BankSpec) -> None:
         """Patches are for filters that are the same wherever they are applied."""
-        kernel = self.filter.size
+        kernel = spec.size
         if self.patches is None:
             return
         if isinstance(self.input, WhitenSpec):
@@ -271,19 +204,19 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                 "`patches` are cut out of maps, and an input of kind `whiten` leaves no plane to "
                 "cut from: leave out one of the two"
             )
-        if isinstance(self.filter, LocalSpec | TiledSpec):
+        if isinstance(spec, LocalSpec | TiledSpec):
             raise ValueError(
                 "`patches` need a filter that is the same everywhere (dense or conv); "
-                f"a {self.filter.__struct_config__.tag} filter learns from whole images"
+                f"a {spec.__struct_config__.tag} filter learns from whole images"
             )
         if kernel is None:
             raise ValueError("a dense filter that learns from `patches` needs `filter.size`")
-        if isinstance(self.filter, DenseSpec) and self.patches.size != kernel:
+        if isinstance(spec, DenseSpec) and self.patches.size != kernel:
             raise ValueError(
                 f"`patches.size` must be `filter.size` ({kernel}) under a dense filter; "
                 f"got {self.patches.size}"
             )
-        if isinstance(self.filter, DenseSpec) and self.filter.padding != "valid":
+        if isinstance(spec, DenseSpec) and spec.padding != "valid":
             raise ValueError(
                 "`patches` under a dense filter are each seen by one window, which has no "
                 'border to pad: leave `filter.padding` at "valid"'
@@ -293,27 +226,33 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                 f"`patches.size` must be at least `filter.size` ({kernel}); got {self.patches.size}"
             )
 
-    def _check_centroids(self) -> None:
+    def _check_centroids(self, spec: BankSpec) -> None:
         """Centroids are directions, which have no offset."""
-        if isinstance(self.objective, KMeansSpec) and self.filter.bias:
+        if isinstance(self.objective, KMeansSpec) and spec.norm is not None:
+            raise ValueError(
+                "a `k-means` objective compares directions, which `filter.norm` would change: "
+                "leave out `filter.norm`"
+            )
+        if isinstance(self.objective, KMeansSpec) and spec.bias:
             raise ValueError(
                 "a `k-means` objective compares directions, and learns no bias: set "
                 "`filter.bias = false`"
             )
 
-    def _check_pooled_patches(self) -> None:
+    def _check_pooled_patches(self, spec: BankSpec) -> None:
         """An objective of what is pooled needs patches that a window of the pooling fits into."""
-        kernel, pool = self.filter.size, self.pool
+        kernel, pool = spec.size, self.pool
         if self.patches is None or not isinstance(self.objective, TicaSpec) or pool is None:
             return
         assert kernel is not None, "patches were checked"
         code = output_size(
             self.patches.size,
             window=kernel,
-            stride=self.filter.stride,
-            padding=self.filter.padding,
+            stride=spec.stride,
+            padding=spec.padding,
         )
-        if pool.padding == "valid" and pool.size > code:
+        border = pool.padding if isinstance(pool.padding, int) else 0
+        if pool.padding != "same" and pool.size > code + 2 * border:
             raise ValueError(
                 f"a `tica` objective pools the codes of patches, which have {code} rows, fewer "
                 f"than `pool.size` ({pool.size}): make `patches.size` larger, or leave it out"

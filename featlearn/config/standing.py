@@ -1,10 +1,11 @@
 """Walking up the layers: the shape that was reached, and what a unit there sees."""
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from featlearn.errors import RecipeError, ShapeError
-from featlearn.geometry import MapShape, Padding, output_size, pads, window_output
+from featlearn.geometry import Border, MapShape, output_size, pads, window_output
 
 
 class Sight(NamedTuple):
@@ -25,6 +26,16 @@ class Standing(NamedTuple):
     height: Sight
     width: Sight
     image: MapShape
+
+    def beside(self, others: Iterable["Standing"], shape: MapShape) -> "Standing":
+        """Join with where other branches stand, to maps of which each sees what any of them do."""
+        every = [self, *others]
+        return Standing(
+            shape,
+            max((standing.height for standing in every), key=lambda sight: sight.field),
+            max((standing.width for standing in every), key=lambda sight: sight.field),
+            self.image,
+        )
 
     def at(self, shape: MapShape, *, window: tuple[int, int], stride: int = 1) -> "Standing":
         """Step through a window to maps of another shape."""
@@ -49,7 +60,7 @@ def slide(
     *,
     size: int,
     stride: int,
-    padding: Padding,
+    padding: Border,
 ) -> tuple[MapShape, int]:
     """Slide a window: the shape of what comes out, and the inputs seen in one map.
 
@@ -62,14 +73,18 @@ def slide(
         raise RecipeError(
             f"stage {stage!r}: {key} {size} does not fit into {shape.height}x{shape.width}"
         ) from None
-    seen = math.prod(
-        _covered(length, window=size, stride=stride, padding=padding)
-        for length in (shape.height, shape.width)
+    return output, inputs_seen(shape, size=(size, size), stride=stride, padding=padding)
+
+
+def inputs_seen(shape: MapShape, *, size: tuple[int, int], stride: int, padding: Border) -> int:
+    """Count the inputs of one map inside a window, summed over its positions."""
+    return math.prod(
+        _covered(length, window=side, stride=stride, padding=padding)
+        for length, side in zip((shape.height, shape.width), size, strict=True)
     )
-    return output, seen
 
 
-def _covered(length: int, *, window: int, stride: int, padding: Padding) -> int:
+def _covered(length: int, *, window: int, stride: int, padding: Border) -> int:
     """Count the inputs inside a window, summed over its positions along one axis."""
     before, _ = pads(length, window=window, stride=stride, padding=padding)
     count = output_size(length, window=window, stride=stride, padding=padding)

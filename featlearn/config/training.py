@@ -204,8 +204,12 @@ class ClassificationSpec(KindSpec, frozen=True, kw_only=True, tag="classificatio
     `hidden` lists the widths of hidden layers between (none: a linear head),
     `dropout` is that of the hidden layers, `smoothing` is label smoothing, `classes` is
     taken from the labels if absent, `name` is what `describe` calls the last layer.
+    `input = "standardize"` centres and scales the features one by one, as measured on training
+    images, so that one learning rate suits every stack; `none` leaves them as they are, as
+    networks with published weights do.
     """
 
+    input: Literal["standardize", "none"] = "standardize"
     hidden: tuple[Count, ...] = ()
     dropout: Fraction = 0.0
     smoothing: Fraction = 0.0
@@ -220,11 +224,17 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     """Supervised training of a `head`, and of the stages above `freeze`.
 
     `stack_lr` multiplies the learning rate of the stages (to leave them as they are,
-    `freeze` them), `steps` is the least number of steps, whatever the number of
+    `freeze` them), and `decay_by_stage` once more that of each stage under the last one, for
+    every stage that it is further down (Howard & Ruder, ACL 2018, divide by 2.6).
+    `batch_statistics = "frozen"` leaves the running statistics of batch normalisation in the
+    stages as they are, and normalises by them while training, too: what few labels would measure
+    badly stays as it was learned. `steps` is the least number of steps, whatever the number of
     labels: epochs are added until it is reached.
     """
 
     head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
     freeze: NonNegativeInt = 0
     stack_lr: Positive = 1.0
+    decay_by_stage: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    batch_statistics: Literal["running", "frozen"] = "running"
     steps: NonNegativeInt = 0

@@ -6,7 +6,7 @@ from typing import NamedTuple, assert_never
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import L2PoolSpec
+from featlearn.config.pieces import L2PoolSpec
 from featlearn.errors import ShapeError
 from featlearn.evaluate.projection import (
     Unit,

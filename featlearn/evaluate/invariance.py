@@ -81,7 +81,7 @@ def invariance_curves(
         _curve(stack, index, unit, own, transformation, what)
         for unit, own in zip(units, images, strict=True)
     ]
-    empty = stack.stage(index).filter.weight.new_zeros(0, len(transformation.amounts))
+    empty = stack.stage(index).filter.zeros(0, len(transformation.amounts))
     means = torch.stack([mean for mean, _ in found]) if found else empty
     errors = torch.stack([error for _, error in found]) if found else empty
     ground = means.new_zeros(len(units)) if baseline is None else baseline.to(means)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from featlearn.config.stages import BatchNormSpec, LCNSpec
+from featlearn.config.pieces import BatchNormSpec, LCNSpec
 from featlearn.errors import ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.planes import borders
@@ -63,7 +63,7 @@ def project_units(stack: Stack, index: int, units: Sequence[Unit], *, batch: int
         _project(stack, index, units[start : start + batch])
         for start in range(0, len(units), batch)
     ]
-    empty = stack.stage(index).filter.weight.new_zeros(0, *stack.input_shape)
+    empty = stack.stage(index).filter.zeros(0, *stack.input_shape)
     return torch.cat(parts) if parts else empty
 
 
@@ -119,7 +119,7 @@ def to_image(stack: Stack, prepared: Tensor) -> Tensor:
 
 def _codes(stage: Stage, units: Sequence[Unit]) -> Tensor:
     """Make a code for each unit, in which it alone is 1."""
-    codes = stage.filter.weight.new_zeros(len(units), *stage.code_shape)
+    codes = stage.filter.zeros(len(units), *stage.code_shape)
     for place, unit in enumerate(units):
         codes[(place, *unit)] = 1
     return codes

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from featlearn.config.parts import CompositeSpec
 from featlearn.networks.stack import Stack
 from featlearn.stages.stage import Stage
 
@@ -32,8 +33,8 @@ def rebuildable(stage: Stage, maps: Tensor) -> Tensor:
         `maps`, or patches `(batch · rows · columns, maps, size, size)`, those of an
         image together, row after row.
     """
-    learned_from = stage.spec.patches
-    if learned_from is None or learned_from.size != stage.spec.filter.size:
+    learned_from, spec = stage.spec.patches, stage.spec.filter
+    if learned_from is None or isinstance(spec, CompositeSpec) or learned_from.size != spec.size:
         return maps
     size = learned_from.size
     if tuple(maps.shape[-2:]) == (size, size):

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from featlearn.config.inputs import WhitenSpec
-from featlearn.config.stages import LCNSpec
+from featlearn.config.parts import CompositeSpec
+from featlearn.config.pieces import LCNSpec
 from featlearn.errors import UsageError
 from featlearn.evaluate.projection import Unit
-from featlearn.geometry import MapShape, Padding, pads
+from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, What
+from featlearn.stages.composite import CompositeFilter
+from featlearn.stages.parts import places_below
 from featlearn.stages.stage import Stage, StageOutput
 
 _NAME = re.compile(r"(?P<map>\d+)(?:,(?P<row>\d+),(?P<column>\d+))?")
@@ -166,12 +169,19 @@ def _interval(stack: Stack, index: int, place: int, what: What, *, axis: int) ->
             start, end = _through_norm(stage, start, end, axis=axis, widen=below < index)
         if below < index or what != "code":
             start, end = _through_pool(stage, start, end, axis=axis)
-        spec, size = stage.spec.filter, stage.input_shape[axis]
-        if spec.size is None or isinstance(stage.spec.input, WhitenSpec):
-            start, end = 0, size
-        else:
-            start, end = _below(start, end, size, spec.size, spec.stride, spec.padding)
+        start, end = _through_filter(stage, start, end, axis=axis)
     return start, end
+
+
+def _through_filter(stage: Stage, start: int, end: int, *, axis: int) -> tuple[int, int]:
+    """Step from places of the code to those of the stage's input."""
+    if isinstance(stage.filter, CompositeFilter):
+        return stage.filter.below(start, end, axis)
+    spec, size = stage.spec.filter, stage.input_shape[axis]
+    assert not isinstance(spec, CompositeSpec)
+    if spec.size is None or isinstance(stage.spec.input, WhitenSpec):
+        return 0, size
+    return places_below(start, end, size, spec.size, spec.stride, spec.padding)
 
 
 def _through_norm(stage: Stage, start: int, end: int, *, axis: int, widen: bool) -> tuple[int, int]:
@@ -180,9 +190,9 @@ def _through_norm(stage: Stage, start: int, end: int, *, axis: int, widen: bool)
     if not isinstance(spec, LCNSpec):
         return start, end
     size = (stage.pooled_shape or stage.code_shape)[axis]
-    first, last = _below(start, end, size, spec.size, 1, spec.padding)
+    first, last = places_below(start, end, size, spec.size, 1, spec.padding)
     if widen:  # the means under the window of the deviation come from windows of their own
-        return _below(first, last, size, spec.size, 1, "same")
+        return places_below(first, last, size, spec.size, 1, "same")
     middle = (spec.size - 1) // 2
     return first + middle, first + middle + (end - start)
 
@@ -192,12 +202,4 @@ def _through_pool(stage: Stage, start: int, end: int, *, axis: int) -> tuple[int
     spec = stage.spec.pool
     if spec is None:
         return start, end
-    return _below(start, end, stage.code_shape[axis], spec.size, spec.stride, spec.padding)
-
-
-def _below(
-    start: int, end: int, size: int, window: int, stride: int, padding: Padding
-) -> tuple[int, int]:
-    """Give the inputs under windows `start` to `end`, exclusive, along an axis of `size`."""
-    before, _ = pads(size, window=window, stride=stride, padding=padding)
-    return start * stride - before, (end - 1) * stride - before + window
+    return places_below(start, end, stage.code_shape[axis], spec.size, spec.stride, spec.padding)

@@ -17,17 +17,26 @@ class Classifier(nn.Module):
     """Logits of an image from the last stage's output.
 
     The features are centred and scaled unit by unit on training images, so that
-    one learning rate suits every stack, trained or not.
+    one learning rate suits every stack, trained or not; unless the head says otherwise.
 
     Attributes:
         stack: The stages.
         scaler: Centring and scaling of the features.
         layers: The head.
         freeze: How many stages, from the bottom, training leaves as they are.
+        frozen_statistics: Whether training leaves the statistics of batch normalisation as they
+            are in the other stages, too, and normalises by them.
     """
 
     def __init__(
-        self, stack: Stack, spec: ClassificationSpec, *, classes: int, freeze: int, seed: int
+        self,
+        stack: Stack,
+        spec: ClassificationSpec,
+        *,
+        classes: int,
+        freeze: int,
+        seed: int,
+        frozen_statistics: bool = False,
     ) -> None:
         """Put a freshly drawn head on a stack.
 
@@ -37,6 +46,7 @@ class Classifier(nn.Module):
             classes: Number of classes.
             freeze: Stages that stay as they are, counted from the bottom.
             seed: Seed of the head's weights.
+            frozen_statistics: Whether the statistics of batch normalisation stay as they are.
 
         Raises:
             RecipeError: If `freeze` is not between 0 and the number of stages, or
@@ -50,9 +60,10 @@ class Classifier(nn.Module):
                 f"finetune.head.classes is {spec.classes}, but the labels have {classes} classes"
             )
         self.stack = stack
-        self.scaler = InputScaler(stack.output_shape, kind="standardize", per_unit=True)
+        self.scaler = InputScaler(stack.output_shape, kind=spec.input, per_unit=True)
         self.layers = _head(stack.output_shape.units, spec, classes=classes, seed=seed)
         self.freeze = freeze
+        self.frozen_statistics = frozen_statistics
         for place in range(freeze):
             stack.stage(place).requires_grad_(False)
 
@@ -62,10 +73,15 @@ class Classifier(nn.Module):
         return self.freeze == len(self.stack)
 
     def train(self, mode: bool = True) -> "Classifier":
-        """Set the mode; frozen stages stay as in use."""
+        """Set the mode; frozen stages, and frozen statistics, stay as in use."""
         super().train(mode)
-        for place in range(self.freeze):
-            self.stack.stage(place).eval()
+        for place in range(len(self.stack)):
+            stage = self.stack.stage(place)
+            if place < self.freeze:
+                stage.eval()
+            elif self.frozen_statistics:
+                for norm in stage.batch_norms:
+                    norm.eval()
         return self
 
     def features(self, images: Tensor) -> Tensor:

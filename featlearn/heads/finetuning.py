@@ -71,21 +71,28 @@ def start_finetuning(
     """
     check_augment(spec.augment, labelled.shape, table="finetune")
     classifier = Classifier(
-        stack, spec.head, classes=len(labelled.set.classes), freeze=spec.freeze, seed=seed
-    ).to(labelled.device)
-    check_norms(
         stack,
-        range(spec.freeze, len(stack)),
-        batch=spec.batch,
-        samples=len(labelled),
-        table="finetune",
-    )
+        spec.head,
+        classes=len(labelled.set.classes),
+        freeze=spec.freeze,
+        seed=seed,
+        frozen_statistics=spec.batch_statistics == "frozen",
+    ).to(labelled.device)
+    if not classifier.frozen_statistics:
+        check_norms(
+            stack,
+            range(spec.freeze, len(stack)),
+            batch=spec.batch,
+            samples=len(labelled),
+            table="finetune",
+        )
     fit_feature_scaler(classifier, sample)
     problem = FinetuneProblem(
         classifier,
         labelled,
         spec=spec.head,
         stack_lr=spec.stack_lr,
+        decay_by_stage=spec.decay_by_stage,
         validation=validation,
         augment=build_augment(spec.augment) if spec.augment else None,
     )

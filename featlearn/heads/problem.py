@@ -35,6 +35,7 @@ class FinetuneProblem:
         *,
         spec: ClassificationSpec,
         stack_lr: float = 1.0,
+        decay_by_stage: float = 1.0,
         validation: Pictures | None = None,
         augment: Augment | None = None,
     ) -> None:
@@ -45,6 +46,8 @@ class FinetuneProblem:
             images: Labelled images.
             spec: The head, for its label smoothing.
             stack_lr: Multiplies the learning rate of the stages.
+            decay_by_stage: Multiplies that of each stage under the last one once more, for every
+                stage that it is further down.
             validation: Labelled images that are only measured.
             augment: Applied to every training batch; its `mixup` comes last.
 
@@ -57,6 +60,7 @@ class FinetuneProblem:
         self.validation = validation
         self.smoothing = spec.smoothing
         self.stack_lr = stack_lr
+        self.decay_by_stage = decay_by_stage
         self.augment = augment
         self.samples = len(images)
         self.device = images.device
@@ -71,11 +75,11 @@ class FinetuneProblem:
     def groups(self) -> list[Group]:
         """Give the head, and the filters and norms of the stages that learn."""
         groups = weight_groups(self.classifier.layers)
-        for place in range(self.classifier.freeze, len(self.classifier.stack)):
-            stage = self.classifier.stack.stage(place)
-            groups += weight_groups(stage.filter, scale=self.stack_lr)
-            if stage.norm is not None:
-                groups += weight_groups(stage.norm, scale=self.stack_lr)
+        stack = self.classifier.stack
+        for place in range(self.classifier.freeze, len(stack)):
+            scale = self.stack_lr * self.decay_by_stage ** (len(stack) - 1 - place)
+            for part in stack.stage(place).learned:
+                groups += weight_groups(part, scale=scale)
         return groups
 
     def terms(self, rows: Tensor, draw: torch.Generator) -> LossTerms:

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from featlearn.geometry import Padding
+from featlearn.geometry import Border
 from featlearn.ops.planes import borders, check_codes, check_planes, grid
 
 
@@ -14,7 +14,7 @@ def conv2d(
     bias: Tensor | None = None,
     *,
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     groups: int = 1,
 ) -> Tensor:
     """Apply the same filters at every position.
@@ -25,7 +25,8 @@ def conv2d(
         bias: One number per map, `(maps,)`, or none.
         stride: Step between positions, in input positions.
         padding: `valid` keeps every window inside; `same` adds zeros around, the odd
-            one after, for `ceil(height / stride)` rows of positions.
+            one after, for `ceil(height / stride)` rows of positions; a number of zeros
+            is added on every side.
         groups: Parts into which the maps above and below are split alike; a map above
             sees only the maps below of its own part.
 
@@ -71,7 +72,7 @@ def conv_transpose2d(
     *,
     size: tuple[int, int],
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     groups: int = 1,
 ) -> Tensor:
     """Apply the adjoint of `conv2d`: every code lays its filter down, overlaps are added.

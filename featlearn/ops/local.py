@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
-from featlearn.geometry import Padding
+from featlearn.geometry import Border
 from featlearn.ops import local_kernels, local_plain
 from featlearn.ops.casts import cast
 from featlearn.ops.planes import (
@@ -33,7 +33,7 @@ def local2d(
     bias: Tensor | None = None,
     *,
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     groups: int = 1,
 ) -> Tensor:
     """Apply to every position filters of its own.
@@ -51,7 +51,8 @@ def local2d(
         bias: One number per unit, `(rows, columns, maps)`, or none.
         stride: Step between positions, in input positions.
         padding: `valid` keeps every window inside; `same` adds zeros around, the odd
-            one after, for `ceil(height / stride)` rows of positions.
+            one after, for `ceil(height / stride)` rows of positions; a number of zeros
+            is added on every side.
         groups: Parts into which the maps above and below are split alike; a map above
             sees only the maps below of its own part.
 
@@ -102,7 +103,7 @@ def local_transpose2d(
     *,
     size: tuple[int, int],
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     groups: int = 1,
 ) -> Tensor:
     """Apply the adjoint of `local2d`: every code lays its own filter down, overlaps are added.

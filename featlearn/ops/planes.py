@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
-from featlearn.geometry import Padding, output_size, pads
+from featlearn.geometry import Border, output_size, pads
 
 _WIDE = 8  # numbers that a processor treats at once, at least
 
@@ -18,7 +18,7 @@ def check_planes(
     operation: str,
     window: tuple[int, int] = (1, 1),
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     maps: int | None = None,
 ) -> tuple[int, int]:
     """Refuse an input that `operation` cannot slide its window over.
@@ -77,7 +77,7 @@ def check_groups(maps: int, groups: object, *, operation: str) -> None:
 
 
 def grid(
-    size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
+    size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Border
 ) -> tuple[int, int]:
     """Count the window's positions over a plane of `size`, as (rows, columns)."""
     return (
@@ -87,7 +87,7 @@ def grid(
 
 
 def borders(
-    size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
+    size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Border
 ) -> tuple[int, int, int, int]:
     """Give what to add (left, right, top, bottom), the order of `torch.nn.functional.pad`."""
     vertical = pads(size[0], window=window[0], stride=stride, padding=padding)
@@ -96,7 +96,7 @@ def borders(
 
 
 def pad_planes(
-    x: Tensor, *, window: tuple[int, int], stride: int, padding: Padding, value: float = 0.0
+    x: Tensor, *, window: tuple[int, int], stride: int, padding: Border, value: float = 0.0
 ) -> Tensor:
     """Add the border that `padding` asks for, filled with `value`; `x` itself if there is none."""
     size = (x.shape[2], x.shape[3])

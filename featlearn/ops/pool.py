@@ -4,14 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from featlearn.geometry import Padding
+from featlearn.geometry import Border
 from featlearn.ops import window_kernels
 from featlearn.ops.planes import check_planes, lies_by_channels, on_planes, pad_planes
 from featlearn.ops.window_sums import window_roots, window_sums
 
 
 def l2_pool(
-    x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid", eps: float = 1e-8
+    x: Tensor, *, size: int, stride: int = 1, padding: Border = "valid", eps: float = 1e-8
 ) -> Tensor:
     """Pool each map over square windows by the root of the sum of squares.
 
@@ -19,7 +19,8 @@ def l2_pool(
         x: Filter responses, `(batch, maps, height, width)`, any unit.
         size: Side of the window, in input positions.
         stride: Step between windows, in input positions.
-        padding: `valid` keeps every window inside; `same` adds zeros around.
+        padding: `valid` keeps every window inside; `same`, or a number for every side, adds
+            zeros around.
         eps: Added under the root, in squared units of `x`, so that the gradient
             at an all-zero window is zero and not NaN.
 
@@ -40,14 +41,15 @@ def l2_pool(
     return window_roots(exact, ones, eps=eps, stride=stride, padding=padding).to(x.dtype)
 
 
-def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
+def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Border = "valid") -> Tensor:
     """Pool each map over square windows by their largest value.
 
     Args:
         x: Filter responses, `(batch, maps, height, width)`.
         size: Side of the window, in input positions.
         stride: Step between windows, in input positions.
-        padding: `valid` keeps every window inside; under `same` the border is ignored.
+        padding: `valid` keeps every window inside; under `same`, or a number of places on
+            every side, the border is ignored.
 
     Returns:
         `(batch, maps, height', width')` in the unit of `x`.
@@ -59,7 +61,7 @@ def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid
     check_planes(x, operation="max_pool", window=window, stride=stride, padding=padding)
 
     def largest(planes: Tensor) -> Tensor:
-        # Every window of a "same" border holds an input, so -inf never comes out.
+        # Every window over a border holds an input, so -inf never comes out.
         padded = pad_planes(
             planes, window=window, stride=stride, padding=padding, value=float("-inf")
         )
@@ -68,15 +70,15 @@ def max_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid
     return on_planes(largest, x)
 
 
-def avg_pool(x: Tensor, *, size: int, stride: int = 1, padding: Padding = "valid") -> Tensor:
+def avg_pool(x: Tensor, *, size: int, stride: int = 1, padding: Border = "valid") -> Tensor:
     """Pool each map over square windows by their mean.
 
     Args:
         x: Filter responses, `(batch, maps, height, width)`.
         size: Side of the window, in input positions.
         stride: Step between windows, in input positions.
-        padding: `valid` keeps every window inside; under `same` a window at the border
-            takes the mean of the inputs it holds.
+        padding: `valid` keeps every window inside; under `same`, or a number of places on
+            every side, a window at the border takes the mean of the inputs it holds.
 
     Returns:
         `(batch, maps, height', width')` in the unit of `x`.

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.errors import ShapeError
-from featlearn.geometry import Padding
+from featlearn.geometry import Border
 from featlearn.ops.local import local2d, local_transpose2d
 from featlearn.ops.planes import (
     borders,
@@ -37,7 +37,7 @@ def tiled2d(
     bias: Tensor | None = None,
     *,
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     groups: int = 1,
 ) -> Tensor:
     """Apply to position p the filters of bank p modulo the tile.
@@ -52,7 +52,8 @@ def tiled2d(
         bias: One number per map of each bank, `(tile rows, tile columns, maps)`, or none.
         stride: Step between positions, in input positions.
         padding: `valid` keeps every window inside; `same` adds zeros around, the odd
-            one after, for `ceil(height / stride)` rows of positions.
+            one after, for `ceil(height / stride)` rows of positions; a number of zeros
+            is added on every side.
         groups: Parts into which the maps above and below are split alike.
 
     Returns:
@@ -97,7 +98,7 @@ def tiled_transpose2d(
     *,
     size: tuple[int, int],
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     groups: int = 1,
 ) -> Tensor:
     """Apply the adjoint of `tiled2d`: codes lay their banks' filters down, overlaps are added.
@@ -147,7 +148,7 @@ def tiled_transpose2d(
 
 
 def _without_border(
-    x: Tensor, size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Padding
+    x: Tensor, size: tuple[int, int], *, window: tuple[int, int], stride: int, padding: Border
 ) -> Tensor:
     """Cut planes that whole tiles span to their size.
 

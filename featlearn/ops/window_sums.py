@@ -6,7 +6,7 @@ from typing import TypedDict
 import torch.nn.functional as F
 from torch import Tensor
 
-from featlearn.geometry import Padding
+from featlearn.geometry import Border
 from featlearn.ops import window_kernels
 from featlearn.ops.planes import borders, grid, lies_by_channels, on_planes, pad_planes
 
@@ -16,7 +16,7 @@ def window_sums(
     weights: Sequence[float],
     *,
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     mean: bool = False,
     square: bool = False,
 ) -> Tensor:
@@ -27,7 +27,8 @@ def window_sums(
             batch innermost in memory.
         weights: Of the rows of a window, and of its columns, as many as its side.
         stride: Step between windows.
-        padding: `valid` keeps every window inside; `same` lets them hang over the border.
+        padding: `valid` keeps every window inside; `same`, or a number of places on every
+            side, lets them hang over the border.
         mean: Whether sums are divided by the weight that lies inside the maps.
         square: Whether squares are summed.
 
@@ -48,7 +49,7 @@ def window_roots(
     *,
     eps: float,
     stride: int = 1,
-    padding: Padding = "valid",
+    padding: Border = "valid",
     mean: bool = False,
 ) -> Tensor:
     """Take the root of the sum of squares over each window, plus `eps`.
@@ -74,12 +75,12 @@ def window_roots(
 
 class _Options(TypedDict):
     stride: int
-    padding: Padding
+    padding: Border
     mean: bool
 
 
 def _laid(
-    x: Tensor, window: int, stride: int, padding: Padding
+    x: Tensor, window: int, stride: int, padding: Border
 ) -> tuple[Tensor, list[int], list[int]]:
     """Lay maps out as the kernels take them, and place the windows over them."""
     sides, plane = (window, window), (x.shape[2], x.shape[3])
@@ -89,7 +90,7 @@ def _laid(
 
 
 def _plain(
-    x: Tensor, weights: Sequence[float], *, stride: int, padding: Padding, mean: bool
+    x: Tensor, weights: Sequence[float], *, stride: int, padding: Border, mean: bool
 ) -> Tensor:
     """Sum by the means or the convolutions of torch."""
     size = len(weights)

@@ -92,8 +92,10 @@ def build_gallery(
 def filters_of(stage: Stage, units: Sequence[Unit]) -> Floats | None:
     """Give the filter in the middle of what each unit pools, `(units, channels, height, width)`.
 
-    `None` where filters have no spatial extent.
+    `None` where filters have no spatial extent, or are made of many layers.
     """
+    if stage.composite:
+        return None
     weight = stage.filter.weight.detach().float().cpu().numpy()
     if min(weight.shape[-2:]) == 1:
         return None

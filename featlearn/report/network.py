@@ -2,7 +2,7 @@
 
 import msgspec
 
-from featlearn.config.layers import Layer, Plan, sum_layers
+from featlearn.config.layers import Layer, Plan, condensed, sum_layers
 from featlearn.config.recipe import Recipe
 from featlearn.report.views import LayerRow, Plane
 from featlearn.report.words import preprocess_words, shape
@@ -25,7 +25,8 @@ def planes_of(recipe: Recipe, layers: Plan) -> list[Plane]:
     steps = ", ".join(preprocess_words(spec) for spec in recipe.preprocess)
     tallest = max([height, width, *(max(layer.output[1:]) for layer in layers.layers)])
     planes = [_plane("image", steps, (maps, height, width), tallest)]
-    planes += [_plane(layer.name, _kind(layer), layer.output, tallest) for layer in layers.layers]
+    shown = condensed(layers.layers)
+    planes += [_plane(layer.name, _kind(layer), layer.output, tallest) for layer in shown]
     return planes
 
 
@@ -40,7 +41,7 @@ def rows_of(layers: Plan) -> tuple[list[LayerRow], LayerRow]:
             biases=_number(layer.biases),
             sees="{} × {}".format(*layer.receptive_field),
         )
-        for layer in layers.layers
+        for layer in condensed(layers.layers)
     ]
     totals = layers.totals
     total = LayerRow("altogether", "", "", count(totals.weights), count(totals.biases), "")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import LCNSpec
+from featlearn.config.pieces import LCNSpec
 from featlearn.evaluate.projection import Unit
 from featlearn.evaluate.sharing import shares_maps
 from featlearn.evaluate.units import find_unit, place_of, responses, unit_at, unit_name

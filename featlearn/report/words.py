@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from featlearn.config.data import (
+    ChannelsSpec,
     ContrastSpec,
     PCASpec,
     PreprocessSpec,
@@ -27,25 +28,36 @@ from featlearn.config.objectives import (
     SparseSpec,
     TicaSpec,
 )
-from featlearn.config.stages import (
+from featlearn.config.parts import (
+    BranchesSpec,
+    ChainSpec,
+    CompositeSpec,
+    DenseBlockSpec,
+    ResidualSpec,
+)
+from featlearn.config.pieces import (
     AnyPoolSpec,
     BatchNormSpec,
+    LCNSpec,
+    LRNSpec,
+    NormSpec,
+    activation_name,
+)
+from featlearn.config.stages import (
     ConvSpec,
     DenseSpec,
     FilterSpec,
-    LCNSpec,
     LocalSpec,
-    LRNSpec,
-    NormSpec,
     StageSpec,
     TiledSpec,
     WindowedSpec,
-    activation_name,
 )
+from featlearn.geometry import Border
 from featlearn.report.records import SettingRecord
 from featlearn.wording import METHODS, count, plural
 from featlearn.wording import percent as in_percent
 
+_BATCH = "batch normalisation"
 _POOLS = {"l2": "L2", "max": "max", "avg": "average"}
 
 
@@ -119,6 +131,17 @@ def filter_words(spec: FilterSpec) -> str:
         case TiledSpec():
             tile = f"tiles of {spec.tile}\u00a0×\u00a0{spec.tile}"
             return f"{spec.maps} tiled filters, {tile}, {_filter_window(spec)}"
+        case ChainSpec():
+            return f"{plural(len(spec.parts), 'part')} one after the other"
+        case BranchesSpec():
+            how = "added" if spec.join == "add" else "laid one behind the other"
+            many = "es" * (len(spec.branches) != 1)
+            return f"{len(spec.branches)} branch{many}, the results {how}"
+        case ResidualSpec():
+            return _residual(spec)
+        case DenseBlockSpec():
+            layers = plural(spec.layers, "densely connected layer")
+            return f"{layers}, each of {spec.growth} maps"
         case _:
             assert_never(spec)
 
@@ -138,7 +161,7 @@ def norm_words(spec: NormSpec) -> str:
         case LRNSpec():
             return f"local response normalisation across {spec.size} maps"
         case BatchNormSpec():
-            return "batch normalisation"
+            return _BATCH
         case _:
             assert_never(spec)
 
@@ -171,6 +194,8 @@ def preprocess_words(spec: PreprocessSpec) -> str:
             return "per-image contrast"
         case StandardizeSpec():
             return "per-pixel standardisation"
+        case ChannelsSpec():
+            return "per-channel standardisation by given numbers"
         case ZCASpec():
             return f"ZCA whitening, ε = {spec.eps:g}"
         case PCASpec():
@@ -188,7 +213,9 @@ def input_words(spec: WhitenSpec) -> str:
 def stage_words(spec: StageSpec) -> list[str]:
     """Say what a stage is made of, part by part."""
     parts = [input_words(spec.input)] if isinstance(spec.input, WhitenSpec) else []
-    parts += [filter_words(spec.filter), activation_name(spec.activation)]
+    parts += [filter_words(spec.filter)]
+    parts += [] if isinstance(spec.filter, CompositeSpec) or not spec.filter.norm else [_BATCH]
+    parts += [activation_name(spec.activation)]
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
@@ -233,11 +260,27 @@ def _filter_window(spec: WindowedSpec) -> str:
     return f"{_window(spec.size, spec.stride, spec.padding)}{groups}"
 
 
-def _window(size: int, stride: int, padding: str) -> str:
+def _residual(spec: ResidualSpec) -> str:
+    """Write residual blocks."""
+    kind = "bottleneck block" if spec.block == "bottleneck" else "residual block"
+    words = f"{plural(spec.repeats, kind)} of {spec.maps} maps"
+    if spec.groups > 1 or spec.width is not None:
+        words += f", {spec.inner} between the convolutions"
+    if spec.groups > 1:
+        words += f" in {spec.groups} groups"
+    if spec.stride > 1:
+        words += f", stride {spec.stride}"
+    return f"{words}, normalised before each convolution" if spec.preactivation else words
+
+
+def _window(size: int, stride: int, padding: Border) -> str:
     """Write a window."""
     step = f", stride {stride}" if stride > 1 else ""
-    same = ", same size" if padding == "same" and stride == 1 else ""
-    return f"{size}\u00a0×\u00a0{size}{step}{same}"
+    kept = padding == "same" or (isinstance(padding, int) and 2 * padding == size - 1 > 0)
+    if stride == 1 and kept:
+        return f"{size}\u00a0×\u00a0{size}, same size"
+    border = f", border {padding}" if isinstance(padding, int) and padding else ""
+    return f"{size}\u00a0×\u00a0{size}{step}{border}"
 
 
 def _penalty(spec: PenaltySpec) -> str:

@@ -8,20 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from featlearn.config.stages import (
+    BankSpec,
     ConvSpec,
     DenseSpec,
-    FilterSpec,
     LocalSpec,
+    Start,
     TiledSpec,
     WindowedSpec,
 )
 from featlearn.errors import ShapeError
-from featlearn.geometry import MapShape, Padding, window_output
+from featlearn.geometry import Border, MapShape, window_output
 from featlearn.ops.conv import conv2d, conv_transpose2d
 from featlearn.ops.dense import dense, dense_transpose
 from featlearn.ops.local import empty_filters, local2d, local_transpose2d
 from featlearn.ops.tiled import tiled2d, tiled_transpose2d
-from featlearn.stages.initial import start_weights_
+from featlearn.stages.initial import start_for_relu_, start_weights_
 
 
 class Filter(nn.Module, ABC):
@@ -46,6 +47,7 @@ class Filter(nn.Module, ABC):
         *,
         weight_shape: tuple[int, ...],
         bias_shape: tuple[int, ...] | None,
+        start: Start = "balanced",
         generator: torch.Generator,
     ) -> None:
         """Draw the weights; biases start at zero."""
@@ -54,9 +56,16 @@ class Filter(nn.Module, ABC):
         self.output_shape = output_shape
         self.weight = nn.Parameter(self._memory(weight_shape))
         self.bias = None if bias_shape is None else nn.Parameter(torch.zeros(bias_shape))
+        if start == "he":
+            start_for_relu_(self.weight, generator=generator)
+            return
         fan_in = math.prod(weight_shape[-3:])
         seen_by = fan_in * output_shape.units / input_shape.units  # on average over the input
         start_weights_(self.weight, fan_in=fan_in, fan_out=seen_by, generator=generator)
+
+    def zeros(self, *shape: int) -> Tensor:
+        """Make zeros of the precision of the weights, where they are."""
+        return self.weight.new_zeros(shape)
 
     @staticmethod
     def _memory(shape: tuple[int, ...]) -> Tensor:
@@ -110,7 +119,13 @@ class DenseFilter(Filter):
     shared = False
 
     def __init__(
-        self, input_shape: MapShape, *, maps: int, bias: bool = True, generator: torch.Generator
+        self,
+        input_shape: MapShape,
+        *,
+        maps: int,
+        bias: bool = True,
+        start: Start = "balanced",
+        generator: torch.Generator,
     ) -> None:
         """Make `maps` units over an input of `input_shape`."""
         super().__init__(
@@ -118,6 +133,7 @@ class DenseFilter(Filter):
             MapShape(maps, 1, 1),
             weight_shape=(maps, *input_shape),
             bias_shape=(maps,) if bias else None,
+            start=start,
             generator=generator,
         )
 
@@ -164,11 +180,12 @@ class WindowedFilter(Filter):
             output,
             weight_shape=(*banks, maps, input_shape.maps // spec.groups, size, size),
             bias_shape=(*banks, maps) if spec.bias else None,
+            start=spec.start,
             generator=generator,
         )
         self.size = size
         self.stride = spec.stride
-        self.padding: Padding = padding
+        self.padding: Border = padding
         self.groups = spec.groups
 
     @classmethod
@@ -188,7 +205,7 @@ class WindowedFilter(Filter):
         bias: Tensor | None,
         *,
         stride: int,
-        padding: Padding,
+        padding: Border,
         groups: int,
     ) -> Tensor:
         """Apply the filters at every position."""
@@ -201,7 +218,7 @@ class WindowedFilter(Filter):
         *,
         size: tuple[int, int],
         stride: int,
-        padding: Padding,
+        padding: Border,
         groups: int,
     ) -> Tensor:
         """Lay the filters down at every position, weighted by the codes, and add."""
@@ -274,7 +291,7 @@ class TiledFilter(WindowedFilter):
     _lay_down = staticmethod(tiled_transpose2d)
 
 
-def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Generator) -> Filter:
+def build_filter(spec: BankSpec, input_shape: MapShape, *, generator: torch.Generator) -> Filter:
     """Build the filter of a recipe over an input of `input_shape`.
 
     A dense filter with a size is one that is moved over the image: a convolution.
@@ -285,13 +302,20 @@ def build_filter(spec: FilterSpec, input_shape: MapShape, *, generator: torch.Ge
     match spec:
         case DenseSpec():
             if spec.size is None:
-                return DenseFilter(input_shape, maps=spec.maps, bias=spec.bias, generator=generator)
+                return DenseFilter(
+                    input_shape,
+                    maps=spec.maps,
+                    bias=spec.bias,
+                    start=spec.start,
+                    generator=generator,
+                )
             moved = ConvSpec(
                 size=spec.size,
                 maps=spec.maps,
                 stride=spec.stride,
                 padding=spec.padding,
                 bias=spec.bias,
+                start=spec.start,
             )
             return ConvFilter(input_shape, moved, generator=generator)
         case ConvSpec():

@@ -1,4 +1,6 @@
-"""How weights start: one rule for every filter."""
+"""How weights start: a rule for filters that rebuild, and one for deep networks of relu units."""
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +30,22 @@ def start_weights_(
         generator: Source of the draws; torch's global one if there is none.
     """
     std = (fan_in * (fan_in if fan_out is None else fan_out)) ** -0.25
+    drawn = torch.empty(weight.shape, dtype=weight.dtype, device=weight.device)
+    nn.init.normal_(drawn, std=std, generator=generator)
+    with torch.no_grad():
+        weight.copy_(drawn)
+
+
+def start_for_relu_(weight: Tensor, *, generator: torch.Generator | None = None) -> None:
+    """Draw `weight` in place from a normal distribution of variance 2 / fan_in.
+
+    A relu passes on half of the energy that it is given: twice the variance makes up for it,
+    however many layers there are. The last three axes are one filter.
+
+    Source:
+        He et al., ICCV 2015, equation 10.
+    """
+    std = (2 / math.prod(weight.shape[-3:])) ** 0.5
     drawn = torch.empty(weight.shape, dtype=weight.dtype, device=weight.device)
     nn.init.normal_(drawn, std=std, generator=generator)
     with torch.no_grad():

@@ -4,7 +4,7 @@ from typing import Literal, assert_never
 
 from torch import Tensor, nn
 
-from featlearn.config.stages import BatchNormSpec, LCNSpec, LRNSpec, NormSpec
+from featlearn.config.pieces import BatchNormSpec, LCNSpec, LRNSpec, NormSpec
 from featlearn.geometry import MapShape, Padding, window_output
 from featlearn.ops.lcn import Window, lcn
 from featlearn.ops.lrn import lrn
@@ -77,7 +77,12 @@ class BatchNorm(nn.BatchNorm2d):
 
     Source:
         Ioffe & Szegedy, ICML 2015.
+
+    Attributes:
+        single: Whether a map has a single position, so that a batch of one has no variance.
     """
+
+    single = False
 
     def output_shape(self, shape: MapShape) -> MapShape:
         """Give the shape after normalising a sample of `shape`: the same."""

@@ -5,8 +5,8 @@ from typing import assert_never
 
 from torch import Tensor, nn
 
-from featlearn.config.stages import AnyPoolSpec, AvgPoolSpec, L2PoolSpec, MaxPoolSpec
-from featlearn.geometry import MapShape, Padding, window_output
+from featlearn.config.pieces import AnyPoolSpec, AvgPoolSpec, L2PoolSpec, MaxPoolSpec
+from featlearn.geometry import Border, MapShape, window_output
 from featlearn.ops.pool import avg_pool, l2_pool, max_pool
 
 
@@ -20,12 +20,12 @@ class Pool(nn.Module, ABC):
             `ceil(height / stride)` rows.
     """
 
-    def __init__(self, size: int, *, stride: int = 1, padding: Padding = "valid") -> None:
+    def __init__(self, size: int, *, stride: int = 1, padding: Border = "valid") -> None:
         """Keep the window."""
         super().__init__()
         self.size = size
         self.stride = stride
-        self.padding: Padding = padding
+        self.padding: Border = padding
 
     def output_shape(self, shape: MapShape) -> MapShape:
         """Give the shape after pooling a sample of `shape`.

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from featlearn.config.data import (
+    ChannelsSpec,
     ContrastSpec,
     PCASpec,
     PreprocessSpec,
     StandardizeSpec,
     ZCASpec,
+    check_channels,
 )
 from featlearn.geometry import MapShape
 from featlearn.ops.moments import moments
@@ -88,6 +90,45 @@ class Standardize(Preprocess):
         return x * self.deviation
 
 
+class Channels(Preprocess):
+    """Per map: subtract a given mean, divide by a given deviation.
+
+    Args:
+        input_shape: Shape of an image.
+        spec: The numbers.
+
+    Attributes:
+        mean: Of each pixel, of the shape of an image.
+        deviation: The same.
+
+    Raises:
+        RecipeError: If the numbers are for other maps.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, input_shape: MapShape, spec: ChannelsSpec) -> None:
+        """Keep the numbers; they are the recipe's, and not stored twice."""
+        super().__init__(input_shape)
+        check_channels(spec, input_shape.maps)
+        for name, numbers in (("mean", spec.mean), ("deviation", spec.std)):
+            plane = torch.tensor(numbers).view(-1, 1, 1).expand(input_shape).clone()
+            self.register_buffer(name, plane, persistent=False)
+
+    def fit(self, images: Tensor) -> None:
+        """Do nothing: the numbers are given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Prepare images, `(batch, channels, height, width)`."""
+        self._check(x)
+        return (x - self.mean) / self.deviation
+
+    def invert_linear(self, x: Tensor) -> Tensor:
+        """Multiply by the deviations."""
+        return x * self.deviation
+
+
 def build_preprocess(spec: PreprocessSpec, input_shape: MapShape) -> Preprocess:
     """Build one step of a recipe's preparation, not yet fitted.
 
@@ -99,6 +140,8 @@ def build_preprocess(spec: PreprocessSpec, input_shape: MapShape) -> Preprocess:
             return Contrast(input_shape, floor=spec.floor)
         case StandardizeSpec():
             return Standardize(input_shape, floor=spec.floor)
+        case ChannelsSpec():
+            return Channels(input_shape, spec)
         case ZCASpec():
             return ZCA(input_shape, eps=spec.eps)
         case PCASpec():

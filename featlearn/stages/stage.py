@@ -9,21 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from featlearn.config.objectives import AutoEncoderSpec, ObjectiveSpec
-from featlearn.config.stages import (
-    DenseSpec,
-    EluSpec,
-    LeakyReluSpec,
-    SoftThresholdSpec,
-    StageSpec,
-    activation_name,
-    check_groups,
-)
+from featlearn.config.parts import CompositeSpec
+from featlearn.config.pieces import activation_name
+from featlearn.config.stages import DenseSpec, StageSpec, check_groups
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.ops.activations import activate
+from featlearn.stages.activation import activated
+from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
 from featlearn.stages.filters import Filter, build_filter
-from featlearn.stages.norm import Norm, build_norm
+from featlearn.stages.norm import BatchNorm, Norm, build_norm
 from featlearn.stages.pool import Pool, build_pool
 from featlearn.stages.scaler import Scaler, build_scaler
 
@@ -60,7 +55,8 @@ class Stage(nn.Module):
         name: The stage's name in its recipe.
         spec: What it was built from.
         scaler: How the maps below become its input and target.
-        filter: Linear map from scaled input to responses.
+        filter: Linear map from scaled input to responses, or many layers that stand for one.
+        filter_norm: Batch normalisation of the responses, or `None`.
         decoder: Linear map from code to input; `None` unless the objective is an auto-encoder's.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
@@ -72,6 +68,7 @@ class Stage(nn.Module):
 
     scaler: Scaler
     filter: Filter
+    filter_norm: BatchNorm | None
     decoder: Decoder | None
     pool: Pool | None
     norm: Norm | None
@@ -98,10 +95,7 @@ class Stage(nn.Module):
             raise _misfit(spec.name, "patches", spec.patches.size, input_shape)
         per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
         self.scaler = build_scaler(spec, input_shape, per_unit=per_unit)
-        given = self.scaler.output_shape
-        check_groups(spec, given.maps)
-        with _fitting(spec.name, "filter", spec.filter.size, given):
-            self.filter = build_filter(spec.filter, given, generator=generator)
+        self.filter, self.filter_norm = _build_filter(spec, self.scaler.output_shape, generator)
         self.decoder = _build_decoder(spec.objective, self.filter)
         self.code_shape = shape = self.filter.output_shape
         self.pool = None if spec.pool is None else build_pool(spec.pool)
@@ -111,6 +105,8 @@ class Stage(nn.Module):
                 self.pooled_shape = shape = self.pool.output_shape(shape)
         self.norm = None if spec.norm is None else build_norm(spec.norm, shape.maps)
         if self.norm is not None:
+            if isinstance(self.norm, BatchNorm):
+                self.norm.single = shape.height * shape.width == 1
             with _fitting(spec.name, "norm", getattr(spec.norm, "size", None), shape):
                 shape = self.norm.output_shape(shape)
         self.output_shape = shape
@@ -137,7 +133,12 @@ class Stage(nn.Module):
 
     def code(self, x: Tensor) -> Tensor:
         """Compute the code of scaled input: the activation of the filter's responses."""
-        return self._once("code", x, lambda: self._activate(self.filter(x)))
+        return self._once("code", x, lambda: activated(self.responses(x), self.spec.activation))
+
+    def responses(self, x: Tensor) -> Tensor:
+        """Compute what scaled input gives before the activation: filtered and normalised."""
+        responses = self.filter(x)
+        return responses if self.filter_norm is None else self.filter_norm(responses)
 
     def pooled(self, h: Tensor) -> Tensor:
         """Pool a code.
@@ -149,6 +150,22 @@ class Stage(nn.Module):
         if pool is None:
             raise UsageError(f"stage {self.name!r} does not pool")
         return self._once("pooled", h, lambda: pool(h))
+
+    @property
+    def composite(self) -> bool:
+        """Whether many layers stand for the filter, so that there is no one bank of weights."""
+        return isinstance(self.filter, CompositeFilter)
+
+    @property
+    def learned(self) -> list[nn.Module]:
+        """Give the parts that learn from labels, in the order of the computation."""
+        parts = (self.filter, self.filter_norm, self.norm)
+        return [part for part in parts if part is not None]
+
+    @property
+    def batch_norms(self) -> list[BatchNorm]:
+        """Give every batch normalisation in the stage, in the order in which they are held."""
+        return [module for module in self.modules() if isinstance(module, BatchNorm)]
 
     @contextmanager
     def remembering(self) -> Generator[None]:
@@ -182,7 +199,8 @@ class Stage(nn.Module):
         cast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
         half = torch.get_autocast_dtype(kind) if cast else None
         wanted = not torch.is_grad_enabled() or found.requires_grad
-        changes = [t._version for t in (given, found, *self.filter.parameters())]  # noqa: SLF001
+        weights = [p for part in (self.filter, self.filter_norm) if part for p in part.parameters()]
+        changes = [t._version for t in (given, found, *weights)]  # noqa: SLF001
         return wanted, half, *changes
 
     def decode(self, h: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
@@ -236,23 +254,6 @@ class Stage(nn.Module):
         kind = activation_name(self.spec.activation)
         return f"{self.name}: {self.input_shape} -> {self.output_shape}, {kind}"
 
-    def _activate(self, responses: Tensor) -> Tensor:
-        spec = self.spec.activation
-        match spec:
-            case LeakyReluSpec():
-                return activate(responses, "leaky-relu", slope=spec.slope)
-            case EluSpec():
-                return activate(responses, "elu", alpha=spec.alpha)
-            case SoftThresholdSpec():
-                return activate(
-                    responses,
-                    "soft-threshold",
-                    threshold=spec.threshold,
-                    one_sided=spec.one_sided,
-                )
-            case _:
-                return activate(responses, spec)
-
 
 def build_stage(spec: StageSpec, input_shape: MapShape, *, generator: torch.Generator) -> Stage:
     """Build a stage of a recipe over maps of `input_shape`, with weights from `generator`.
@@ -261,6 +262,26 @@ def build_stage(spec: StageSpec, input_shape: MapShape, *, generator: torch.Gene
         RecipeError: If a part does not fit; the sentence names the stage and the key.
     """
     return Stage(spec, input_shape, generator=generator)
+
+
+def _build_filter(
+    spec: StageSpec, given: MapShape, generator: torch.Generator
+) -> tuple[Filter, BatchNorm | None]:
+    """Build a stage's filter, and the norm of its responses if there is one."""
+    if isinstance(spec.filter, CompositeSpec):
+        try:
+            return CompositeFilter(spec.filter, given, generator=generator), None
+        except ShapeError as error:
+            raise RecipeError(f"stage {spec.name!r}: filter: {error}") from None
+    check_groups(spec, given.maps)
+    with _fitting(spec.name, "filter", spec.filter.size, given):
+        bank = build_filter(spec.filter, given, generator=generator)
+    norm = None
+    if spec.filter.norm is not None:
+        shape = bank.output_shape
+        norm = BatchNorm(shape.maps, eps=spec.filter.norm.eps, momentum=spec.filter.norm.momentum)
+        norm.single = shape.height * shape.width == 1
+    return bank, norm
 
 
 def _build_decoder(objective: ObjectiveSpec | None, encoder: Filter) -> Decoder | None:

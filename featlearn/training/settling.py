@@ -11,8 +11,6 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import DataError, RecipeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
-from featlearn.stages.norm import BatchNorm
-from featlearn.stages.stage import Stage
 from featlearn.training.pictures import Pictures
 
 
@@ -49,22 +47,24 @@ def settle_norm(stack: Stack, place: int, sample: Pictures) -> None:
     """
     stack.eval()
     stage = stack.stage(place)
-    norm = stage.norm
-    if not isinstance(norm, BatchNorm):
+    norms = stage.batch_norms
+    if not norms:
         return
-    if len(sample) < 2 and _single(stage):
+    if len(sample) < 2 and any(norm.single for norm in norms):
         raise DataError(
             f"stage {stage.name!r}: batch normalisation over single positions needs two or more "
             f"images to measure; got {len(sample)}"
         )
-    momentum = norm.momentum
-    norm.reset_running_stats()
-    norm.momentum = None  # a plain average over all batches
-    norm.train()
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over all batches
+        norm.train()
     for images in sample.even_batches(measured_at_once(stack)):
         stage(stack.maps_below(images, place))
-    norm.momentum = momentum
-    norm.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
 
 
 def settle(stack: Stack, sample: Pictures) -> None:
@@ -121,7 +121,7 @@ def check_norms(
         DataError: If there is only one image.
     """
     for stage in map(stack.stage, places):
-        if min(batch, samples) > 1 or not isinstance(stage.norm, BatchNorm) or not _single(stage):
+        if min(batch, samples) > 1 or not any(norm.single for norm in stage.batch_norms):
             continue
         what = f"stage {stage.name!r}: batch normalisation over single positions"
         if samples < 2:
@@ -147,8 +147,3 @@ def check_components(stack: Stack, sample: Pictures) -> None:
                 f"more to be measured on; got {len(sample)}: lower input.keep, or raise "
                 "pretrain.fit_samples or data.limit"
             )
-
-
-def _single(stage: Stage) -> bool:
-    """Tell whether a stage gives one number for each map."""
-    return stage.output_shape.height * stage.output_shape.width == 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from featlearn.config.layers import Layer, Plan
+from featlearn.config.layers import Layer, Plan, condensed
 from featlearn.visualize.style import MUTED, SERIES
 
 _PER_ROW = 10
@@ -55,7 +55,7 @@ def columns_of(plan: Plan) -> list[Column]:
     if reshaped:
         whole = (plan.input[1], plan.input[2])
         columns.append(Column("", "prepared", steps, plan.prepared, (), MUTED, whole))
-    return columns + [_column(layer) for layer in plan.layers]
+    return columns + [_column(layer) for layer in condensed(plan.layers)]
 
 
 def in_rows(columns: Sequence[Column]) -> list[list[Column]]:

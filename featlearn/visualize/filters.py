@@ -49,6 +49,9 @@ def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
 
     Returns:
         One picture, or two for a local stage with more than one position.
+
+    Raises:
+        UsageError: If the stage is made of many layers, and has no one bank of filters.
     """
     weight = stage.filter.weight.detach().float().cpu().numpy()
     colour = on_image and stage.input_shape.maps == 3

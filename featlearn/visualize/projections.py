@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from featlearn.config.data import ContrastSpec, PreprocessSpec
+from featlearn.config.data import ChannelsSpec, ContrastSpec, PreprocessSpec
 from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.networks.stack import Stack
@@ -64,8 +64,9 @@ def response_picture(stack: Stack) -> Picture:
 
 
 def has_plane(stack: Stack, index: int) -> bool:
-    """Say whether a stage's filters have a spatial extent to show."""
-    return stack.stage(index).filter.weight.shape[-1] > 1
+    """Say whether a stage has one bank of filters, with a spatial extent to show."""
+    stage = stack.stage(index)
+    return not stage.composite and stage.filter.weight.shape[-1] > 1
 
 
 def first_filters(stack: Stack, *, count: int = 18) -> Picture:
@@ -76,10 +77,11 @@ def first_filters(stack: Stack, *, count: int = 18) -> Picture:
     """
     stage = stack.stage(0)
     units = central_units(stage)[:count]
-    bank = stage.filter.weight.detach().float().cpu().numpy()
-    if isinstance(stage.spec.filter, LocalSpec | TiledSpec):
-        bank = bank[bank.shape[0] // 2, bank.shape[1] // 2]
-    if not has_plane(stack, 0):
+    if has_plane(stack, 0):
+        bank = stage.filter.weight.detach().float().cpu().numpy()
+        if isinstance(stage.spec.filter, LocalSpec | TiledSpec):
+            bank = bank[bank.shape[0] // 2, bank.shape[1] // 2]
+    else:
         bank = cropped(project_units(stack, 0, units).float().cpu().numpy())
     tiles, note = tiles_of(bank[:count], colour=bank.shape[1] == stack.input_shape.maps == 3)
     pixels = mosaic(tiles, columns=len(tiles))
@@ -95,7 +97,7 @@ def projection_tells_more(stack: Stack, index: int, preprocess: tuple[Preprocess
     """
     decoder = stack.stage(index).decoder
     untied = decoder is not None and decoder.weight is not None
-    whitened = any(not isinstance(spec, ContrastSpec) for spec in preprocess)
+    whitened = any(not isinstance(spec, ContrastSpec | ChannelsSpec) for spec in preprocess)
     return index > 0 or untied or whitened
 
 

@@ -104,6 +104,8 @@ class Tracker:
             return
         names = [phase] if phase in self.stack.names else self.stack.names
         for name in names:
+            if self.stack.stage(name).composite:
+                continue
             on_image = self.stack.index(name) == 0
             pixels = figure_pixels(filters_figure(self.stack.stage(name), on_image=on_image))
             writer.add_image(f"{phase}/filters/{name}", pixels, step, dataformats="HWC")

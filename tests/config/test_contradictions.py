@@ -6,7 +6,7 @@ from featlearn.config.load import (
     dump_recipe,
     parse_recipe,
 )
-from featlearn.config.stages import EluSpec
+from featlearn.config.pieces import EluSpec
 from tests.config.small import SMALL, refusal
 
 

@@ -14,7 +14,7 @@ from featlearn.config.load import (
     recipe_names,
     recipe_text,
 )
-from featlearn.config.stages import L2PoolSpec
+from featlearn.config.pieces import L2PoolSpec
 from featlearn.datasets.catalogue import KNOWN
 from featlearn.errors import RecipeError, UsageError
 from tests.config.small import SMALL, refusal

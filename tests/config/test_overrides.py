@@ -9,7 +9,7 @@ from featlearn.config.changes import changed_recipe
 from featlearn.config.data import ContrastSpec
 from featlearn.config.load import load_recipe
 from featlearn.config.overrides import says
-from featlearn.config.stages import L2PoolSpec, MaxPoolSpec
+from featlearn.config.pieces import L2PoolSpec, MaxPoolSpec
 from featlearn.errors import FeatlearnError, RecipeError, UsageError
 
 

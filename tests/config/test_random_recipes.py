@@ -35,8 +35,8 @@ def _numbers(kind: inspect.IntType | inspect.FloatType) -> st.SearchStrategy[Any
     )
 
 
-def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
-    """Draw raw values that the type allows."""
+def _values(kind: inspect.Type, inside: frozenset[type] = frozenset()) -> st.SearchStrategy[Any]:
+    """Draw raw values that the type allows; a table that may hold its like holds none."""
     match kind:
         case inspect.IntType() | inspect.FloatType():
             return _numbers(kind)
@@ -48,22 +48,23 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.LiteralType():
             return st.sampled_from(kind.values)
         case inspect.VarTupleType():
-            return st.lists(_values(kind.item_type), max_size=3)
+            return st.lists(_values(kind.item_type, inside), max_size=3)
         case inspect.TupleType():
-            return st.tuples(*map(_values, kind.item_types)).map(list)
+            return st.tuples(*(_values(item, inside) for item in kind.item_types)).map(list)
         case inspect.UnionType():
             members = [m for m in kind.types if not isinstance(m, inspect.NoneType)]
-            return st.one_of(*map(_values, members))
+            members = [m for m in members if getattr(m, "cls", None) not in inside]
+            return st.one_of(*(_values(member, inside) for member in members))
         case inspect.StructType():
-            return _tables(kind)
+            return _tables(kind, inside | {kind.cls})
         case _:
             raise NotImplementedError(kind)
 
 
-def _tables(kind: inspect.StructType) -> st.SearchStrategy[dict[str, Any]]:
+def _tables(kind: inspect.StructType, inside: frozenset[type]) -> st.SearchStrategy[dict[str, Any]]:
     tag = {} if kind.tag is None else {"kind": st.just(kind.tag)}
-    needed = {f.encode_name: _values(f.type) for f in kind.fields if f.required}
-    others = {f.encode_name: _values(f.type) for f in kind.fields if not f.required}
+    needed = {f.encode_name: _values(f.type, inside) for f in kind.fields if f.required}
+    others = {f.encode_name: _values(f.type, inside) for f in kind.fields if not f.required}
     return st.fixed_dictionaries({**tag, **needed}, optional=others)
 
 

@@ -7,20 +7,18 @@ from torch import Tensor, nn
 
 from featlearn.config.data import DataSpec
 from featlearn.config.objectives import PlainSpec
-from featlearn.config.recipe import Recipe
-from featlearn.config.stages import (
+from featlearn.config.pieces import (
     AnyPoolSpec,
     AvgPoolSpec,
     BatchNormSpec,
-    ConvSpec,
     L2PoolSpec,
     LCNSpec,
-    LocalSpec,
     LRNSpec,
     MaxPoolSpec,
     NormSpec,
-    StageSpec,
 )
+from featlearn.config.recipe import Recipe
+from featlearn.config.stages import ConvSpec, LocalSpec, StageSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.evaluate.decoding import decode
 from featlearn.evaluate.examples import project_examples, rebuild_examples

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from featlearn.config.data import DataSpec
+from featlearn.config.pieces import AvgPoolSpec, L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import AvgPoolSpec, ConvSpec, L2PoolSpec, LocalSpec, StageSpec
+from featlearn.config.stages import ConvSpec, LocalSpec, StageSpec
 from featlearn.errors import DataError, ShapeError
 from featlearn.evaluate.invariance import (
     Curves,

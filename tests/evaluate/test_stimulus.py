@@ -8,17 +8,9 @@ from scipy import stats
 from torch import Tensor
 
 from featlearn.config.data import ContrastSpec, DataSpec, PCASpec, PreprocessSpec, StandardizeSpec
+from featlearn.config.pieces import ActivationName, L2PoolSpec, LCNSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import (
-    ActivationName,
-    ConvSpec,
-    DenseSpec,
-    FilterSpec,
-    L2PoolSpec,
-    LCNSpec,
-    LocalSpec,
-    StageSpec,
-)
+from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec, StageSpec
 from featlearn.errors import DataError, ShapeError, UsageError
 from featlearn.evaluate.ascent import Search, blurred, total_variation
 from featlearn.evaluate.stimulus import optimal_stimulus, percentiles_of

@@ -7,16 +7,9 @@ import torch
 from torch import Tensor
 
 from featlearn.config.data import DataSpec, StandardizeSpec
+from featlearn.config.pieces import AvgPoolSpec, L2PoolSpec, LCNSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import (
-    AvgPoolSpec,
-    ConvSpec,
-    DenseSpec,
-    L2PoolSpec,
-    LCNSpec,
-    LocalSpec,
-    StageSpec,
-)
+from featlearn.config.stages import ConvSpec, DenseSpec, LocalSpec, StageSpec
 from featlearn.errors import UsageError
 from featlearn.evaluate.units import (
     Window,

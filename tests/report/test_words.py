@@ -6,14 +6,7 @@ import pytest
 
 from featlearn.config.load import load_recipe, recipe_names
 from featlearn.config.objectives import L1Spec, PlainSpec, SparseSpec
-from featlearn.config.stages import (
-    ConvSpec,
-    DenseSpec,
-    FilterSpec,
-    LocalSpec,
-    PatchSpec,
-    StageSpec,
-)
+from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec, PatchSpec, StageSpec
 from featlearn.report import words
 
 

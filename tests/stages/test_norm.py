@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from featlearn.config.stages import BatchNormSpec, LCNSpec, LRNSpec
+from featlearn.config.pieces import BatchNormSpec, LCNSpec, LRNSpec
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.lcn import lcn

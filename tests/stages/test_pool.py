@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import AnyPoolSpec, AvgPoolSpec, L2PoolSpec, MaxPoolSpec
+from featlearn.config.pieces import AnyPoolSpec, AvgPoolSpec, L2PoolSpec, MaxPoolSpec
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.pool import avg_pool, l2_pool, max_pool

@@ -7,21 +7,23 @@ import torch
 
 from featlearn.config.base import KindSpec
 from featlearn.config.objectives import AutoEncoderSpec, PlainSpec
-from featlearn.config.stages import (
+from featlearn.config.pieces import (
     Activation,
     ActivationName,
     AvgPoolSpec,
     BatchNormSpec,
-    ConvSpec,
-    DenseSpec,
     EluSpec,
-    FilterSpec,
     L2PoolSpec,
     LCNSpec,
     LeakyReluSpec,
+    SoftThresholdSpec,
+)
+from featlearn.config.stages import (
+    ConvSpec,
+    DenseSpec,
+    FilterSpec,
     LocalSpec,
     PatchSpec,
-    SoftThresholdSpec,
     StageSpec,
     TiledSpec,
 )

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from featlearn.config.data import DataSpec
 from featlearn.config.objectives import KMeansSpec, ObjectiveSpec, PlainSpec
+from featlearn.config.pieces import L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, L2PoolSpec, StageSpec
+from featlearn.config.stages import ConvSpec, DenseSpec, StageSpec
 from featlearn.errors import DataError
 from featlearn.evaluate.confused import Confused
 from featlearn.evaluate.data_map import PcaMap, pca_map

@@ -8,15 +8,9 @@ from torch import Tensor
 
 from featlearn.config.data import ContrastSpec, DataSpec, PCASpec, PreprocessSpec, ZCASpec
 from featlearn.config.objectives import PlainSpec
+from featlearn.config.pieces import AvgPoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import (
-    AvgPoolSpec,
-    ConvSpec,
-    DenseSpec,
-    LocalSpec,
-    PatchSpec,
-    StageSpec,
-)
+from featlearn.config.stages import ConvSpec, DenseSpec, LocalSpec, PatchSpec, StageSpec
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.visualize.projections import (

@@ -20,6 +20,12 @@ def draw_filters(subject: Subject) -> Named:
     stack = subject.stack
     on_image = stack.stage(0).input_shape == stack.input_shape
     for index in subject.stages:
+        if index > 0 and stack.stage(index).composite and subject.place is None:
+            subject.progress.note(
+                f"{stack.names[index]} is made of many layers, and has no one bank of filters to "
+                "draw; `--what projections` shows what its units add to the image"
+            )
+            continue
         if index == 0 and not has_plane(stack, 0):
             figure = pictures_figure([response_picture(stack)])
         else:

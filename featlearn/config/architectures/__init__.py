@@ -1,0 +1,1 @@
+"""Published networks, declared in the language of stages and known by their names."""

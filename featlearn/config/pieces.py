@@ -1,0 +1,120 @@
+"""Specs of what follows a filter: activation, pooling, normalisation."""
+
+from typing import Annotated, Literal, cast
+
+import msgspec
+
+from featlearn.config.base import Border, Count, Fraction, KindSpec, Name, Positive
+from featlearn.geometry import Padding
+
+
+class LeakyReluSpec(KindSpec, frozen=True, kw_only=True, tag="leaky-relu"):
+    """x where it is positive, `slope` · x elsewhere."""
+
+    slope: Fraction = 0.01
+
+
+class EluSpec(KindSpec, frozen=True, kw_only=True, tag="elu"):
+    """x where it is positive, `alpha` · (exp x − 1) elsewhere."""
+
+    alpha: Positive = 1.0
+
+
+class SoftThresholdSpec(KindSpec, frozen=True, kw_only=True, tag="soft-threshold"):
+    """sign(x) · max(|x| − `threshold`, 0); of the positive side alone if `one_sided`."""
+
+    threshold: Positive = 0.1
+    one_sided: bool = False
+
+
+ActivationName = Literal[
+    "identity", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "abs", "soft-threshold"
+]
+Activation = ActivationName | LeakyReluSpec | EluSpec | SoftThresholdSpec
+"""A name, with the usual parameters, or a table that says them."""
+
+
+def activation_name(activation: Activation) -> ActivationName:
+    """Give the name of an activation, however it is spelled."""
+    if isinstance(activation, str):
+        return activation
+    return cast(ActivationName, activation.__struct_config__.tag)
+
+
+class PoolSpec(KindSpec, frozen=True, kw_only=True):
+    """What every pooling shares: a square window within each map.
+
+    `size` is its side and `stride` the step between windows, in positions of the code;
+    under `padding = "same"`, or over a border of so many places on every side as a number
+    says, windows reach over the edge, and only what lies inside counts. `name` is what
+    `describe` calls the layer.
+    """
+
+    size: Count
+    stride: Count = 1
+    padding: Border = "valid"
+    name: Name | None = None
+
+
+class L2PoolSpec(PoolSpec, frozen=True, kw_only=True, tag="l2"):
+    """Root of the sum of squares over the window."""
+
+
+class MaxPoolSpec(PoolSpec, frozen=True, kw_only=True, tag="max"):
+    """Largest value in the window."""
+
+
+class AvgPoolSpec(PoolSpec, frozen=True, kw_only=True, tag="avg"):
+    """Mean over the window."""
+
+
+AnyPoolSpec = L2PoolSpec | MaxPoolSpec | AvgPoolSpec
+
+
+class LCNSpec(KindSpec, frozen=True, kw_only=True, tag="lcn"):
+    """Local contrast normalisation: subtract the local mean, divide by the local deviation.
+
+    They are measured in windows of side `size`, within a map or, with `across`, over all
+    maps, and under `window = "gaussian"` weigh most in the middle. `padding = "same"` keeps
+    the size of the maps; what lies beyond the border does not count. `constant` is the
+    least divisor: `"mean"` takes the image's mean deviation (Jarrett et al. 2009), a number
+    takes that number (0.01 in Le et al. 2012). `floor` bounds it from below, so that a
+    constant image gives zeros. `name` is what `describe` calls the layer.
+    """
+
+    size: Count
+    padding: Padding = "valid"
+    window: Literal["box", "gaussian"] = "box"
+    across: bool = False
+    constant: Literal["mean"] | Positive = "mean"
+    floor: Positive = 1e-4
+    name: Name | None = None
+
+
+class BatchNormSpec(KindSpec, frozen=True, kw_only=True, tag="batch"):
+    """Batch normalisation of each map, with running statistics when frozen.
+
+    `momentum` is the weight of a batch in these, `eps` is added to the variance, `name` is
+    what `describe` calls the layer.
+    """
+
+    momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    eps: Positive = 1e-5
+    name: Name | None = None
+
+
+class LRNSpec(KindSpec, frozen=True, kw_only=True, tag="lrn"):
+    """Local response normalisation across maps (Krizhevsky et al., NIPS 2012).
+
+    y = x / (`k` + `alpha` · Σ x²)^`beta` over `size` neighbouring maps at a position. `name`
+    is what `describe` calls the layer.
+    """
+
+    size: Count = 5
+    k: Positive = 2.0
+    alpha: Positive = 1e-4
+    beta: Positive = 0.75
+    name: Name | None = None
+
+
+NormSpec = LCNSpec | LRNSpec | BatchNormSpec
