@@ -7,6 +7,7 @@ import msgspec
 
 from featlearn.config.data import ContrastSpec, PCASpec, StandardizeSpec, ZCASpec
 from featlearn.config.footprint import footprint, sum_of
+from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, make_layer, sum_layers
 from featlearn.config.objectives import AutoEncoderSpec
@@ -28,7 +29,6 @@ from featlearn.config.stages import (
     check_groups,
 )
 from featlearn.config.standing import Sight, Standing, covered, slide
-from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 
@@ -251,15 +251,22 @@ def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer
             assert_never(spec)
 
 
-def _head(spec: ClassificationSpec, below: Standing, classes: int | None) -> list[Layer]:
-    """Count the layers of a classifier on the last stage's output."""
-    known = spec.classes if classes is None else classes
+def _head(spec: HeadSpec, below: Standing, classes: int | None) -> list[Layer]:
+    """Count the layers of a head on the last stage's output."""
+    own = spec.classes if isinstance(spec, ClassificationSpec) else None
+    known = own if classes is None else classes
     names = [f"{spec.name}.hidden{number}" for number in range(1, len(spec.hidden) + 1)]
     widths = list(spec.hidden)
     if known is not None:
         names, widths = [*names, spec.name], [*widths, known]
     layers: list[Layer] = []
     standing = below
+    if spec.pool != "none":
+        shape = below.shape
+        window = (shape.height, shape.width)
+        standing = below.at(MapShape(shape.maps, 1, 1), window=window)
+        name, kind = f"{spec.name}.pool", f"{spec.pool} pooling"
+        layers.append(_layer(name, kind, standing, Counts(shape.units), window=window))
     for name, width in zip(names, widths, strict=True):
         shape, window = standing.shape, (standing.shape.height, standing.shape.width)
         standing = standing.at(MapShape(width, 1, 1), window=window)

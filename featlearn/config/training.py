@@ -8,13 +8,13 @@ from featlearn.config.base import (
     Count,
     Fraction,
     KindSpec,
-    Name,
     NonNegative,
     NonNegativeInt,
     Positive,
     Spec,
 )
 from featlearn.config.data import AugmentSpec, MixupSpec
+from featlearn.config.heads import ClassificationSpec, HeadSpec
 
 
 class OptimizerBase(KindSpec, frozen=True, kw_only=True):
@@ -198,33 +198,19 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
             )
 
 
-class ClassificationSpec(KindSpec, frozen=True, kw_only=True, tag="classification"):
-    """Softmax over the classes, on the last stage's output.
-
-    `hidden` lists the widths of hidden layers between (none: a linear head),
-    `dropout` is that of the hidden layers, `smoothing` is label smoothing, `classes` is
-    taken from the labels if absent, `name` is what `describe` calls the last layer.
-    """
-
-    hidden: tuple[Count, ...] = ()
-    dropout: Fraction = 0.0
-    smoothing: Fraction = 0.0
-    classes: Count | None = None
-    name: Name = "out"
-
-
-HeadSpec = ClassificationSpec
-
-
 class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     """Supervised training of a `head`, and of the stages above `freeze`.
 
     `stack_lr` multiplies the learning rate of the stages (to leave them as they are,
     `freeze` them), `steps` is the least number of steps, whatever the number of
-    labels: epochs are added until it is reached.
+    labels: epochs are added until it is reached. `ema` averages the weights: after every step the
+    average keeps this share of itself (less in the first steps: (1 + t) / (10 + t) after t steps)
+    and takes the rest from the weights. It, with running statistics averaged alike, is what is
+    measured on held-out images, kept and used.
     """
 
     head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
     freeze: NonNegativeInt = 0
     stack_lr: Positive = 1.0
     steps: NonNegativeInt = 0
+    ema: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None

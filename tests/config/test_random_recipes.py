@@ -54,6 +54,8 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.UnionType():
             members = [m for m in kind.types if not isinstance(m, inspect.NoneType)]
             return st.one_of(*map(_values, members))
+        case inspect.DictType():
+            return st.dictionaries(_TEXT, _values(kind.value_type), max_size=2)
         case inspect.StructType():
             return _tables(kind)
         case _:
