@@ -24,6 +24,9 @@ LABELS = "labels.json"
 EVALUATION = "evaluation.json"
 """Figures of a head on the test split."""
 
+CALIBRATION = "calibration.json"
+"""The temperature of a head, and what it was fitted on."""
+
 UNITS = "units.json"
 """Figures of a run's best units."""
 
@@ -60,6 +63,7 @@ OWN_FILES = (
     SWEEPS,
     CURVE,
     EVALUATION,
+    CALIBRATION,
     UNITS,
     REPORT,
     MODEL,

@@ -14,6 +14,7 @@ from featlearn.config.data import (
     check_channels,
 )
 from featlearn.config.footprint import footprint, sum_of
+from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, sum_layers
 from featlearn.config.objectives import AutoEncoderSpec, ObjectiveSpec
@@ -33,7 +34,6 @@ from featlearn.config.stages import (
     check_groups,
 )
 from featlearn.config.standing import Sight, Standing, slide
-from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 
@@ -257,15 +257,22 @@ def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer
             assert_never(spec)
 
 
-def _head(spec: ClassificationSpec, below: Standing, classes: int | None) -> list[Layer]:
-    """Count the layers of a classifier on the last stage's output."""
-    known = spec.classes if classes is None else classes
+def _head(spec: HeadSpec, below: Standing, classes: int | None) -> list[Layer]:
+    """Count the layers of a head on the last stage's output."""
+    own = spec.classes if isinstance(spec, ClassificationSpec) else None
+    known = own if classes is None else classes
     names = [f"{spec.name}.hidden{number}" for number in range(1, len(spec.hidden) + 1)]
     widths = list(spec.hidden)
     if known is not None:
         names, widths = [*names, spec.name], [*widths, known]
     layers: list[Layer] = []
     standing = below
+    if spec.pool != "none":
+        shape = below.shape
+        window = (shape.height, shape.width)
+        standing = below.at(MapShape(shape.maps, 1, 1), window=window)
+        name, kind = f"{spec.name}.pool", f"{spec.pool} pooling"
+        layers.append(layer_at(name, kind, standing, Counts(shape.units), window=window))
     for name, width in zip(names, widths, strict=True):
         shape, window = standing.shape, (standing.shape.height, standing.shape.width)
         standing = standing.at(MapShape(width, 1, 1), window=window)

@@ -83,6 +83,9 @@ def step(kind: inspect.Type, value: object, key: str | int) -> inspect.Type | No
     field = field_of(kind, value, key)
     if field is not None:
         return field.type
+    named = next((some for some in alternatives(kind) if isinstance(some, inspect.DictType)), None)
+    if named is not None:
+        return named.value_type
     return tags(kind) if key in known_keys(kind, value) else None
 
 
@@ -149,6 +152,8 @@ def _expectation(kind: inspect.Type, value: object) -> str:
             return f"one of {', '.join(choices)}" if len(choices) > 1 else f'"{choices[0]}"'
         case inspect.StructType():
             return "a table"
+        case inspect.DictType():
+            return f"a table of names, each {expectation(kind.value_type)}"
         case inspect.TupleType():
             return f"a list of {len(kind.item_types)}, each {expectation(kind.item_types[0])}"
         case inspect.VarTupleType():

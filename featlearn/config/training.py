@@ -8,13 +8,13 @@ from featlearn.config.base import (
     Count,
     Fraction,
     KindSpec,
-    Name,
     NonNegative,
     NonNegativeInt,
     Positive,
     Spec,
 )
 from featlearn.config.data import AugmentSpec, MixupSpec
+from featlearn.config.heads import ClassificationSpec, HeadSpec
 
 
 class OptimizerBase(KindSpec, frozen=True, kw_only=True):
@@ -198,28 +198,6 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
             )
 
 
-class ClassificationSpec(KindSpec, frozen=True, kw_only=True, tag="classification"):
-    """Softmax over the classes, on the last stage's output.
-
-    `hidden` lists the widths of hidden layers between (none: a linear head),
-    `dropout` is that of the hidden layers, `smoothing` is label smoothing, `classes` is
-    taken from the labels if absent, `name` is what `describe` calls the last layer.
-    `input = "standardize"` centres and scales the features one by one, as measured on training
-    images, so that one learning rate suits every stack; `none` leaves them as they are, as
-    networks with published weights do.
-    """
-
-    input: Literal["standardize", "none"] = "standardize"
-    hidden: tuple[Count, ...] = ()
-    dropout: Fraction = 0.0
-    smoothing: Fraction = 0.0
-    classes: Count | None = None
-    name: Name = "out"
-
-
-HeadSpec = ClassificationSpec
-
-
 class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     """Supervised training of a `head`, and of the stages above `freeze`.
 
@@ -229,7 +207,10 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     `batch_statistics = "frozen"` leaves the running statistics of batch normalisation in the
     stages as they are, and normalises by them while training, too: what few labels would measure
     badly stays as it was learned. `steps` is the least number of steps, whatever the number of
-    labels: epochs are added until it is reached.
+    labels: epochs are added until it is reached. `ema` averages the weights: after every step the
+    average keeps this share of itself (less in the first steps: (1 + t) / (10 + t) after t steps)
+    and takes the rest from the weights. It, with running statistics averaged alike, is what is
+    measured on held-out images, kept and used. `semi` learns from images without labels, too.
     """
 
     head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
@@ -238,3 +219,4 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     decay_by_stage: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     batch_statistics: Literal["running", "frozen"] = "running"
     steps: NonNegativeInt = 0
+    ema: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None

@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,7 @@ from featlearn.datasets.limits import (
 )
 from featlearn.datasets.pictures import BAD_ARCHIVE
 from featlearn.datasets.raw import RawSet, RawSplits
+from featlearn.datasets.targets import as_targets
 from featlearn.errors import DataError
 from featlearn.wording import human_bytes
 
@@ -27,6 +29,7 @@ _IMAGES = ("images", "x", "x_train")
 _LABELS = ("labels", "y", "y_train")
 _TEST_IMAGES = ("test_images", "x_test")
 _TEST_LABELS = ("test_labels", "y_test")
+_TARGETS, _TEST_TARGETS = ("targets",), ("test_targets",)
 _MAX_HEADER = 10_000
 _BAD_HEADER = (ValueError, TypeError, SyntaxError, tokenize.TokenError)
 
@@ -49,7 +52,9 @@ def open_npz(path: Path) -> RawSplits:
 
     Keys: `images` (or `x`, `x_train`); optional `labels` (or `y`, `y_train`) of
     integers or text, `classes` (the name of each label 0, 1, …), and
-    `test_images`, `test_labels` (or `x_test`, `y_test`) for a test split.
+    `test_images`, `test_labels` (or `x_test`, `y_test`) for a test split. `targets` and
+    `test_targets`, `(n,)` or `(n, k)`, are numbers to predict, or booleans that tell which of
+    k labels an image has; `target_names` names the columns.
 
     Raises:
         DataError: If the archive is broken, needs a pickle, claims more than it
@@ -165,12 +170,26 @@ def _splits(arrays: _Members, path: Path) -> RawSplits:
     labels = arrays.first(_LABELS)
     classes = _class_names(names, labels, path)
     train = _raw(images, labels, classes, numbered=numbered, name=str(path))
+    train = _with_targets(train, arrays, _TARGETS)
     test_images = arrays.first(_TEST_IMAGES)
     if test_images is None:
         return RawSplits(train)
     labels = arrays.first(_TEST_LABELS)
     test = _raw(test_images, labels, classes, numbered=numbered, name=f"{path}: test")
+    test = _with_targets(test, arrays, _TEST_TARGETS)
+    if test.targets is not None and test.target_names != train.target_names:
+        raise DataError(f"{path} has targets of other columns for test images than for the others")
     return RawSplits(train, test)
+
+
+def _with_targets(raw: RawSet, arrays: "_Members", keys: tuple[str, ...]) -> RawSet:
+    """Add the targets of a split, where there are any."""
+    array = arrays.first(keys)
+    if array is None:
+        return raw
+    names = arrays.first(("target_names",))
+    targets, titles = as_targets(array, names, count=raw.count, name=raw.name)
+    return replace(raw, targets=targets, target_names=titles)
 
 
 def _class_names(

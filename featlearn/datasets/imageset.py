@@ -18,6 +18,9 @@ Images = NDArray[Any]
 Indices = NDArray[np.int64]
 """Places in a set, or labels: places in its classes."""
 
+Targets = NDArray[np.float32]
+"""`(n, k)` finite numbers, k for each image."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -30,6 +33,9 @@ class ImageSet:
         ids: One name per image (its path in the source), or None where the
             place in the source is its only name.
         name: What the set is called in messages and results.
+        targets: `(n, k)` float32: k numbers of each image, such as an age or, as 0 and 1,
+            which of k labels it has; or None.
+        target_names: Names of the k columns, empty without targets.
 
     Raises:
         ShapeError: If the parts do not belong together.
@@ -40,6 +46,8 @@ class ImageSet:
     classes: tuple[str, ...]
     ids: tuple[str, ...] | None
     name: str
+    targets: Targets | None = None
+    target_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together."""
@@ -53,6 +61,19 @@ class ImageSet:
             self._check_labels(self.labels, count)
         if self.ids is not None and len(self.ids) != count:
             raise ShapeError(f"{self.name} has {count} images, but {len(self.ids)} ids")
+        if self.targets is not None:
+            self._check_targets(self.targets, count)
+
+    def _check_targets(self, targets: Targets, count: int) -> None:
+        """Every image has a finite number in each named column."""
+        shape = (count, len(self.target_names))
+        if targets.shape != shape or targets.dtype != np.float32 or not shape[1]:
+            raise ShapeError(
+                f"{self.name} has {count} images and {shape[1]} names of targets, so its targets "
+                f"are {shape} in float32; got {targets.shape} in {targets.dtype}"
+            )
+        if not np.isfinite(targets).all():
+            raise ShapeError(f"{self.name} has a target that is not finite")
 
     def _check_labels(self, labels: Indices, count: int) -> None:
         """Every image has one label, and every label names a class."""
@@ -81,7 +102,7 @@ class ImageSet:
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of all that a result can depend on.
 
-        Shape, type, classes, labels, ids and every image in order; not the name,
+        Shape, type, classes, labels, targets, ids and every image in order; not the name,
         which may hold the path of one machine. It is computed once, when first asked
         for: about 0.1 s for 47 MB.
         """
@@ -90,6 +111,9 @@ class ImageSet:
         for array in (self.labels, self.images):
             if array is not None:
                 digest.update(_bytes_of(array))
+        if self.targets is not None:
+            digest.update(json.dumps(["targets", self.target_names]).encode())
+            digest.update(_bytes_of(self.targets))
         return digest.hexdigest()
 
     def subset(self, indices: Indices) -> "ImageSet":
@@ -98,6 +122,7 @@ class ImageSet:
             self,
             images=self.images[indices],
             labels=None if self.labels is None else self.labels[indices],
+            targets=None if self.targets is None else self.targets[indices],
             ids=None if self.ids is None else tuple(self.ids[int(i)] for i in indices),
         )
 

@@ -5,18 +5,27 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 
+import numpy as np
+
 from featlearn.datasets.images import SUFFIXES
 from featlearn.datasets.imageset import Indices
 from featlearn.datasets.layout import Group, arrange
 from featlearn.datasets.limits import check_expansion
 from featlearn.datasets.raw import EncodedImages, RawSet, RawSplits
+from featlearn.datasets.targets import (
+    MAX_FILE_BYTES,
+    Rows,
+    find_targets,
+    parse_targets,
+    targets_for,
+)
 from featlearn.errors import DataError
 from featlearn.wording import human_bytes
 
@@ -82,7 +91,7 @@ class FolderImages(EncodedImages):
         self._folder = folder
         self._paths = paths
 
-    def files(self, places: Indices) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+    def files(self, places: Indices) -> Generator[tuple[str, Callable[[], BinaryIO]]]:
         """Name one file after another."""
         for place in places:
             path = self._folder / self._paths[int(place)]
@@ -98,7 +107,7 @@ class ZipImages(EncodedImages):
         self._path = path
         self._paths = paths
 
-    def files(self, places: Indices) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
+    def files(self, places: Indices) -> Generator[tuple[str, Callable[[], BinaryIO]]]:
         """Name one member after another, to be unpacked in memory."""
         try:
             archive = zipfile.ZipFile(self._path)
@@ -138,6 +147,7 @@ def _splits(
 ) -> RawSplits:
     """Arrange files into splits, each with a reader of its own."""
     train, test = arrange(names, source=str(path))
+    table, titles, where = _targets(reader, path, names)
 
     def raw(group: Group, name: str) -> RawSet:
         return RawSet(
@@ -147,11 +157,31 @@ def _splits(
             labels=group.labels,
             classes=group.classes,
             ids=group.paths,
+            targets=targets_for(group.paths, table, titles, name=where) if titles else None,
+            target_names=titles,
         )
 
     if test is None:
         return RawSplits(raw(train, str(path)))
     return RawSplits(raw(train, f"{path}: train"), raw(test, f"{path}: test"))
+
+
+def _targets(
+    reader: type[FolderImages] | type[ZipImages], path: Path, names: list[str]
+) -> tuple[Rows, tuple[str, ...], str]:
+    """Read the file of targets, where there is one, and say what it is called."""
+    member = find_targets(names, source=str(path))
+    if member is None:
+        return {}, (), ""
+    files = reader(path, (member,)).files(np.zeros(1, np.int64))
+    name, opened = next(files)  # an archive is closed once there are no more
+    with opened() as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    files.close()
+    if len(data) > MAX_FILE_BYTES:
+        raise DataError(f"{name} is larger than {human_bytes(MAX_FILE_BYTES)}")
+    folder = str(PurePosixPath(member).parent)
+    return *parse_targets(data, folder=folder, name=name), name
 
 
 def _walk(folder: Path) -> list[str]:

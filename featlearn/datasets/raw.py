@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from featlearn.config.data import Colour
 from featlearn.datasets.images import decode_image
-from featlearn.datasets.imageset import Images, Indices
+from featlearn.datasets.imageset import Images, Indices, Targets
 
 
 class EncodedImages(ABC):
@@ -37,6 +37,8 @@ class RawSet:
         labels: `(n,)` places in `classes`, or None.
         classes: The names of the classes.
         ids: The images' names, or None.
+        targets: `(n, k)` float32, or None.
+        target_names: The names of the k columns.
     """
 
     name: str
@@ -45,6 +47,8 @@ class RawSet:
     labels: Indices | None = None
     classes: tuple[str, ...] = ()
     ids: tuple[str, ...] | None = None
+    targets: Targets | None = None
+    target_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,15 @@ def read(part: Part, spec: DataSpec, *, seed: int) -> ImageSet:
     ids = None if raw.ids is None else [raw.ids[int(place)] for place in places]
     if ids is not None and spec.crops is not None:
         ids = [f"{name}#{crop}" for name in ids for crop in range(repeats)]
-    labels = part.labels()
+    labels, targets = part.labels(), raw.targets
     return ImageSet(
         images=np.ascontiguousarray(images),
         labels=None if labels is None else np.repeat(labels, repeats),
         classes=raw.classes,
         ids=None if ids is None else tuple(ids),
         name=part.name,
+        targets=None if targets is None else np.repeat(targets[places], repeats, axis=0),
+        target_names=raw.target_names,
     )
 
 

@@ -135,12 +135,17 @@ def _joined(first: ImageSet, second: ImageSet, *, name: str) -> ImageSet:
     ids = None
     if first.ids is not None and second.ids is not None:
         ids = first.ids + second.ids
+    targets = None
+    if first.targets is not None and second.targets is not None:
+        targets = np.concatenate([first.targets, second.targets])
     return ImageSet(
         images=np.concatenate([first.images, second.images]),
         labels=labels,
         classes=first.classes if labels is not None else (),
         ids=ids,
         name=name,
+        targets=targets,
+        target_names=first.target_names if targets is not None else (),
     )
 
 

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from featlearn.config.augmentation import check_augment
 from featlearn.config.changes import Overrides
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
+from featlearn.errors import RecipeError
 from featlearn.estimator.base import (
     FLOATS,
     Floats,
@@ -25,7 +27,7 @@ from featlearn.estimator.base import (
 from featlearn.estimator.labels import find_labels, mixed_kept
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import start_finetuning
-from featlearn.heads.problem import labels_of
+from featlearn.heads.labels import labels_of
 from featlearn.heads.store import save_classifier
 from featlearn.heads.validation import split_validation
 from featlearn.training.pictures import Pictures
@@ -128,6 +130,12 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
             Pictures(labelled.set.subset(places), labelled.device)
             for places in split_validation(recipe, classes, seed=recipe.seed)
         )  # before the long training, since there may be too few
+        head = recipe.finetune.head
+        if not isinstance(head, ClassificationSpec) or head.loss != "softmax":
+            raise RecipeError(
+                "FeatureClassifier gives probabilities of classes: finetune.head must be of the "
+                "kind 'classification' with the loss 'softmax'"
+            )
         check_augment(recipe.finetune.augment, labelled.shape, table="finetune")
         training = self._pretrain(recipe, rows)
         work = start_finetuning(

@@ -9,10 +9,12 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.training import FinetuneSpec, LoopSpec
 from featlearn.errors import TrainingError
 from featlearn.heads.finetuning import start_finetuning
-from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.losses import build_head_loss
+from featlearn.heads.problem import logits_of
 from featlearn.networks.stack import Stack
 from featlearn.stages.stage import Stage
 from featlearn.training.loop import Problem
@@ -140,7 +142,8 @@ def learn_by_heart(
     """
     easy = _easy(spec, len(few))
     work = start_finetuning(_without_dropout(stack), easy, few, sample=sample, seed=seed)
-    labels = labels_of(few)
+    loss = build_head_loss(easy.head, work.classifier, few)
+    labels = loss.aims(few)
     tries = tried_steps(
         work.loop.problem,
         easy,
@@ -154,7 +157,8 @@ def learn_by_heart(
         taken = report.step
         if taken % _EVERY and taken < steps:
             continue
-        wrong = int((logits_of(work.classifier, few).argmax(1) != labels).sum())
+        errors = loss.wrong(logits_of(work.classifier, few), labels)
+        wrong = int(errors.reshape(len(few), -1).any(1).sum())
         work.classifier.train()
         if wrong == 0:
             break
@@ -164,9 +168,12 @@ def learn_by_heart(
 
 def _easy(spec: FinetuneSpec, images: int) -> FinetuneSpec:
     """Leave everything out that keeps images from being learnt by heart."""
+    head = msgspec.structs.replace(spec.head, dropout=0.0)
+    if isinstance(head, ClassificationSpec):
+        head = msgspec.structs.replace(head, smoothing=0.0)
     return msgspec.structs.replace(
         at_full_rate(spec),
-        head=msgspec.structs.replace(spec.head, dropout=0.0, smoothing=0.0),
+        head=head,
         optimizer=msgspec.structs.replace(spec.optimizer, weight_decay=0.0),
         augment=(),
         batch=images,

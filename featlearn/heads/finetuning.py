@@ -13,7 +13,8 @@ from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.batches import batches_of
 from featlearn.heads.classifier import Classifier
-from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler
+from featlearn.heads.labels import output_names
+from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler, fit_targets
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
@@ -73,7 +74,7 @@ def start_finetuning(
     classifier = Classifier(
         stack,
         spec.head,
-        classes=len(labelled.set.classes),
+        classes=len(output_names(spec.head, labelled.set)),
         freeze=spec.freeze,
         seed=seed,
         frozen_statistics=spec.batch_statistics == "frozen",
@@ -87,6 +88,7 @@ def start_finetuning(
             table="finetune",
         )
     fit_feature_scaler(classifier, sample)
+    fit_targets(classifier, labelled)
     problem = FinetuneProblem(
         classifier,
         labelled,
@@ -100,4 +102,5 @@ def start_finetuning(
     steps = len(batches_of(len(labelled), batch=spec.batch, seed=seed, epoch=0))
     epochs = max(spec.epochs, math.ceil(spec.steps / steps))
     check_warmup(spec.rate, steps=epochs * steps, phase=problem.name, table="finetune")
-    return Finetuning(classifier, Loop(problem, spec, epochs=epochs, seed=seed))
+    loop = Loop(problem, spec, epochs=epochs, seed=seed, ema=spec.ema)
+    return Finetuning(classifier, loop)

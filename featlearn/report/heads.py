@@ -7,12 +7,22 @@ from scipy import stats
 from featlearn.networks.formats import read_figures
 from featlearn.report.charts import loss_charts
 from featlearn.report.embed import EmbeddedImage, embed_png
-from featlearn.report.records import EvaluationRecord, HeadRecord
+from featlearn.report.evaluations import (
+    AnyEvaluation,
+    CalibratedRecord,
+    EvaluationRecord,
+    LabelsRecord,
+    NumbersRecord,
+    read_evaluation,
+)
+from featlearn.report.records import HeadRecord
+from featlearn.report.target_heads import averaged, labels_view, numbers_view, shown
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
 from featlearn.report.words import names_only, percent
 from featlearn.training.rundir import HeadFolder
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import read_metrics
+from featlearn.visualize.reliability import reliability_figure
 from featlearn.visualize.style import png_bytes
 from featlearn.wording import caution, count, duration, plural
 
@@ -31,23 +41,46 @@ def head_view(key: str, folder: HeadFolder) -> HeadView:
         CheckpointError: If a file of it is damaged.
     """
     record = read_figures(folder.results_file, HeadRecord)
-    evaluation = None
-    if folder.evaluation_file.exists():
-        evaluation = read_figures(folder.evaluation_file, EvaluationRecord)
+    evaluation = read_evaluation(folder) if folder.evaluation_file.exists() else None
+    judged = evaluation if isinstance(evaluation, EvaluationRecord) else None
     return HeadView(
         key=key,
         name=record.head,
         words=head_words(record),
-        error=percent(evaluation.error, of=evaluation.images) if evaluation else "–",
-        interval=_interval(evaluation) if evaluation else "",
+        error=_headline(evaluation),
+        interval=_interval(judged) if judged else "",
         images=count(evaluation.images) if evaluation else "",
-        share=evaluation.error if evaluation else None,
-        tested=evaluation.images if evaluation else 0,
+        share=judged.error if judged else None,
+        tested=judged.images if judged else 0,
         scratch=record.from_scratch,
         facts=_facts(record),
-        evaluation=evaluation_view(evaluation) if evaluation else None,
+        evaluation=None if evaluation is None else _any_view(evaluation),
         charts=_charts(key, folder),
     )
+
+
+def _headline(record: AnyEvaluation | None) -> str:
+    """Write the one figure of a head that stands in the table of heads."""
+    match record:
+        case None:
+            return "–"
+        case EvaluationRecord():
+            return percent(record.error, of=record.images)
+        case NumbersRecord():
+            return f"R² {shown(record.r2)}"
+        case LabelsRecord():
+            return f"mAP {shown(record.map)}"
+
+
+def _any_view(record: AnyEvaluation) -> EvaluationView:
+    """Arrange the figures of a head of any kind."""
+    match record:
+        case EvaluationRecord():
+            return evaluation_view(record)
+        case NumbersRecord():
+            return numbers_view(record)
+        case LabelsRecord():
+            return labels_view(record)
 
 
 def head_words(record: HeadRecord) -> str:
@@ -56,6 +89,8 @@ def head_words(record: HeadRecord) -> str:
         labels = "all labels"
     else:
         labels = f"{plural(record.labels, 'label')}, draw {record.label_seed}"
+    if record.kind != "classification":
+        labels = f"{record.kind}, {labels}"
     start = "from random weights" if record.from_scratch else "on the pre-trained stages"
     frozen = f", {plural(record.freeze, 'stage')} frozen" if record.freeze else ""
     return f"{labels}, {start}{frozen}"
@@ -77,6 +112,7 @@ def evaluation_view(record: EvaluationRecord) -> EvaluationView:
             "accuracy of naming it every time",
         ),
         Fact("images", count(record.images), _where(record)),
+        *_reliability_facts(record.calibration),
     ]
     return EvaluationView(
         facts=facts,
@@ -84,7 +120,30 @@ def evaluation_view(record: EvaluationRecord) -> EvaluationView:
         matrix=_matrix(record) if wide else None,
         confused=_confused(record),
         words=f"Rows are the true classes, {count(record.images)} {record.split} images in all.",
+        reliability=_reliability(record.calibration),
     )
+
+
+def _reliability_facts(record: CalibratedRecord | None) -> list[Fact]:
+    """Say how reliable probabilities are."""
+    if record is None:
+        return []
+    before = percent(record.before.ece)
+    if record.after is None:
+        return [Fact("calibration error", before, "ECE; not calibrated")]
+    note = f"ECE at temperature {record.temperature:.3g}; {before} before"
+    return [Fact("calibration error", percent(record.after.ece), note)]
+
+
+def _reliability(record: CalibratedRecord | None) -> EmbeddedImage | None:
+    """Draw the reliability diagram."""
+    if record is None:
+        return None
+    named = [("before" if record.after else "not calibrated", record.before)]
+    named += [("after", record.after)] if record.after else []
+    figure = reliability_figure([(name, part.ece, part.bins) for name, part in named])
+    width = round(100 * float(figure.get_size_inches()[0]))
+    return embed_png(png_bytes(figure), alt="Accuracy over confidence.", most=width)
 
 
 def _majority(record: EvaluationRecord) -> float:
@@ -95,8 +154,8 @@ def _majority(record: EvaluationRecord) -> float:
 def _where(record: EvaluationRecord) -> str:
     """Say which images a head was judged on, and that they are few, if so."""
     source, coarse = names_only(record.source), caution(record.images)
-    where = f"test split of {source}" if record.split == "test" else source
-    return where if coarse is None else f"{where}; {coarse}"
+    parts = [f"test split of {source}" if record.split == "test" else source]
+    return "; ".join([*parts, *([] if coarse is None else [coarse]), *averaged(record.tta)])
 
 
 def _facts(record: HeadRecord) -> list[Fact]:
@@ -106,6 +165,8 @@ def _facts(record: HeadRecord) -> list[Fact]:
     facts = [Fact("labelled images", used, note), Fact("training took", duration(record.seconds))]
     if record.train_error is not None:
         facts.append(Fact("training error", percent(record.train_error), "on those images"))
+    elif record.train_loss is not None:
+        facts.append(Fact("training loss", f"{record.train_loss:.4g}", "on those images"))
     return facts
 
 

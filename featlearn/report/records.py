@@ -4,9 +4,8 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
-from featlearn.config.base import Count, NonNegativeInt
+from featlearn.config.base import Count
 from featlearn.errors import DataError
-from featlearn.evaluate.metrics import ClassScore
 from featlearn.wording import METHODS
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -56,28 +55,11 @@ class HeadRecord(msgspec.Struct, frozen=True):
     seconds: float
     classes: list[str]
     files: dict[str, str]
+    kind: str = "classification"
     train_error: float | None = None
+    train_loss: float | None = None
     labelled: int | None = None
     validation: int = 0
-
-
-class EvaluationRecord(msgspec.Struct, frozen=True):
-    """`evaluation.json` of a head."""
-
-    source: str
-    split: str
-    images: Count
-    accuracy: Share
-    error: Share
-    classes: Annotated[list[str], msgspec.Meta(min_length=1)]
-    per_class: list[ClassScore]
-    confusion: list[list[NonNegativeInt]]
-
-    def __post_init__(self) -> None:
-        """Every figure is of the same classes."""
-        sizes = {len(self.per_class), len(self.confusion), *map(len, self.confusion)}
-        if sizes != {len(self.classes)}:
-            raise ValueError("`per_class` and `confusion` are not of as many classes as `classes`")
 
 
 class SettingRecord(TypedDict):

@@ -116,13 +116,18 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class EvaluationView:
-    """Figures on images that training never saw."""
+    """Figures on images that training never saw.
+
+    Those of classes are `rows` and what follows; those of numbers or sets of labels a `table`.
+    """
 
     facts: list[Fact]
     rows: list[ClassRow]
     matrix: EmbeddedImage | None
     confused: list[str]
     words: str
+    reliability: EmbeddedImage | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 import msgspec
@@ -16,11 +17,11 @@ from featlearn.errors import TrainingError
 from featlearn.ops.casts import casts_kept
 from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
+from featlearn.training.averaging import WeightAverage
 from featlearn.training.optimizers import Group, Updates
 from featlearn.training.progress import StepReport
 from featlearn.training.rates import Plateau, rate_factor
-
-_AT_ONCE = 2**22  # numbers that are looked at, about
+from featlearn.training.states import all_finite, copied, under
 
 
 class Problem(Protocol):
@@ -98,7 +99,15 @@ class Loop:
     step, so that a loop that is put back goes on exactly as it would have.
     """
 
-    def __init__(self, problem: Problem, spec: LoopSpec, *, epochs: int, seed: int) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        spec: LoopSpec,
+        *,
+        epochs: int,
+        seed: int,
+        ema: float | None = None,
+    ) -> None:
         """Set up the optimiser.
 
         Args:
@@ -106,6 +115,8 @@ class Loop:
             spec: Batch size, optimiser, rate, clipping, precision, patience.
             epochs: Epochs to train for.
             seed: Seed of order and noise.
+            ema: How much of itself the average of the weights keeps, which then is measured,
+                kept and left in the module; none is made if absent.
         """
         self.problem = problem
         self.spec = spec
@@ -116,6 +127,7 @@ class Loop:
         self.updates = Updates(spec.optimizer, problem.groups(), in_backward=in_backward)
         self.plateau = Plateau(spec.rate) if isinstance(spec.rate, PlateauSpec) else None
         self.best: dict[str, Tensor] = {}
+        self.average = None if ema is None else WeightAverage(problem.module, ema)
         self._order_of, self._batches = 0, self._order(0)
         self.steps_per_epoch = len(self._batches)
 
@@ -137,6 +149,8 @@ class Loop:
             yield self._advance()
         if self.best:
             self.problem.module.load_state_dict(self.best)
+        elif self.average is not None:
+            self.problem.module.load_state_dict(self.average.values)
         self._check_weights()
 
     @property
@@ -183,6 +197,8 @@ class Loop:
             nn.utils.clip_grad_norm_(self.updates.parameters, self.spec.clip)
         self.updates.step()
         problem.after_step()
+        if self.average is not None:
+            self.average.update(state.step)
         state.last_loss = sum(figures.values())
         return StepReport(
             phase=problem.name,
@@ -222,7 +238,7 @@ class Loop:
     def _check_weights(self) -> None:
         """Stop before weights are kept that blew up in a step with a finite loss."""
         for name, tensor in self.problem.module.state_dict().items():
-            if not _all_finite(tensor):
+            if not all_finite(tensor):
                 raise self._broken(self.state.step, f"{name!r} holds numbers that are not finite")
 
     def _broken(self, step: int, what: str) -> TrainingError:
@@ -234,20 +250,26 @@ class Loop:
     def _end_epoch(self) -> dict[str, float] | None:
         """Measure held-out samples, keep the best weights, and move to the next epoch."""
         state = self.state
-        with self._precision():
-            held_out = self.problem.held_out()
-        if held_out is not None:
-            self._check_figures(held_out, "held-out term", step=state.step)
-            loss = held_out["loss"]
-            if self.plateau is not None:
-                self.plateau.see(loss)
-            if state.best is None or loss < state.best:
-                state.best, state.best_epoch = loss, state.epoch
-                if self.spec.patience is not None:
-                    self.best = _copy(self.problem.module.state_dict())
+        with nullcontext() if self.average is None else self.average.in_use():
+            with self._precision():
+                held_out = self.problem.held_out()
+            if held_out is not None:
+                self._judge(held_out)
         state.held_out = held_out
         state.epoch, state.batch = state.epoch + 1, 0
         return held_out
+
+    def _judge(self, held_out: dict[str, float]) -> None:
+        """Keep the weights that were measured, if they are the best so far."""
+        state = self.state
+        self._check_figures(held_out, "held-out term", step=state.step)
+        loss = held_out["loss"]
+        if self.plateau is not None:
+            self.plateau.see(loss)
+        if state.best is None or loss < state.best:
+            state.best, state.best_epoch = loss, state.epoch
+            if self.spec.patience is not None:
+                self.best = copied(self.problem.module.state_dict())
 
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Give everything that `restore` needs: tensors, and values in JSON's types.
@@ -260,6 +282,8 @@ class Loop:
         self._check_weights()
         tensors = {f"optimizer.{k}": v for k, v in self.updates.tensors().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
         if self.plateau is not None:
             best = self.plateau.best if math.isfinite(self.plateau.best) else None
             self.state.rate = (self.plateau.factor, best, self.plateau.waited)
@@ -268,9 +292,11 @@ class Loop:
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Stand where `save` was called."""
         self.state = msgspec.convert(values, LoopState)
-        self.updates.restore(_under("optimizer.", tensors))
+        self.updates.restore(under("optimizer.", tensors))
         device = self.problem.device
-        self.best = {name: value.to(device) for name, value in _under("best.", tensors).items()}
+        self.best = {name: value.to(device) for name, value in under("best.", tensors).items()}
+        if self.average is not None:
+            self.average.restore(under("average.", tensors))
         if self.plateau is not None:
             factor, best, waited = self.state.rate
             self.plateau.factor, self.plateau.waited = factor, waited
@@ -279,20 +305,3 @@ class Loop:
 
 def _numbers(scalars: Iterable[Tensor]) -> list[float]:
     return torch.stack([scalar.detach().double() for scalar in scalars]).tolist()
-
-
-def _all_finite(tensor: Tensor) -> bool:
-    """Tell whether a tensor holds no infinity and no NaN, a part at a time: each is copied."""
-    rows = torch.atleast_1d(tensor)
-    parts = rows.split(max(len(rows) * _AT_ONCE // max(rows.numel(), 1), 1))
-    return all(bool(part.isfinite().all()) for part in parts)
-
-
-def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copy tensors that training will go on changing."""
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Take the tensors whose names begin with `prefix`, without it."""
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

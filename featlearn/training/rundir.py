@@ -162,6 +162,11 @@ class HeadFolder(Folder):
         """Figures on images that training never saw."""
         return self.path / filenames.EVALUATION
 
+    @property
+    def calibration_file(self) -> Path:
+        """The temperature of its probabilities."""
+        return self.path / filenames.CALIBRATION
+
 
 class SweepFolder(Folder):
     """A sweep over labels: many heads of a run, of which only the figures are kept."""

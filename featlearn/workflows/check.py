@@ -7,6 +7,7 @@ import msgspec
 
 from featlearn.config.augmentation import check_augment
 from featlearn.config.data import DataSpec
+from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.catalogue import KNOWN
 from featlearn.datasets.entries import told_shape
@@ -24,6 +25,7 @@ from featlearn.training.range_test import RangeTest
 from featlearn.training.trying import at_full_rate
 from featlearn.workflows.check_words import Check
 from featlearn.workflows.checks import Checker
+from featlearn.workflows.find_rate import draw_rates
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.outputs import check_apart
 
@@ -101,7 +103,7 @@ def check(
     training = Pretraining(small, Pictures(images, chosen), held_out=None)
     checker = Checker(small, training.sample, told)
     training.run(checker)
-    why_not = _why_no_head(images)
+    why_not = _why_no_head(images, recipe.finetune.head)
     if why_not is None:
         few = _few(images, seed=small.seed)
         checker.head(training.stack, Pictures(images, chosen), Pictures(few, chosen))
@@ -114,7 +116,7 @@ def check(
         seconds=round(time.monotonic() - begun, 3),
         checks=checker.checks,
         ranges=checker.ranges,
-        files=[] if out is None else _draw(checker.ranges, out),
+        files=[] if out is None else draw_rates(checker.ranges, out),
     )
 
 
@@ -148,23 +150,12 @@ def _few(images: ImageSet, *, seed: int) -> ImageSet:
     )
 
 
-def _why_no_head(images: ImageSet) -> str | None:
+def _why_no_head(images: ImageSet, head: HeadSpec) -> str | None:
     """Say why fine-tuning cannot be checked, if it cannot."""
+    if not isinstance(head, ClassificationSpec):
+        return f"{images.name} has no targets" if images.targets is None else None
     if images.labels is None:
         return f"{images.name} has no labels"
     if len(set(images.labels.tolist())) < 2:
         return f"all labels of {images.name} are of one class"
     return None
-
-
-def _draw(ranges: list[RangeTest], folder: Path) -> list[str]:
-    """Draw the range tests, if there are any."""
-    if not ranges:
-        return []
-    from featlearn.visualize.rates import rates_figure
-    from featlearn.visualize.style import save_figure
-
-    files = [folder / f"rates{suffix}" for suffix in (".png", ".svg")]
-    for file in files:
-        save_figure(rates_figure(ranges), file)
-    return [str(file) for file in files]

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from featlearn.evaluate.sanity import ByHeart, Dead
+from featlearn.heads.losses import Guess
 from featlearn.training.range_test import RangeTest
 
 Status = Literal["passed", "failed", "not applicable"]
@@ -55,11 +56,12 @@ def judge_gradient(norm: float, *, step: int) -> Verdict:
     return Verdict(True, f"its norm is {norm:.3g} in step {step}")
 
 
-def judge_first_loss(loss: float, *, classes: int) -> Verdict:
-    """Ask for the loss of a guess among all classes alike."""
-    guess = math.log(classes)
-    wanted = f"ln {classes} = {guess:.4f}"
-    if abs(loss - guess) <= _NEAR:
+def judge_first_loss(loss: float, guess: Guess | None) -> Verdict:
+    """Ask for the loss of a guess among all classes alike, or what it is for other heads."""
+    if guess is None:
+        return Verdict(None, f"{loss:.4f}; what a guess has depends on the labels of a batch")
+    wanted = f"{guess.words} = {guess.loss:.4f}"
+    if abs(loss - guess.loss) <= _NEAR:
         return Verdict(True, f"{loss:.4f}, and {wanted}")
     return Verdict(False, f"{loss:.4f} instead of {wanted}: look for values that are not finite")
 

@@ -9,6 +9,7 @@ from featlearn.config.recipe import JOINT, Recipe
 from featlearn.errors import TrainingError
 from featlearn.evaluate.sanity import Dead, FirstSteps, dead_units, first_steps, learn_by_heart
 from featlearn.heads.finetuning import start_finetuning
+from featlearn.heads.losses import build_head_loss
 from featlearn.networks.stack import Stack
 from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
@@ -108,8 +109,8 @@ class Checker:
         suffix = f" ({FINETUNE})"
         # The head begins at zero, and passes no gradient down before its first step.
         found = first_steps(work.loop.problem, spec, parts, seed=seed, steps=2)
-        classes = len(labelled.set.classes)
-        self._add(FIRST_LOSS, FINETUNE, judge_first_loss(found.loss, classes=classes))
+        guess = build_head_loss(spec.head, work.classifier, labelled).guess
+        self._add(FIRST_LOSS, FINETUNE, judge_first_loss(found.loss, guess))
         self._gradients(found, step=2, suffix=suffix)
         for name in stack.names[: spec.freeze]:
             self._add(GRADIENT, f"{name}{suffix}", Verdict(None, "finetune.freeze keeps it"))

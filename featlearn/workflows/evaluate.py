@@ -6,55 +6,22 @@ import msgspec
 
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet, shared_images
-from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import open_splits
-from featlearn.errors import FeatlearnError
-from featlearn.evaluate.metrics import ClassScore, classification_report
+from featlearn.errors import FeatlearnError, UsageError
 from featlearn.files import write_json
-from featlearn.heads.problem import logits_of
-from featlearn.networks.formats import FORMAT
+from featlearn.heads.answering import build_test_augment, outputs_of
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.head_results import read_head_result
+from featlearn.workflows.judging import (
+    EvaluateResult,
+    Evaluation,
+    MultiLabelEvaluation,
+    RegressionEvaluation,
+    judge,
+)
 from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.runs import open_head, open_pictures, open_test
-
-
-class EvaluateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of a head, as `evaluation.json` holds them.
-
-    Attributes:
-        run: The run.
-        head: The head.
-        source: Where the images came from.
-        split: `test`, or `given` for images that the command named.
-        images: How many there are.
-        accuracy: Share named right, in [0, 1].
-        error: `1 - accuracy`.
-        majority: Share of the largest class: the accuracy of naming it every time.
-        classes: Names of the classes, in the order of the confusion matrix.
-        per_class: Accuracy within each class.
-        confusion: `confusion[true][predicted]`, in images.
-        seen: How many given images are, pixel for pixel, among the run's training
-            images; None for the test split, or where that cannot be told: the training
-            images are gone, or the run learned from random crops of them.
-        note: A sentence about what the figures do not say, if there is one.
-    """
-
-    format: int = FORMAT
-    run: str
-    head: str
-    source: str
-    split: str
-    images: int
-    accuracy: float
-    error: float
-    majority: float
-    classes: tuple[str, ...]
-    per_class: tuple[ClassScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    seen: int | None = None
-    note: str | None = None
 
 
 def evaluate(
@@ -63,23 +30,59 @@ def evaluate(
     root: Path | None = None,
     source: str | None = None,
     head: str | None = None,
+    tta: int = 0,
     device: str = "auto",
     threads: int | None = None,
 ) -> EvaluateResult:
-    """Measure a head of a run; figures on the run's own test split are kept beside it.
+    """Measure a classification of a run; figures on the run's own test split are kept beside it.
 
     Args are those of `measure`.
 
     Raises:
         FeatlearnError: If the run, the head or the data stand in the way.
+        UsageError: If the head is of another kind, which `evaluate_targets` measures.
         OSError: If the figures cannot be written.
     """
-    result = measure(path, root=root, source=source, head=head, device=device, threads=threads)
+    result = measure(
+        path, root=root, source=source, head=head, tta=tta, device=device, threads=threads
+    )
+    if not isinstance(result, EvaluateResult):
+        raise UsageError(
+            f"head {result.head!r} is of the kind {result.kind!r}: evaluate_targets measures it"
+        )
     keep(result)
     return result
 
 
-def keep(result: EvaluateResult) -> None:
+def evaluate_targets(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    source: str | None = None,
+    head: str | None = None,
+    tta: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+) -> RegressionEvaluation | MultiLabelEvaluation:
+    """Measure a head that predicts targets: numbers, or sets of labels; otherwise as `evaluate`.
+
+    Args are those of `measure`.
+
+    Raises:
+        FeatlearnError: If the run, the head or the data stand in the way.
+        UsageError: If the head is a classification, which `evaluate` measures.
+        OSError: If the figures cannot be written.
+    """
+    result = measure(
+        path, root=root, source=source, head=head, tta=tta, device=device, threads=threads
+    )
+    if isinstance(result, EvaluateResult):
+        raise UsageError(f"head {result.head!r} is a classification: evaluate measures it")
+    keep(result)
+    return result
+
+
+def keep(result: Evaluation) -> None:
     """Write figures on a run's own test split beside its head; others are of the moment.
 
     Raises:
@@ -96,9 +99,10 @@ def measure(
     root: Path | None = None,
     source: str | None = None,
     head: str | None = None,
+    tta: int = 0,
     device: str = "auto",
     threads: int | None = None,
-) -> EvaluateResult:
+) -> Evaluation:
     """Measure a head of a run, and write nothing.
 
     Args:
@@ -108,6 +112,8 @@ def measure(
             source that has splits, the test split. Whether the run learned from
             them is looked up and said, not refused.
         head: Name of the head; may be left out where there is only one.
+        tta: Copies of each image, changed as in training, whose answers are averaged with
+            its own.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
 
@@ -118,6 +124,7 @@ def measure(
     chosen = pick_device(device)
     use_threads(threads)
     trained = open_head(run, head, chosen)
+    augment = build_test_augment(trained.recipe.finetune.augment) if tta else None
     shape = trained.classifier.stack.input_shape
     if source is None:
         of_head = read_head_result(run.head(trained.name)).fingerprints
@@ -127,18 +134,21 @@ def measure(
         images = open_pictures(
             trained.recipe, source, root=root, shape=shape, device=chosen, split="test"
         )
-    labels = match_classes(images.set, trained.classes)
-    predictions = logits_of(trained.classifier, images).argmax(1).cpu().numpy()
-    report = classification_report(labels, predictions, trained.classes)
+    outputs = outputs_of(
+        trained.classifier, images, augment=augment, copies=tta, seed=trained.recipe.seed
+    )
     seen = None if source is None else _seen(trained.recipe, images.set, root=root)
-    return EvaluateResult(
+    return judge(
+        trained,
+        images.set,
+        outputs,
         run=str(path),
         head=trained.name,
         source=source or trained.recipe.data.source,
         split="test" if source is None else "given",
         seen=seen,
         note=None if source is None else _note(trained.recipe, seen, len(images)),
-        **msgspec.structs.asdict(report),
+        tta=tta,
     )
 
 

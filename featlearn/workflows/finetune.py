@@ -14,7 +14,9 @@ from featlearn.datasets.labels import whole_labels
 from featlearn.files import sha256, write_json
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
-from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.labels import output_names
+from featlearn.heads.losses import build_head_loss
+from featlearn.heads.problem import logits_of
 from featlearn.heads.store import save_classifier
 from featlearn.networks.formats import FORMAT
 from featlearn.networks.store import load_stack, load_state
@@ -35,7 +37,7 @@ from featlearn.workflows.head_plan import (
     head_settings,
     resume_command,
 )
-from featlearn.workflows.head_results import FinetuneResult, read_head_result
+from featlearn.workflows.head_results import FinetuneResult, head_kind, read_head_result
 from featlearn.workflows.labelled import Labelled, draw_labelled
 from featlearn.workflows.running import SAVE_SECONDS, Running
 
@@ -141,22 +143,22 @@ def _finetune(
     data = draw_labelled(recipe, labels=options.labels, label_seed=options.label_seed, root=root)
     check_same_images(run, recipe, data.splits)
     identity = running.with_data(folder, identity, data.splits)
-    work = _start(run, recipe, options, data, running.device)
+    work = start_head(run, recipe, options, data, running.device)
     _note_more_epochs(work.loop.epochs, recipe, overrides, running.progress)
     folder.begin(dump_recipe(recipe), identity, resume=running.resume)
     with running.driving(folder, identity, stack=work.classifier.stack, command=command) as driver:
         _train(work, driver, resume=running.resume)
         driver.show(Pictures(data.train, running.device))
     _write_head(folder, work.classifier, recipe, options, data)
-    result = _result(folder, running, work, driver.standing.results, options, data)
+    result = _result(folder, running, work, driver.standing.results, options, recipe, data)
     driver.finish(msgspec.to_builtins(result))
     return result
 
 
-def _start(
+def start_head(
     run: RunDirectory, recipe: Recipe, options: Options, data: Labelled, device: torch.device
 ) -> Finetuning:
-    """Build the classifier, on the run's stack or on a random one."""
+    """Build the head, on the run's stack or on a random one, and set up its training."""
     stack = load_stack(run.path).stack.to(device)
     sample = fitting_sample(recipe, Pictures(data.unlabelled, device))
     if options.from_scratch:
@@ -200,13 +202,14 @@ def _write_head(
     folder: HeadFolder, classifier: Classifier, recipe: Recipe, options: Options, data: Labelled
 ) -> None:
     """Write the model and which labels it learned from."""
-    classes = data.train.classes
+    classes = output_names(recipe.finetune.head, data.train)
     save_classifier(
         folder.model_file, classifier, recipe, classes, options=msgspec.to_builtins(options)
     )
     drawn = options.labels is not None
     labels = {
         "format": FORMAT,
+        "kind": head_kind(recipe.finetune.head),
         "classes": list(classes),
         "labels": options.labels if drawn else "all",
         "label_seed": options.label_seed,
@@ -222,9 +225,13 @@ def _result(
     work: Finetuning,
     phases: Sequence[PhaseResult],
     options: Options,
+    recipe: Recipe,
     data: Labelled,
 ) -> FinetuneResult:
     """Sum up a head that is trained and written."""
+    train = Pictures(data.train, running.device)
+    loss = build_head_loss(recipe.finetune.head, work.classifier, train)
+    figures = loss.measured(logits_of(work.classifier, train), loss.aims(train))
     return FinetuneResult(
         run=str(folder.run),
         head=folder.path.name,
@@ -237,8 +244,10 @@ def _result(
         seed=options.seed,
         epochs=work.loop.state.epoch,
         seconds=running.whole_seconds(phases),
-        train_error=_error(work, Pictures(data.train, running.device)),
-        classes=list(data.train.classes),
+        kind=head_kind(recipe.finetune.head),
+        train_error=figures.get("error"),
+        train_loss=figures["loss"],
+        classes=list(output_names(recipe.finetune.head, data.train)),
         fingerprints=data.splits.fingerprints(),
         environment=running.environment,
         files={
@@ -246,9 +255,3 @@ def _result(
             for file in (folder.model_file, folder.labels_file, folder.recipe_file)
         },
     )
-
-
-def _error(work: Finetuning, images: Pictures) -> float:
-    """Measure the error on the labelled images themselves."""
-    wrong = logits_of(work.classifier, images).argmax(1) != labels_of(images)
-    return float(wrong.float().mean())

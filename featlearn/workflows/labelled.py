@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from featlearn.config.heads import ClassificationSpec, MultiLabelSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Indices, Splits
 from featlearn.datasets.labels import balanced_subset
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError
+from featlearn.heads.labels import check_binary, targets_of
 from featlearn.heads.validation import split_validation
 
 
@@ -55,7 +57,7 @@ def draw_labelled(
 
     Args:
         recipe: What to train, and on which data.
-        labels: How many labels to use, class-balanced; all if absent.
+        labels: How many labels to use, class-balanced if there are classes; all if absent.
         label_seed: Seed of the draw, apart from every other seed.
         root: Where data sets are.
 
@@ -81,20 +83,34 @@ def draw_places(recipe: Recipe, pool: ImageSet, *, labels: int | None, label_see
     Args:
         recipe: What to train.
         pool: The training split.
-        labels: How many labels to use, class-balanced; all if absent.
+        labels: How many labels to use, class-balanced if there are classes; all if absent.
         label_seed: Seed of the draw, apart from every other seed.
 
     Raises:
         DataError: As `draw_labelled` does.
     """
+    groups = label_groups(recipe, pool)
+    used = np.arange(len(pool))
+    if labels is not None:
+        used = balanced_subset(groups, labels, seed=label_seed, classes=pool.classes)
+    on, off = split_validation(
+        recipe, groups[used], seed=label_seed, pictures=used // (recipe.data.crops or 1)
+    )
+    return Drawn(train=used[on], validation=used[off], used=used)
+
+
+def label_groups(recipe: Recipe, pool: ImageSet) -> Indices:
+    """Give what draws are balanced over, `(n,)`: classes, or one group where a head has targets.
+
+    Raises:
+        DataError: If the images have not what the head learns.
+    """
+    if not isinstance(recipe.finetune.head, ClassificationSpec):
+        if isinstance(recipe.finetune.head, MultiLabelSpec):
+            check_binary(pool)
+        return np.zeros(len(targets_of(pool)), np.int64)
     if pool.labels is None:
         raise DataError(
             f"{recipe.data.source} has no labels; fine-tuning needs a source with classes"
         )
-    used = np.arange(len(pool))
-    if labels is not None:
-        used = balanced_subset(pool.labels, labels, seed=label_seed, classes=pool.classes)
-    on, off = split_validation(
-        recipe, pool.labels[used], seed=label_seed, pictures=used // (recipe.data.crops or 1)
-    )
-    return Drawn(train=used[on], validation=used[off], used=used)
+    return pool.labels

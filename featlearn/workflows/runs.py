@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import Split, open_images, open_splits
@@ -15,22 +16,35 @@ from featlearn.heads.store import load_classifier
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import plural
+from featlearn.workflows.temperature import read_temperature
 
 
 class TrainedHead(NamedTuple):
-    """A head of a run, ready for use."""
+    """A head of a run, ready for use.
+
+    Attributes:
+        name: Of the head.
+        classifier: It and its stack.
+        classes: Names of its classes, or of its targets.
+        recipe: What it was trained by.
+        temperature: What its logits are divided by, if it was calibrated.
+    """
 
     name: str
     classifier: Classifier
     classes: tuple[str, ...]
     recipe: Recipe
+    temperature: float | None = None
 
 
 def open_head(run: RunDirectory, name: str | None, device: torch.device) -> TrainedHead:
     """Load a head of a run; without a name, the only one."""
     chosen, folder = run.open_head(name)
     loaded = load_classifier(folder.path)
-    return TrainedHead(chosen, loaded.classifier.to(device), loaded.classes, loaded.recipe)
+    temperature = read_temperature(folder)
+    return TrainedHead(
+        chosen, loaded.classifier.to(device), loaded.classes, loaded.recipe, temperature
+    )
 
 
 def open_pictures(
@@ -88,7 +102,7 @@ def open_test(
         raise DataError(
             f"{recipe.data.source} has no test split; name labelled images to evaluate on"
         )
-    if test.labels is None:
+    if test.labels is None and isinstance(recipe.finetune.head, ClassificationSpec):
         raise DataError(f"the test split of {recipe.data.source} has no labels")
     if any(known and known.get("test") != test.fingerprint for known in recorded):
         raise CheckpointError(

@@ -11,13 +11,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Indices
 from featlearn.datasets.labels import limited, match_classes
 from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError, TrainingError
+from featlearn.errors import DataError, TrainingError, UsageError
 from featlearn.evaluate.probe import linear_probe
 from featlearn.files import sha256
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
@@ -29,6 +30,7 @@ from featlearn.training.device import pick_device
 from featlearn.training.pictures import Pictures
 from featlearn.training.settling import fitting_sample
 from featlearn.wording import METHODS
+from featlearn.workflows.head_results import head_kind
 from featlearn.workflows.labelled import Drawn, draw_places
 from featlearn.workflows.processes import in_processes, one_thread
 
@@ -138,6 +140,7 @@ class Workbench:
             recipe: The run's, with another `[finetune]` perhaps; its own if absent.
 
         Raises:
+            UsageError: If the head is no classification.
             DataError: If the data have no labels or no test split.
         """
         self.path = path.resolve()  # what a process elsewhere finds it by
@@ -146,6 +149,11 @@ class Workbench:
         stack, own, _ = load_stack(path)
         self.stack = stack.to(self.device)
         self.recipe = recipe or own
+        if not isinstance(self.recipe.finetune.head, ClassificationSpec):
+            raise UsageError(
+                "draws of labels are compared by the error of classifiers, and finetune.head is of "
+                f"the kind {head_kind(self.recipe.finetune.head)!r}"
+            )
         self.splits = open_splits(self.recipe.data, root=root, seed=self.recipe.seed)
         self.train = self.splits.train
         if self.train.labels is None or self.splits.test is None:

@@ -17,6 +17,7 @@ from featlearn.workflows.drawing.heads import (
     draw_confused,
     draw_confusion,
     draw_curves,
+    draw_reliability,
     draw_saliency,
 )
 from featlearn.workflows.drawing.network import (
@@ -47,6 +48,7 @@ _DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
     "neighbours": draw_neighbours,
     "saliency": draw_saliency,
     "confused": draw_confused,
+    "reliability": draw_reliability,
 }
 
 KINDS = tuple(_DRAWERS)

@@ -55,6 +55,8 @@ def _values(kind: inspect.Type, inside: frozenset[type] = frozenset()) -> st.Sea
             members = [m for m in kind.types if not isinstance(m, inspect.NoneType)]
             members = [m for m in members if getattr(m, "cls", None) not in inside]
             return st.one_of(*(_values(member, inside) for member in members))
+        case inspect.DictType():
+            return st.dictionaries(_TEXT, _values(kind.value_type, inside), max_size=2)
         case inspect.StructType():
             return _tables(kind, inside | {kind.cls})
         case _:

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from featlearn.config.data import DataSpec
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.pieces import L2PoolSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import ConvSpec, StageSpec
-from featlearn.config.training import ClassificationSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.evaluate.saliency import gradient_saliency, integrated_gradients, occlusion
 from featlearn.geometry import MapShape

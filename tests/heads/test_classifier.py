@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.training import ClassificationSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier

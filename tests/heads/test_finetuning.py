@@ -11,7 +11,8 @@ from featlearn.config.training import FinetuneSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.heads.finetuning import start_finetuning, untrained_stack
-from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.labels import labels_of
+from featlearn.heads.problem import logits_of
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.pictures import Pictures
 from featlearn.training.settling import settle

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from featlearn.config.data import CutOutSpec, MixupSpec, ShiftSpec
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.training import ClassificationSpec
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.mixing import mix_up
 from featlearn.errors import DataError
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier
-from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler, labels_of, logits_of
+from featlearn.heads.labels import labels_of
+from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler, logits_of
 from featlearn.networks.stack import build_stack
 from featlearn.training.pictures import Pictures
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.training import ClassificationSpec
 from featlearn.errors import CheckpointError
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier

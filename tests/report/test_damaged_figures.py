@@ -16,8 +16,9 @@ from featlearn.errors import DataError
 from featlearn.evaluate.metrics import classification_report
 from featlearn.networks.formats import read_figures
 from featlearn.report.comparison import comparison_view
+from featlearn.report.evaluations import EvaluationRecord
 from featlearn.report.heads import evaluation_view
-from featlearn.report.records import EvaluationRecord, SweepRecord, read_comparison
+from featlearn.report.records import SweepRecord, read_comparison
 from featlearn.report.sweeps import sweep_view
 
 Attempt = Callable[..., Any]

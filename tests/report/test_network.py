@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.plan import plan
-from featlearn.config.training import ClassificationSpec, FinetuneSpec
+from featlearn.config.training import FinetuneSpec
 from featlearn.geometry import MapShape
 from featlearn.report.network import planes_of, rows_of, without_head
 from featlearn.report.run import run_view

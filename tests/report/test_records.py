@@ -7,8 +7,8 @@ import pytest
 
 from featlearn.evaluate.metrics import ClassScore
 from featlearn.geometry import MapShape
+from featlearn.report.evaluations import EvaluationRecord
 from featlearn.report.records import (
-    EvaluationRecord,
     HeadRecord,
     RunRecord,
     SweepRecord,
@@ -16,9 +16,9 @@ from featlearn.report.records import (
 )
 from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
-from featlearn.workflows.evaluate import EvaluateResult
 from featlearn.workflows.few_labels import Point
 from featlearn.workflows.head_results import FinetuneResult
+from featlearn.workflows.judging import EvaluateResult
 from featlearn.workflows.pretrain import PretrainResult, TrainedOn
 from featlearn.workflows.quickstart import QuickstartResult, TuningProtocol
 from featlearn.workflows.sweep_results import Draw, Gain, SweepPoint, SweepResult, SweepTuning

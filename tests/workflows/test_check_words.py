@@ -5,6 +5,7 @@ import math
 import pytest
 
 from featlearn.evaluate.sanity import ByHeart, Dead
+from featlearn.heads.losses import Guess
 from featlearn.training.range_test import RangeTest
 from featlearn.workflows.check_words import (
     Verdict,
@@ -34,10 +35,12 @@ def test_a_gradient_is_finite_and_not_zero(norm: float, passed: bool) -> None:
 
 
 def test_the_first_loss_is_that_of_a_guess() -> None:
-    assert judge_first_loss(math.log(10), classes=10) == (True, "2.3026, and ln 10 = 2.3026")
-    assert judge_first_loss(math.log(10) + 0.01, classes=10).passed is False
-    assert judge_first_loss(math.log(10), classes=9).passed is False
-    assert judge_first_loss(math.nan, classes=10).passed is False
+    ten, nine = Guess(math.log(10), "ln 10"), Guess(math.log(9), "ln 9")
+    assert judge_first_loss(math.log(10), ten) == (True, "2.3026, and ln 10 = 2.3026")
+    assert judge_first_loss(math.log(10) + 0.01, ten).passed is False
+    assert judge_first_loss(math.log(10), nine).passed is False
+    assert judge_first_loss(math.nan, ten).passed is False
+    assert judge_first_loss(1.3, None).passed is None
 
 
 @pytest.mark.parametrize(("dead", "passed"), [(0, True), (5, True), (6, False), (10, False)])

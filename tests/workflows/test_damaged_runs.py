@@ -13,7 +13,8 @@ from featlearn.errors import CheckpointError
 from featlearn.heads.store import load_classifier
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.store import check_recorded, load_stack
-from featlearn.report.records import EvaluationRecord, HeadRecord, RunRecord, SweepRecord
+from featlearn.report.evaluations import EvaluationRecord
+from featlearn.report.records import HeadRecord, RunRecord, SweepRecord
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.identity import Identity
 from featlearn.training.rundir import RunDirectory

@@ -91,7 +91,9 @@ def test_all_labels_are_used_if_no_number_is_given(run: Path) -> None:
 
 
 def test_more_labels_cost_less_error_than_chance(run: Path) -> None:
-    assert tune(run, name="x", labels=200).train_error < 0.5
+    error = tune(run, name="x", labels=200).train_error
+    assert error is not None
+    assert error < 0.5
 
 
 @pytest.mark.parametrize(

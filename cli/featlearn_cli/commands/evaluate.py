@@ -1,6 +1,5 @@
 """`featlearn evaluate`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,7 @@ from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import RunParam, SourceParam
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from featlearn.workflows.evaluate import EvaluateResult
-    from featlearn.workflows.probe import ProbeResult
+    pass
 
 
 @click.command(
@@ -21,6 +17,8 @@ if TYPE_CHECKING:
     epilog=example(
         "featlearn evaluate runs/local --json",
         "featlearn evaluate runs/local my-images/",
+        "featlearn evaluate runs/local --calibrate",
+        "featlearn evaluate runs/local --tta 8",
         "featlearn evaluate runs/local --probe --labels 1000",
         "featlearn evaluate runs/local --units",
         "featlearn evaluate runs/local --representation",
@@ -30,6 +28,23 @@ if TYPE_CHECKING:
 @click.argument("run", type=RunParam())
 @click.argument("source", type=SourceParam(), required=False)
 @click.option("--head", help="Name of the head. [default: `default`, or the only one]")
+@click.option(
+    "--tta",
+    type=click.IntRange(min=1, max=1000),
+    metavar="N",
+    help="Average the head's answers over each image and N copies, changed as in training.",
+)
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="First fit a temperature on the labelled images that fine-tuning held out, so that the "
+    "head is as sure as it is right; it is kept beside the head.",
+)
+@click.option(
+    "--calibrate-on",
+    type=SourceParam(),
+    help="The same on these labelled images, which the head has not learned from.",
+)
 @click.option(
     "--probe", is_flag=True, help="Fit linear classifiers on pixels and on every stage instead."
 )
@@ -71,6 +86,9 @@ def command(
     run: Path,
     source: str | None,
     head: str | None,
+    tta: int | None,
+    calibrate: bool,
+    calibrate_on: str | None,
     probe: bool,
     units: bool,
     representation: bool,
@@ -85,7 +103,9 @@ def command(
 
     Of a SOURCE that has splits, the test split is taken. Images that the run learned
     from make the figures look better than they are; how many of them SOURCE has, pixel
-    for pixel, is said. Accuracy and error are fractions in [0, 1] with --json.
+    for pixel, is said. Accuracy and error are fractions in [0, 1] with --json. A regression
+    is measured by errors in the unit of each target and by R2, a multi-label head by average
+    precision and F1.
 
     With --probe the heads are left aside: the frozen features of every stage, and the
     plain pixels beside them, are judged by a linear classifier.
@@ -103,8 +123,7 @@ def command(
     mode = _mode(probe=probe, units=units, representation=representation)
     _check_units(units, positives=positives, distractors=distractors, against=against)
     _check_labels(mode, labels=labels, label_seed=label_seed)
-    if mode is not None and head is not None:
-        raise click.UsageError(f"--{mode} looks at no head; drop --head")
+    _check_head(mode, head=head, tta=tta, calibrate=calibrate or None, calibrate_on=calibrate_on)
     if units:
         _units(
             run,
@@ -118,7 +137,9 @@ def command(
         )
         return
     if mode is None:
-        _head(run, source, head=head, options=options)
+        if calibrate or calibrate_on is not None:
+            _calibrate(run, head=head, source=calibrate_on, options=options)
+        _head(run, source, head=head, tta=tta or 0, options=options)
         return
     if source is not None:
         raise click.UsageError(f"--{mode} takes no SOURCE: it needs the run's data")
@@ -126,6 +147,7 @@ def command(
         _representation(run, options)
         return
     from featlearn.workflows.probe import probe as probe_stages
+    from featlearn_cli.heads import probe_table
 
     probes = probe_stages(
         run,
@@ -136,7 +158,7 @@ def command(
         threads=options.threads,
         told=options.note,
     )
-    options.show(probes, _probes)
+    options.show(probes, probe_table)
 
 
 def _mode(**given: bool) -> str | None:
@@ -145,6 +167,31 @@ def _mode(**given: bool) -> str | None:
     if len(modes) > 1:
         raise click.UsageError(f"--{modes[0]} and --{modes[1]} are two commands; give one")
     return modes[0] if modes else None
+
+
+def _check_head(mode: str | None, **given: object) -> None:
+    """Refuse options of a head where none is looked at."""
+    for name, value in given.items():
+        if mode is not None and value is not None:
+            raise click.UsageError(f"--{mode} looks at no head; drop --{name.replace('_', '-')}")
+
+
+def _calibrate(run: Path, *, head: str | None, source: str | None, options: Computing) -> None:
+    from featlearn.wording import plural
+    from featlearn.workflows.calibrate import calibrate
+
+    found = calibrate(
+        run,
+        root=options.root,
+        head=head,
+        source=source,
+        device=options.device,
+        threads=options.threads,
+    )
+    options.note(
+        f"temperature {found.temperature:.4g} by {plural(found.images, 'held-out image')}: "
+        f"cross-entropy {found.nll_before:.4g} before, {found.nll:.4g} now"
+    )
 
 
 def _check_labels(mode: str | None, *, labels: int | None, label_seed: int | None) -> None:
@@ -171,14 +218,16 @@ def _representation(run: Path, options: Computing) -> None:
     options.show(result, representation_tables)
 
 
-def _head(run: Path, source: str | None, *, head: str | None, options: Computing) -> None:
+def _head(run: Path, source: str | None, *, head: str | None, tta: int, options: Computing) -> None:
     from featlearn.workflows.evaluate import keep, measure
+    from featlearn_cli.heads import figures
 
     result = measure(
         run,
         root=options.root,
         source=source,
         head=head,
+        tta=tta,
         device=options.device,
         threads=options.threads,
     )
@@ -186,10 +235,10 @@ def _head(run: Path, source: str | None, *, head: str | None, options: Computing
     try:
         keep(result)
     except OSError:
-        options.show(result, _figures)
+        options.show(result, figures)
         options.note("These figures were not written into the run.")
         raise
-    options.show(result, _figures)
+    options.show(result, figures)
 
 
 def _check_units(
@@ -245,43 +294,3 @@ def _units(
     options.show(result, unit_tables)
     if replaced is not None:
         options.note(replaced)
-
-
-def _figures(result: "EvaluateResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import caution, percent, plural
-    from featlearn_cli.text import facts, table
-
-    judged = plural(result.images, "test image" if result.split == "test" else "image")
-    yield facts(
-        [
-            ("head", f"{result.head} of {result.run}"),
-            ("judged on", f"{judged} of {result.source}"),
-            ("accuracy", percent(result.accuracy)),
-            ("error", percent(result.error)),
-            ("always the largest class", f"{percent(result.majority)} accuracy"),
-        ]
-    )
-    yield ""
-    rows = [
-        (row.name, row.images, None if row.accuracy is None else percent(row.accuracy))
-        for row in result.per_class
-    ]
-    yield table(["class", "images", "accuracy"], rows)
-    yield from (f"! {said}" for said in (caution(result.images), result.note) if said is not None)
-
-
-def _probes(result: "ProbeResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import caution, count, percent, plural
-    from featlearn_cli.text import table
-
-    some = "" if result.labelled == result.available else f"{count(result.labelled)} of "
-    yield (
-        f"Linear classifiers on {some}{plural(result.available, 'labelled image')} of "
-        f"{result.source}, judged on {plural(result.images, 'test image')}"
-    )
-    yield ""
-    rows = [(row.stage, row.features, percent(row.accuracy)) for row in result.probes]
-    yield table(["stage", "features", "accuracy"], rows)
-    coarse = caution(result.images)
-    if coarse is not None:
-        yield f"! {coarse}"

@@ -1,20 +1,14 @@
 """`featlearn finetune`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from featlearn_cli.options import Training, example, training_options
-from featlearn_cli.params import Labels, LabelsParam, RunParam
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from featlearn.workflows.head_results import FinetuneResult
-    from featlearn.workflows.sweep_results import SweepPoint, SweepResult
+from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
 
 
 @click.command(
@@ -22,6 +16,7 @@ if TYPE_CHECKING:
     epilog=example(
         "featlearn finetune runs/local --labels 1000",
         "featlearn finetune runs/local --labels 1000 --from-scratch",
+        "featlearn finetune runs/local --labels 1000 --find-lr --out pictures",
         "featlearn finetune runs/local --name slow --set finetune.optimizer.lr=1e-4",
         "featlearn finetune runs/local --labels 100,300,1000 --label-seeds 10 --control scratch",
     ),
@@ -68,6 +63,16 @@ if TYPE_CHECKING:
     "--freeze", type=click.IntRange(min=0), help="Keep so many stages as they were learned."
 )
 @click.option("--from-scratch", is_flag=True, help="Begin with random weights: the control.")
+@click.option(
+    "--find-lr",
+    is_flag=True,
+    help="Train nothing: try rates on these labels, and suggest one for finetune.optimizer.lr.",
+)
+@click.option(
+    "--out",
+    type=PathParam(path_type=Path, file_okay=False),
+    help="With --find-lr: folder for a plot of the rates tried, rates.png and rates.svg.",
+)
 @training_options("finetune.optimizer.lr=1e-4")
 def command(
     *,
@@ -80,9 +85,11 @@ def command(
     tune: bool,
     freeze: int | None,
     from_scratch: bool,
+    find_lr: bool,
+    out: Path | None,
     options: Training,
 ) -> None:
-    """Train a classifier on the features of RUN, in RUN/heads/NAME.
+    """Train a head on the features of RUN, in RUN/heads/NAME.
 
     The labelled images are drawn class by class, the same for every head that has
     the same --label-seed. The pre-trained model itself is never changed.
@@ -94,7 +101,9 @@ def command(
     seed of the weights, so that the intervals speak of both.
     """
     counts: list[Labels] = [*(labels or ("all",))]
-    if len(counts) > 1 or label_seeds is not None:
+    sweeps = len(counts) > 1 or label_seeds is not None
+    _check_finding(find_lr, sweeps=sweeps, name=name, out=out, options=options)
+    if sweeps:
         _check_sweep(from_scratch=from_scratch, label_seed=label_seed, options=options)
         _sweep(
             run,
@@ -112,13 +121,26 @@ def command(
             f"{'--control' if controls else '--tune'} belongs to a sweep; give several numbers of "
             "labels (--labels 100,300), or --label-seeds 10"
         )
+    one = None if counts[0] == "all" else counts[0]
+    if find_lr:
+        _find(
+            run,
+            labels=one,
+            label_seed=label_seed or 0,
+            freeze=freeze,
+            from_scratch=from_scratch,
+            out=out,
+            options=options,
+        )
+        return
     from featlearn.workflows.finetune import finetune
+    from featlearn_cli.finetuning import head_summary
 
     result = finetune(
         run,
         root=options.root,
         name=name,
-        labels=None if counts[0] == "all" else counts[0],
+        labels=one,
         label_seed=label_seed or 0,
         freeze=freeze,
         from_scratch=from_scratch,
@@ -132,10 +154,49 @@ def command(
         save_seconds=options.save_seconds,
         track=options.track,
     )
-    options.show(result, _summary)
+    options.show(result, head_summary)
     options.next_step(
         f"`featlearn evaluate {run} --head {result.head}`, then `featlearn report {run}`"
     )
+
+
+def _check_finding(
+    find_lr: bool, *, sweeps: bool, name: str | None, out: Path | None, options: Training
+) -> None:
+    """Refuse what does not go with trying rates, and what goes with nothing else."""
+    if out is not None and not find_lr:
+        raise click.UsageError("--out belongs to --find-lr; a head is kept in RUN/heads/NAME")
+    given = (
+        (sweeps, "several numbers or draws of labels"),
+        (name is not None, "--name"),
+        (options.resume, "--resume"),
+        (options.overwrite, "--overwrite"),
+        (options.track, "--track"),
+    )
+    wrong = next((what for is_there, what in given if is_there), None)
+    if find_lr and wrong is not None:
+        raise click.UsageError(f"--find-lr tries rates and keeps no head; drop {wrong}")
+
+
+def _find(run: Path, *, out: Path | None, options: Training, **how: Any) -> None:
+    from featlearn.workflows.find_rate import find_rate
+    from featlearn_cli.finetuning import rates_tried
+
+    result = find_rate(
+        run,
+        root=options.root,
+        seed=options.seed,
+        overrides=options.sets,
+        out=out,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+        **how,
+    )
+    options.show(result, rates_tried)
+    rate = result.test.suggested
+    if rate is not None:
+        options.next_step(f"`featlearn finetune {run} --set finetune.optimizer.lr={rate:.2g}`")
 
 
 def _check_sweep(*, from_scratch: bool, label_seed: int | None, options: Training) -> None:
@@ -166,6 +227,7 @@ def _sweep(
     options: Training,
 ) -> None:
     from featlearn.workflows.label_sweep import DRAWS, sweep_labels
+    from featlearn_cli.finetuning import sweep_summary
 
     result = sweep_labels(
         run,
@@ -184,78 +246,5 @@ def _sweep(
         threads=options.threads,
         progress=options.progress(),
     )
-    options.show(result, _sweep_summary)
+    options.show(result, sweep_summary)
     options.next_step(f"`featlearn report {run}` shows it with the rest of the run")
-
-
-def _sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
-    from featlearn.training.rundir import RunDirectory
-    from featlearn.wording import METHODS, percent, plural
-    from featlearn_cli.text import facts, table
-
-    folder = RunDirectory(result.run).sweep(result.sweep)
-    arms, controls = list(result.table[0].mean), list(result.table[0].gain)
-    given = {
-        f"rates, {METHODS[arm]}": f"{chosen.lr:g}, in the stages {chosen.stack_lr:g} of it"
-        for arm, chosen in result.settings.items()
-    }
-    yield facts(
-        [
-            ("run", result.run),
-            ("sweep", result.sweep),
-            ("draws of labels", len(result.table[0].draws)),
-            ("judged on", plural(result.test, "test image")),
-            ("always the largest class", f"{percent(1 - result.majority)} error"),
-            ("frozen stages", result.freeze),
-            *given.items(),
-            ("figure", str(folder.figure_file)),
-        ]
-    )
-    yield ""
-    heads = [f"error, {METHODS[arm]}" for arm in arms]
-    heads += [f"{METHODS[arm]} errs more, points" for arm in controls]
-    rows = [[_count(point), *_cells(point)] for point in result.table]
-    yield "means, with 95 % intervals over draws"
-    yield table(["labels", *heads], rows)
-
-
-def _count(point: "SweepPoint") -> str:
-    return f"{point.labelled} (all)" if point.labels == "all" else str(point.labels)
-
-
-def _cells(point: "SweepPoint") -> list[str]:
-    from featlearn.wording import percent
-
-    cells: list[str] = []
-    for arm, mean in point.mean.items():
-        low, high = point.interval[arm]
-        cells.append(f"{percent(mean)} [{100 * low:.2f}, {100 * high:.2f}]")
-    for gain in point.gain.values():
-        low, high = gain.interval
-        cells.append(f"{100 * gain.mean:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]")
-    return cells
-
-
-def _labels(result: "FinetuneResult") -> str:
-    if result.labels == "all":
-        return f"{result.labelled}, all there are"
-    return f"{result.labelled}, drawn by seed {result.label_seed}"
-
-
-def _summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration, percent
-    from featlearn_cli.text import facts
-
-    yield facts(
-        [
-            ("run", result.run),
-            ("head", result.head),
-            ("begun from", "random weights" if result.from_scratch else "the pre-trained stages"),
-            ("labels", _labels(result)),
-            ("validation labels", result.validation or None),
-            ("frozen stages", result.freeze),
-            ("classes", len(result.classes)),
-            ("error on the labelled images", percent(result.train_error)),
-            ("time", duration(result.seconds)),
-        ]
-    )

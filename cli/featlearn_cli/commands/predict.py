@@ -1,18 +1,11 @@
 """`featlearn predict`."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam, SourceParam
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from featlearn.workflows.predict import PredictResult
 
 
 @click.command(
@@ -30,6 +23,12 @@ if TYPE_CHECKING:
     help="CSV file to write. [default: to standard output]",
 )
 @click.option("--head", help="Name of the head. [default: `default`, or the only one]")
+@click.option(
+    "--tta",
+    type=click.IntRange(min=1, max=1000),
+    metavar="N",
+    help="Average the head's answers over each image and N copies, changed as in training.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @computing_options
 def command(
@@ -38,15 +37,18 @@ def command(
     source: str,
     out: Path | None,
     head: str | None,
+    tta: int | None,
     overwrite: bool,
     options: Computing,
 ) -> None:
     """Name the class of every image of SOURCE, by a head of RUN.
 
-    The result is a CSV table: image, class, and the probability of every class.
+    The result is a CSV table: image, class, and the probability of every class. A regression
+    gives its numbers, a multi-label head the probability of each label.
     SOURCE is a known set, a folder or zip of images, or an IDX, NPY or NPZ file.
     """
     from featlearn.workflows.predict import predict
+    from featlearn_cli.heads import predictions
 
     result = predict(
         run,
@@ -54,19 +56,9 @@ def command(
         root=options.root,
         out=out,
         head=head,
+        tta=tta or 0,
         device=options.device,
         threads=options.threads,
         overwrite=overwrite,
     )
-    options.show(result, _predictions)
-
-
-def _predictions(result: "PredictResult") -> "Iterable[RenderableType]":
-    from featlearn_cli.text import facts, table
-
-    if result.csv is not None:
-        yield result.csv.rstrip("\n")
-        return
-    yield facts([("images", result.images), ("head", result.head), ("written", result.out)])
-    yield ""
-    yield table(["class", "images"], list(result.counts.items()))
+    options.show(result, predictions)

@@ -8,7 +8,6 @@ from torch.func import functional_call
 
 from featlearn.autoencoders.autoencoder import build_objectives
 from featlearn.autoencoders.objective import LossTerms
-from featlearn.config.heads import ClassificationSpec
 from featlearn.config.semi import (
     FixMatchSpec,
     MeanTeacherSpec,

@@ -5,11 +5,11 @@ import torch
 from featlearn.errors import UsageError
 from featlearn.evaluate.confused import most_confused
 from featlearn.evaluate.saliency import gradient_saliency, integrated_gradients, occlusion
-from featlearn.networks.formats import read_figures
-from featlearn.report.records import EvaluationRecord
+from featlearn.report.evaluations import EvaluationRecord, read_evaluation
 from featlearn.visualize.confused import confused_figure
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, read_metrics
+from featlearn.visualize.reliability import reliability_figure
 from featlearn.visualize.saliency import Asked, saliency_figure
 from featlearn.visualize.tiles import spread
 from featlearn.workflows.drawing.subject import Named, Subject
@@ -35,9 +35,28 @@ def draw_confusion(subject: Subject) -> Named:
             f"head {name!r} has no figures yet; run "
             f"`featlearn evaluate {subject.run.path} --head {name}` first"
         )
-    record = read_figures(folder.evaluation_file, EvaluationRecord)
+    record = read_evaluation(folder)
+    if not isinstance(record, EvaluationRecord):
+        raise UsageError(f"head {name!r} names no classes, so there are none to confuse")
     figure = confusion_figure(record.confusion, record.classes, name=name)
     yield f"{name}-confusion", figure
+
+
+def draw_reliability(subject: Subject) -> Named:
+    """Draw how often a head is right where it is so sure."""
+    name, folder = subject.run.open_head(subject.head)
+    record = read_evaluation(folder) if folder.evaluation_file.exists() else None
+    found = record.calibration if isinstance(record, EvaluationRecord) else None
+    if found is None:
+        raise UsageError(
+            f"head {name!r} has no figures of how reliable its probabilities are; run "
+            f"`featlearn evaluate {subject.run.path} --head {name} --calibrate` first"
+        )
+    panels = [("temperature 1", found.before.ece, found.before.bins)]
+    if found.after is not None:
+        title = f"temperature {found.temperature:.3g}"
+        panels.append((title, found.after.ece, found.after.bins))
+    yield f"{name}-reliability", reliability_figure(panels)
 
 
 def draw_confused(subject: Subject) -> Named:

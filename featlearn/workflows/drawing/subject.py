@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from featlearn.config.heads import ClassificationSpec
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import open_splits
 from featlearn.errors import UsageError
@@ -139,6 +140,8 @@ class Subject:
     def judged(self) -> Judged:
         """The head, and what it says of the test images that it was never shown."""
         head = open_head(self.run, self.head, self.device)
+        if not isinstance(head.recipe.finetune.head, ClassificationSpec):
+            raise UsageError(f"head {head.name!r} names no classes; this picture is of such heads")
         of_head = read_head_result(self.run.head(head.name)).fingerprints
         known = (read_result(self.run).data.fingerprints, of_head)
         shape = head.classifier.stack.input_shape

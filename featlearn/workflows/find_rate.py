@@ -1,0 +1,125 @@
+"""`finetune --find-lr`: which learning rate suits a head, before it is trained."""
+
+from pathlib import Path
+
+import msgspec
+
+from featlearn.config.changes import Overrides, override_texts
+from featlearn.datasets.labels import whole_labels
+from featlearn.files import check_folder
+from featlearn.seeds import whole_seed
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.range_test import RangeTest, range_test
+from featlearn.training.rundir import RunDirectory
+from featlearn.training.trying import at_full_rate
+from featlearn.workflows.check_words import judge_rate
+from featlearn.workflows.finetune import start_head
+from featlearn.workflows.head_plan import (
+    Options,
+    check_same_images,
+    chosen_seed,
+    control_recipe,
+    head_recipe,
+)
+from featlearn.workflows.labelled import draw_labelled
+from featlearn.workflows.outputs import check_apart
+
+
+class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What trying rates came to.
+
+    Attributes:
+        run: The run.
+        labelled: Labelled images that were learned from.
+        test: The rates, the losses, and which rate is suggested.
+        said: One sentence about the recipe's own rate.
+        files: Pictures that were written.
+    """
+
+    run: str
+    labelled: int
+    test: RangeTest
+    said: str
+    files: list[str]
+
+
+def find_rate(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    labels: int | None = None,
+    label_seed: int = 0,
+    freeze: int | None = None,
+    from_scratch: bool = False,
+    seed: int | None = None,
+    overrides: Overrides = (),
+    out: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> FindRateResult:
+    """Try learning rates on the head that `finetune` would train with the same options.
+
+    Args:
+        path: The run; nothing is written into it.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        labels: How many labels to use, class-balanced; all if absent.
+        label_seed: Seed of the draw of labels.
+        freeze: Stages to leave as they are; the recipe's if absent.
+        from_scratch: Start from random weights (the paired control).
+        seed: Seed of weights, order and noise; the recipe's if absent.
+        overrides: Values by key, or `finetune.KEY=VALUE` texts.
+        out: Folder for a plot, `rates.png` and `rates.svg`.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told of every step.
+
+    Raises:
+        FeatlearnError: If the run, the data or the options stand in the way.
+        OSError: If nothing can be written into `out`.
+    """
+    labels, overrides = whole_labels(labels), override_texts(overrides)
+    run = RunDirectory.open(path)
+    recipe = head_recipe(run, overrides, freeze=freeze)
+    if from_scratch:
+        recipe = control_recipe(recipe, overrides)
+    if out is not None:
+        check_apart(out / "rates.png", source=recipe.data.source, run=path, root=root)
+        check_folder(out)
+    chosen = pick_device(device)
+    use_threads(threads)
+    data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
+    check_same_images(run, recipe, data.splits)
+    options = Options(
+        labels=labels,
+        label_seed=whole_seed(label_seed, name="label_seed"),
+        freeze=recipe.finetune.freeze,
+        from_scratch=from_scratch,
+        seed=chosen_seed(recipe, seed),
+    )
+    # The schedule counts for nothing here: its warm-up may be longer than a test.
+    plain = msgspec.structs.replace(recipe, finetune=at_full_rate(recipe.finetune))
+    work = start_head(run, plain, options, data, chosen)
+    told = progress or Silent()
+    test = range_test(work.loop.problem, plain.finetune, seed=options.seed, progress=told)
+    return FindRateResult(
+        run=str(path),
+        labelled=len(data.train),
+        test=test,
+        said=judge_rate(test).said,
+        files=[] if out is None else draw_rates([test], out),
+    )
+
+
+def draw_rates(tests: list[RangeTest], folder: Path) -> list[str]:
+    """Draw range tests, if there are any, and give the files."""
+    if not tests:
+        return []
+    from featlearn.visualize.rates import rates_figure
+    from featlearn.visualize.style import save_figure
+
+    files = [folder / f"rates{suffix}" for suffix in (".png", ".svg")]
+    for file in files:
+        save_figure(rates_figure(tests), file)
+    return [str(file) for file in files]
