@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from featlearn.config.recipe import Recipe
     from featlearn.estimator.classifier import FeatureClassifier
     from featlearn.estimator.learner import FeatureLearner
+    from featlearn.heads.networks import load_network
     from featlearn.heads.store import load_classifier
     from featlearn.networks.stack import Stack, build_stack
     from featlearn.networks.store import load_stack as load_model
@@ -38,6 +39,7 @@ __all__ = [
     "finetune",
     "load_classifier",
     "load_model",
+    "load_network",
     "load_recipe",
     "predict",
     "pretrain",
@@ -55,6 +57,7 @@ _HOMES = {
     "finetune": "featlearn.workflows.finetune",
     "load_classifier": "featlearn.heads.store",
     "load_model": "featlearn.networks.store",
+    "load_network": "featlearn.heads.networks",
     "load_recipe": "featlearn.config.load",
     "predict": "featlearn.workflows.predict",
     "pretrain": "featlearn.workflows.pretrain",

@@ -12,17 +12,17 @@ Labels = int | Literal["all"]
 
 
 class RecipeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """A shipped recipe's name, or the path of a recipe; checked when it is loaded."""
+    """A shipped recipe's or a network's name, or the path of a recipe; checked when loaded."""
 
     name = "recipe"
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Offer the shipped recipes, and files."""
-        from featlearn.config.load import recipe_names
+        """Offer the shipped recipes and networks, and files."""
+        from featlearn.config.load import shipped_names
 
-        names = [name for name in recipe_names() if name.startswith(incomplete)]
+        names = [name for name in shipped_names() if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import tomli_w
 
+from featlearn.config.architectures.catalogue import is_network, network_names
 from featlearn.config.changes import Overrides, override_texts
+from featlearn.config.named import network_text, with_network
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
@@ -48,17 +50,25 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(sorted(file.name[:-5] for file in files if file.name.endswith(".toml")))
 
 
+def shipped_names() -> tuple[str, ...]:
+    """List what a recipe may be called without a path: shipped recipes, then networks."""
+    return (*recipe_names(), *network_names())
+
+
 def recipe_text(name: str) -> str:
-    """Give a shipped recipe as it is written, comments and all.
+    """Give a shipped recipe as it is written, comments and all, or one of a network alone.
 
     Raises:
         UsageError: If there is no recipe of this name.
     """
     names = recipe_names()
+    if name not in names and is_network(name):
+        return network_text(name)
     if name not in names:
-        hint = suggestion(name, names)
+        hint = suggestion(name, (*names, *network_names()))
         raise UsageError(
-            f"no recipe or file is called {name}{hint} (recipes: {', '.join(names) or 'none'})"
+            f"no recipe or file is called {name}{hint} (recipes: {', '.join(names) or 'none'}; "
+            "networks, too, as `featlearn recipes` lists them)"
         )
     return resources.files(_SHIPPED).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
@@ -67,7 +77,7 @@ def load_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        source: Name of a shipped recipe, or the path of a TOML file or of a
+        source: Name of a shipped recipe or of a network, or the path of a TOML file or of a
             folder (a run) that holds a `recipe.toml`. A `Path` is always a path.
         overrides: Values by key, or `key=value` texts; see `apply_overrides`.
 
@@ -88,10 +98,11 @@ def load_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe:
     else:
         title, text = f"recipe {path}", _read(path)
     raw = _parse(text, where="" if path is None else str(path), title=title)
-    changed, done = apply_overrides(raw, texts)
+    whole, named, left = with_network(raw, texts, title=title)
+    changed, done = apply_overrides(whole, left)
     result = validate(changed)
     if isinstance(result, Problem):
-        raise _refusal(title, raw, result, done)
+        raise _refusal(title, raw if named else whole, result, [*named, *done])
     by_hand = any(override.keys[:2] == ("data", "source") for override in done)
     folder = Path.cwd() if by_hand or path is None else path.parent
     return _with_absolute_source(result, folder) if by_hand or path is not None else result
@@ -112,7 +123,8 @@ def parse_recipe(text: str, *, title: str = "the recipe") -> Recipe:
     Raises:
         RecipeError: If the text is no recipe; the sentence begins with `title`.
     """
-    result = validate(_parse(text, where="", title=title))
+    whole, _, _ = with_network(_parse(text, where="", title=title), (), title=title)
+    result = validate(whole)
     if isinstance(result, Problem):
         raise RecipeError(f"{title}: {result.text}")
     return result
@@ -130,7 +142,7 @@ def _path_of(source: str | Path) -> Path | None:
         raise UsageError(
             f"a recipe is the name of a shipped one, the path of a file or a Recipe; got {source!r}"
         )
-    if named and source in recipe_names():
+    if named and source in shipped_names():
         return None
     path = _existing(Path(), str(source))
     if path is None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from featlearn.config.base import NonNegativeInt, Positive, Spec
+from featlearn.config.base import Name, NonNegativeInt, Positive, Spec
 from featlearn.config.data import DataSpec, PreprocessSpec
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.parts import CompositeSpec
@@ -18,9 +18,11 @@ class Recipe(Spec, frozen=True, kw_only=True):
     """A run in full: data, preparation, stages, training.
 
     `title`, `shows`, `expect` and `minutes` (on 2 CPU cores) are for people. `data` says
-    what the images are, `preprocess` what is done to each before the first of the `stages`,
-    `pretrain` how these learn without labels, `finetune` how they and a head learn with
-    labels. `seed` is that of the weights, the order, the noise and the held-out images.
+    what the images are, `preprocess` what is done to each before the first of the `stages`;
+    `network` names a published one (`featlearn recipes` lists them) whose stages, preparation and
+    head are taken where the recipe lists no stages of its own. `pretrain` says how stages learn
+    without labels, `finetune` how they and a head learn with labels. `seed` is that of the
+    weights, the order, the noise and the held-out images.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
     expect: str = ""
     minutes: Positive | None = None
     seed: NonNegativeInt = 0
+    network: Name | None = None
     preprocess: tuple[PreprocessSpec, ...] = ()
     pretrain: PretrainSpec = msgspec.field(default_factory=PretrainSpec)
     finetune: FinetuneSpec = msgspec.field(default_factory=FinetuneSpec)

@@ -61,6 +61,16 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, _metadata(path, entries)
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of any safetensors file, and none of what it says about them.
+
+    Raises:
+        CheckpointError: If the file is not safetensors, or is damaged.
+    """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
 def load_metadata(path: Path) -> dict[str, Any]:
     """Read the metadata that `save_tensors` wrote, and none of the tensors.
 

@@ -13,6 +13,7 @@ from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.batches import batches_of
+from featlearn.networks.loading import load_stages
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
 from featlearn.ops.random import generator
@@ -63,6 +64,7 @@ class Pretraining:
         *,
         held_out: Pictures | None,
         objectives: Mapping[str, Objective] | None = None,
+        weights: Path | None = None,
     ) -> None:
         """Take the recipe and the images; the network is built here.
 
@@ -72,13 +74,16 @@ class Pretraining:
             held_out: Images that are only measured.
             objectives: Objectives by the name of their stage, instead of those
                 that the recipe names.
+            weights: A file of published weights of the recipe's network to begin with. What
+                they measured of the images that they learned from stays.
 
         Raises:
             RecipeError: If the stages or the augmentation do not fit, an objective's stage is
                 not there, or the rate's warm-up takes every step of a phase.
             DataError: If there are too few images for batch statistics.
             UsageError: If one of `objectives` gives no loss, which is tried on a batch, or is
-                for no stage.
+                for no stage, or there are weights for a recipe of no network.
+            CheckpointError: If the weights are not those of the network.
         """
         self.recipe = recipe
         augment = recipe.pretrain.augment
@@ -91,6 +96,9 @@ class Pretraining:
         self.stack: Stack = build_stack(
             recipe, images.shape, seed=recipe.seed, images=everything
         ).to(images.device)
+        self.begun = weights is not None
+        if weights is not None:
+            load_stages(self.stack, weights, recipe.network)
         check_components(self.stack, self.sample)
         self.objectives = self._objectives(objectives or {})
         self.phases = plan_phases(recipe, self.objectives)
@@ -107,7 +115,7 @@ class Pretraining:
         """
         if checkpoint is not None:
             load_state(Path("the checkpoint"), self.stack, checkpoint.model)
-        elif self.phases[0].joint:
+        elif self.phases[0].joint and not self.begun:
             settle(self.stack, self.sample)
         for phase in self.phases[driver.standing.phase :]:
             self._run_phase(phase, driver, checkpoint)
@@ -137,6 +145,8 @@ class Pretraining:
                 loop.restore(checkpoint.training, standing.loop)
             with following(self.stack, on=phase.joint):
                 driver.run(loop, self.stack)
+        if self.begun and phase.epochs == 0:
+            return
         if not phase.joint:
             settle_norm(self.stack, phase.places[0], self.sample)
         elif phase.places:

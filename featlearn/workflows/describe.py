@@ -4,11 +4,12 @@ from pathlib import Path
 
 import msgspec
 
+from featlearn.config.architectures.catalogue import architecture, is_network, network_names
 from featlearn.config.augmentation import check_augment
 from featlearn.config.changes import Overrides
 from featlearn.config.data import DataSpec
 from featlearn.config.layers import Plan
-from featlearn.config.load import load_recipe, recipe_names
+from featlearn.config.load import load_recipe, recipe_names, shipped_names
 from featlearn.config.needs import Needs, pretraining_footprint
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
@@ -63,12 +64,12 @@ def describe_source(
     figure: Path | None = None,
     overwrite: bool = False,
 ) -> Description:
-    """Describe a shipped recipe, a recipe file or a run.
+    """Describe a shipped recipe, a network, a recipe file or a run.
 
     Args:
-        source: The recipe's name, its path, or the folder of a run. The name of a
-            shipped recipe is that recipe, even where a folder has the same name:
-            `./NAME` is the folder.
+        source: The recipe's name, its path, a network's name, or the folder of a run. The
+            name of a shipped recipe or network is that, even where a folder has the same
+            name: `./NAME` is the folder.
         root: Where data sets are. They are opened only where neither the recipe
             nor the catalogue tells the shape of an image.
         input_shape: Shape of one image, instead of the data's.
@@ -82,7 +83,7 @@ def describe_source(
     """
     if figure is not None:
         check_figure(figure)
-        if isinstance(source, Path) or source not in recipe_names():
+        if isinstance(source, Path) or source not in shipped_names():
             check_apart(figure, run=source)
         check_new(figure, overwrite=overwrite)
     recipe, shape, classes = _subject(source, root, input_shape, overrides)
@@ -107,7 +108,7 @@ def _subject(
     """Find the recipe, the shape of an image, and the number of classes."""
     recipe = load_recipe(source, overrides=overrides)
     model = Path(source) / MODEL
-    named = isinstance(source, str) and source in recipe_names()
+    named = isinstance(source, str) and source in shipped_names()
     trained = not named and model.is_file() and not overrides
     if trained:
         recipe, own_shape = _as_trained(model)
@@ -120,7 +121,15 @@ def _subject(
     check_changes(source, recipe, overrides, input_shape or read)
     check_augment(recipe.pretrain.augment, shape, table="pretrain")
     check_augment(recipe.finetune.augment, shape, table="finetune")
+    if classes is None and isinstance(source, str) and source not in recipe_names():
+        classes = _published_classes(source)
     return recipe, shape, classes
+
+
+def _published_classes(source: str) -> int | None:
+    """Count the classes of a network, if it is one that was asked for and not a file."""
+    taken = source not in network_names() and Path(source).exists()
+    return architecture(source).classes if is_network(source) and not taken else None
 
 
 def _as_trained(model: Path) -> tuple[Recipe, MapShape]:

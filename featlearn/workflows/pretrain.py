@@ -16,7 +16,7 @@ from featlearn.datasets.entries import told_shape
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import open_splits
-from featlearn.errors import DataError
+from featlearn.errors import DataError, UsageError
 from featlearn.files import sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
@@ -90,6 +90,7 @@ def pretrain(
     save_seconds: float = SAVE_SECONDS,
     track: bool = False,
     objectives: Mapping[str, Objective] | None = None,
+    weights: Path | str | None = None,
 ) -> PretrainResult:
     """Train the stages of a recipe and write a run directory.
 
@@ -107,6 +108,8 @@ def pretrain(
         objectives: Objectives of your own by the name of their stage, instead of the
             recipe's. A run is resumed with equal ones: those that write themselves alike,
             as a dataclass does with its numbers.
+        weights: A safetensors file to begin with: the published weights of the recipe's
+            network, in torchvision's or timm's names. Stages without an objective keep them.
 
     Returns:
         What `results.json` holds.
@@ -128,7 +131,8 @@ def pretrain(
     )
     run = RunDirectory(out)
     with writing_in(run.path):
-        return _pretrain(recipe, run, running, root=root, own=objectives or {})
+        begin = None if weights is None else Path(weights)
+        return _pretrain(recipe, run, running, root=root, own=objectives or {}, weights=begin)
 
 
 def _pretrain(
@@ -138,10 +142,12 @@ def _pretrain(
     *,
     root: Path | None,
     own: Mapping[str, Objective],
+    weights: Path | None,
 ) -> PretrainResult:
     """Train in a folder that no other training writes into."""
     named = {stage: _written(objective) for stage, objective in own.items()}
-    identity = running.identity(_settings_with(recipe, named))
+    begun = {} if weights is None else {"weights": _sum_of(weights)}
+    identity = running.identity({**_settings_with(recipe, named), **begun})
     if not running.ready(run, identity):
         return read_result(run)
     shape = told_shape(recipe.data)
@@ -166,9 +172,11 @@ def _pretrain(
         Pictures(learned, running.device),
         held_out=Pictures(kept, running.device) if len(kept) else None,
         objectives=own,
+        weights=weights,
     )
     run.begin(dump_recipe(recipe), identity, resume=running.resume)
     command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
+    command += [] if weights is None else ["--weights", str(weights.absolute())]
     again = None if own else command
     with running.driving(run, identity, stack=training.stack, command=again) as driver:
         training.run(driver, driver.resume() if running.resume else None)
@@ -178,10 +186,22 @@ def _pretrain(
     material = images_or_patches(data.train, pictures=data.pictures)
     write_run_card(run, recipe, training.stack, material, own=named)
     _warn_of_few_steps(driver.standing.results, recipe, running.progress)
+    _note_what_learned(recipe, running.progress, named, weights)
     result = _result(run, running, training, driver.standing.results, data)
     result = msgspec.structs.replace(result, own_objectives=named)
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _sum_of(weights: Path) -> str:
+    """Give the checksum of a file of weights, which a resumed run must have begun with, too.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    if not weights.is_file():
+        raise UsageError(f"there is no file of weights {weights}")
+    return sha256(weights)
 
 
 def _trained_on(recipe: Recipe, train: int, held_out: int, splits: Splits) -> TrainedOn:
@@ -216,6 +236,19 @@ def _warn_of_few_steps(results: Sequence[PhaseResult], recipe: Recipe, told: Pro
                 f"than its random start: raise pretrain.epochs (now {recipe.pretrain.epochs}), "
                 f"or lower pretrain.batch (now {recipe.pretrain.batch})"
             )
+
+
+def _note_what_learned(
+    recipe: Recipe, told: Progress, own: Mapping[str, str], weights: Path | None
+) -> None:
+    """Say so where no stage learned anything without labels."""
+    if own or any(stage.objective is not None for stage in recipe.stages):
+        return
+    what = "their random weights" if weights is None else f"the weights of {weights.name}"
+    told.note(
+        f"no stage has an `objective`, so there was nothing to learn without labels: the run holds "
+        f"stages with {what}, for `featlearn finetune`"
+    )
 
 
 def _result(

@@ -42,6 +42,7 @@ class ShapeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     "describe",
     epilog=example(
         "featlearn describe lenet5",
+        "featlearn describe resnet50 --json",
         "featlearn describe mnist-local --set stages.strokes.filter.maps=32 --json",
         "featlearn describe mine.toml --input 3x200x200 --batch 100",
         "featlearn describe lenet5 --figure lenet5.svg",
@@ -86,8 +87,9 @@ def command(
 ) -> None:
     """Print the layers of RECIPE with their sizes and costs.
 
-    RECIPE is a shipped recipe's name, the path of a recipe, or the folder of a run; where
-    a folder bears a shipped recipe's name, ./NAME is the folder.
+    RECIPE is the name of a shipped recipe or of a network (`featlearn recipes` lists both),
+    the path of a recipe, or the folder of a run; where a folder bears such a name, ./NAME is
+    the folder.
     Weights are counted without biases, FLOPs for one image forward; a multiplication
     and an addition are two. Beside each layer stands what it would weigh if its weights
     were shared otherwise, and what it takes of memory while all layers learn.

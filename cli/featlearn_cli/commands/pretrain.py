@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         "featlearn pretrain mnist-local --out runs/local",
         "featlearn pretrain digits --out runs/d --set pretrain.epochs=3",
         "featlearn pretrain digits --out runs/d --resume",
+        "featlearn pretrain mine.toml --out runs/r --weights resnet18.safetensors",
     ),
 )
 @click.argument("recipe", type=RecipeParam())
@@ -30,12 +31,19 @@ if TYPE_CHECKING:
     type=PathParam(path_type=Path, file_okay=False),
     help="Folder of the run; it is made, and must be new.",
 )
+@click.option(
+    "--weights",
+    type=PathParam(path_type=Path, dir_okay=False, exists=True),
+    help="Published weights of the recipe's network to begin with: a safetensors file in "
+    "torchvision's or timm's names.",
+)
 @training_options("stages.strokes.pool.size=2")
-def command(recipe: str, out: Path, options: Training) -> None:
+def command(recipe: str, out: Path, weights: Path | None, options: Training) -> None:
     """Learn features from images without labels, by RECIPE.
 
     RECIPE is the name of a shipped recipe (see `featlearn recipes`) or the path of
-    a recipe file.
+    a recipe file. Stages without an objective learn nothing here: a network of such stages
+    becomes a run to fine-tune, with random weights or with those of --weights.
     """
     from featlearn.config.load import load_recipe
     from featlearn.workflows.changes import check_changes
@@ -55,6 +63,7 @@ def command(recipe: str, out: Path, options: Training) -> None:
         progress=options.progress(),
         save_seconds=options.save_seconds,
         track=options.track,
+        weights=weights,
     )
     options.show(result, _summary)
     options.next_step(f"`featlearn report {out}`, or `featlearn finetune {out}` with labels")

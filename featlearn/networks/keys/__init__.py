@@ -1,0 +1,1 @@
+"""What other libraries call the weights of published networks."""
