@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 _AT_ONCE = 2**22  # numbers that are looked at, about
