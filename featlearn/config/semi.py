@@ -1,6 +1,6 @@
 """Specs of what fine-tuning learns from images without labels, beside those with."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 
@@ -150,3 +150,6 @@ SemiSpec = (
     | LadderSpec
     | GammaSpec
 )
+
+SEMI_KINDS = tuple(str(spec.__struct_config__.tag) for spec in get_args(SemiSpec))
+"""What the ways are called in a recipe."""

@@ -15,6 +15,7 @@ from featlearn.config.base import (
 )
 from featlearn.config.data import AugmentSpec, MixupSpec
 from featlearn.config.heads import ClassificationSpec, HeadSpec
+from featlearn.config.semi import Decay, FixMatchSpec, PiSpec, ReconstructionSpec, SemiSpec
 
 
 class OptimizerBase(KindSpec, frozen=True, kw_only=True):
@@ -219,4 +220,23 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     decay_by_stage: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     batch_statistics: Literal["running", "frozen"] = "running"
     steps: NonNegativeInt = 0
-    ema: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    ema: Decay | None = None
+    semi: SemiSpec | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a way of learning without labels that this fine-tuning cannot take."""
+        super().__post_init__()
+        if self.semi is None:
+            return
+        kind = str(self.semi.__struct_config__.tag)
+        softmax = isinstance(self.head, ClassificationSpec) and self.head.loss == "softmax"
+        if not (softmax or isinstance(self.semi, ReconstructionSpec)):
+            raise ValueError(
+                f"`semi` of kind {kind!r} compares probabilities of classes: it needs a head of "
+                "kind 'classification' with `loss = \"softmax\"`"
+            )
+        if isinstance(self.semi, PiSpec | FixMatchSpec) and not self.augment:
+            raise ValueError(
+                f"`semi` of kind {kind!r} compares an image with its changes: name some in "
+                "`augment`"
+            )

@@ -176,6 +176,7 @@ def _easy(spec: FinetuneSpec, images: int) -> FinetuneSpec:
         head=head,
         optimizer=msgspec.structs.replace(spec.optimizer, weight_decay=0.0),
         augment=(),
+        semi=None,
         batch=images,
         steps=0,
     )

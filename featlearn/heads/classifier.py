@@ -106,13 +106,14 @@ class Classifier(nn.Module):
                     norm.eval()
         return self
 
-    def features(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor, *, to_images: bool = False) -> Tensor:
         """Compute the last stage's output, with gradients above the frozen stages.
 
         Args:
             images: `(batch, maps, height, width)`, in [0, 1].
+            to_images: Whether gradients reach the images, through the frozen stages.
         """
-        with torch.no_grad():
+        with torch.set_grad_enabled(to_images and torch.is_grad_enabled()):
             maps = self.stack.maps_below(images, self.freeze)
         for place in range(self.freeze, len(self.stack)):
             maps = self.stack.stage(place)(maps).output

@@ -12,14 +12,20 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.batches import batches_of
+from featlearn.errors import DataError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.labels import output_names
 from featlearn.heads.problem import FinetuneProblem, fit_feature_scaler, fit_targets
+from featlearn.heads.semi.build import build_way
+from featlearn.heads.semi.problem import SemiProblem
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.rates import check_warmup
 from featlearn.training.settling import check_norms, settle
+
+TEACHER_DECAY = 0.999
+"""How much of itself the average of a teacher keeps where `finetune.ema` says nothing."""
 
 
 class Finetuning(NamedTuple):
@@ -52,6 +58,7 @@ def start_finetuning(
     labelled: Pictures,
     *,
     sample: Pictures,
+    unlabelled: Pictures | None = None,
     validation: Pictures | None = None,
     seed: int,
 ) -> Finetuning:
@@ -62,6 +69,7 @@ def start_finetuning(
         spec: The head and how to train it.
         labelled: Labelled images to learn from.
         sample: Training images to fit the scaling of the features on.
+        unlabelled: What `spec.semi` learns from without labels; the sample if absent.
         validation: Labelled images for early stopping.
         seed: Seed of the head's weights, of order, noise and dropout.
 
@@ -89,18 +97,58 @@ def start_finetuning(
         )
     fit_feature_scaler(classifier, sample)
     fit_targets(classifier, labelled)
-    problem = FinetuneProblem(
+    problem = _build_problem(
         classifier,
         labelled,
-        spec=spec.head,
-        stack_lr=spec.stack_lr,
-        decay_by_stage=spec.decay_by_stage,
+        spec,
+        unlabelled=sample if unlabelled is None else unlabelled,
         validation=validation,
-        augment=build_augment(spec.augment) if spec.augment else None,
+        seed=seed,
     )
     # Counted as the loop counts them: a last batch of one image is left out.
     steps = len(batches_of(len(labelled), batch=spec.batch, seed=seed, epoch=0))
     epochs = max(spec.epochs, math.ceil(spec.steps / steps))
     check_warmup(spec.rate, steps=epochs * steps, phase=problem.name, table="finetune")
-    loop = Loop(problem, spec, epochs=epochs, seed=seed, ema=spec.ema)
+    teaching = isinstance(problem, SemiProblem) and problem.way.averages
+    ema = TEACHER_DECAY if teaching and spec.ema is None else spec.ema
+    loop = Loop(problem, spec, epochs=epochs, seed=seed, ema=ema)
+    if isinstance(problem, SemiProblem):
+        problem.plan(loop.total_steps, loop.average)
     return Finetuning(classifier, loop)
+
+
+def _build_problem(
+    classifier: Classifier,
+    labelled: Pictures,
+    spec: FinetuneSpec,
+    *,
+    unlabelled: Pictures,
+    validation: Pictures | None,
+    seed: int,
+) -> FinetuneProblem:
+    """Build what is minimised: the loss of labelled images alone, or of others too."""
+    augment = build_augment(spec.augment) if spec.augment else None
+    if spec.semi is None:
+        return FinetuneProblem(
+            classifier,
+            labelled,
+            spec=spec.head,
+            stack_lr=spec.stack_lr,
+            decay_by_stage=spec.decay_by_stage,
+            validation=validation,
+            augment=augment,
+        )
+    if unlabelled.shape != labelled.shape:
+        raise DataError(
+            f"{unlabelled.set.name}: unlabelled images must have the shape of the labelled ones, "
+            f"{labelled.shape}; got {unlabelled.shape}"
+        )
+    return SemiProblem(
+        classifier,
+        labelled,
+        unlabelled,
+        spec=spec,
+        way=build_way(spec.semi, classifier, labelled, seed=seed),
+        validation=validation,
+        augment=augment,
+    )

@@ -1,7 +1,7 @@
 """Fine-tuning as a problem for the training loop."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.heads import HeadSpec, RegressionSpec
@@ -31,6 +31,7 @@ class FinetuneProblem:
     """
 
     name = "finetune"
+    aside: nn.Module | None = None
 
     def __init__(
         self,
@@ -107,16 +108,21 @@ class FinetuneProblem:
         """Run the classifier on a batch, from the cache where there is one."""
         if self.cache is not None:
             return self.classifier.classify(self.cache[rows.to(self.device)])
-        return self.classifier(self._images(rows, draw))
+        return self._answer(self._images(rows, draw), draw)
 
     def _mixed_loss(
         self, rows: Tensor, labels: Tensor, alpha: float, draw: torch.Generator
     ) -> Tensor:
         """Compute the loss on images mixed with one another."""
         mixed = mix_up(self._images(rows, draw), alpha=alpha, generator=draw)
-        outputs = self.classifier(mixed.images)
+        outputs = self._answer(mixed.images, draw)
         own, other = (self.loss.each(outputs, aims) for aims in (labels, labels[mixed.partner]))
         return torch.lerp(other, own, mixed.share).mean()
+
+    def _answer(self, images: Tensor, draw: torch.Generator) -> Tensor:
+        """Run the classifier on images that are augmented already."""
+        del draw
+        return self.classifier(images)
 
     def _images(self, rows: Tensor, draw: torch.Generator) -> Tensor:
         """Take a batch, augmented if it is to be."""

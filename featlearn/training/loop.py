@@ -43,6 +43,11 @@ class Problem(Protocol):
         ...
 
     @property
+    def aside(self) -> nn.Module | None:
+        """What training needs and changes beside that, and whose end nobody waits for."""
+        ...
+
+    @property
     def device(self) -> torch.device:
         """Where it computes."""
         ...
@@ -284,6 +289,8 @@ class Loop:
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
+        if self.problem.aside is not None:
+            tensors |= {f"aside.{k}": v for k, v in self.problem.aside.state_dict().items()}
         if self.plateau is not None:
             best = self.plateau.best if math.isfinite(self.plateau.best) else None
             self.state.rate = (self.plateau.factor, best, self.plateau.waited)
@@ -297,6 +304,8 @@ class Loop:
         self.best = {name: value.to(device) for name, value in under("best.", tensors).items()}
         if self.average is not None:
             self.average.restore(under("average.", tensors))
+        if self.problem.aside is not None:
+            self.problem.aside.load_state_dict(under("aside.", tensors))
         if self.plateau is not None:
             factor, best, waited = self.state.rate
             self.plateau.factor, self.plateau.waited = factor, waited

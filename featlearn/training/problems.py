@@ -43,6 +43,7 @@ class PretrainProblem(ABC):
 
     name: str
     module: nn.Module
+    aside: nn.Module | None = None
 
     def __init__(
         self, stack: Stack, objectives: Mapping[int, Objective], material: Material

@@ -170,6 +170,7 @@ def start_head(
         recipe.finetune,
         Pictures(data.train, device),
         sample=sample,
+        unlabelled=Pictures(data.semi, device),
         validation=validation,
         seed=options.seed,
     )

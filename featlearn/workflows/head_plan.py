@@ -66,6 +66,24 @@ def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | No
         raise UsageError(f"--freeze {freeze}: {error}") from None
 
 
+def semi_overrides(run: Path | str, kind: str | None) -> list[str]:
+    """Write a way of learning without labels as a change to a run's recipe.
+
+    Args:
+        run: The run.
+        kind: What the way is called in a recipe, or `none`; no change if absent.
+
+    Returns:
+        No change where the recipe has the way already, whose numbers then stay.
+    """
+    if kind is None:
+        return []
+    own = load_recipe(RunDirectory.open(run).recipe_file).finetune.semi
+    if own is not None and own.__struct_config__.tag == kind:
+        return []
+    return ["finetune.semi=none" if kind == "none" else f'finetune.semi={{ kind = "{kind}" }}']
+
+
 def scratch_stack_lr(recipe: Recipe, overrides: Sequence[str]) -> float:
     """Give the share of the rate that stages from random weights take.
 

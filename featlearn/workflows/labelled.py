@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from featlearn.config.heads import ClassificationSpec, MultiLabelSpec
@@ -23,6 +24,7 @@ class Labelled(NamedTuple):
         train: To learn from.
         validation: For early stopping or a plateau, if either needs it.
         unlabelled: What the run learned from, to fit scaling on; labels are not looked at.
+        semi: What `finetune.semi` learns from without labels, if there is one.
         indices: Places in the training split of all labels that are used.
         validation_indices: Those of them that are only measured.
         splits: All images, as the recipe's data give them.
@@ -31,6 +33,7 @@ class Labelled(NamedTuple):
     train: ImageSet
     validation: ImageSet | None
     unlabelled: ImageSet
+    semi: ImageSet
     indices: list[int]
     validation_indices: list[int]
     splits: Splits
@@ -67,14 +70,34 @@ def draw_labelled(
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     pool = splits.train
     drawn = draw_places(recipe, pool, labels=labels, label_seed=label_seed)
+    learned = split_training(recipe, pool)[0]
     return Labelled(
         train=pool.subset(drawn.train),
         validation=pool.subset(drawn.validation) if len(drawn.validation) else None,
-        unlabelled=split_training(recipe, pool)[0],
+        unlabelled=learned,
+        semi=unlabelled_images(recipe, learned, root=root),
         indices=drawn.used.tolist(),
         validation_indices=drawn.validation.tolist(),
         splits=splits,
     )
+
+
+def unlabelled_images(recipe: Recipe, learned: ImageSet, *, root: Path | None) -> ImageSet:
+    """Give the images that `finetune.semi` learns from; labels of theirs are not looked at.
+
+    Args:
+        recipe: What to train.
+        learned: The images that the run learned from, which they are unless it names others.
+        root: Where data sets are.
+
+    Raises:
+        DataError: If those others cannot be read, or not be given the run's size.
+    """
+    semi = recipe.finetune.semi
+    if semi is None or semi.source is None:
+        return learned
+    spec = msgspec.structs.replace(recipe.data, source=semi.source, limit=None)
+    return open_splits(spec, root=root, seed=recipe.seed).train
 
 
 def draw_places(recipe: Recipe, pool: ImageSet, *, labels: int | None, label_seed: int) -> Drawn:

@@ -31,7 +31,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.settling import fitting_sample
 from featlearn.wording import METHODS
 from featlearn.workflows.head_results import head_kind
-from featlearn.workflows.labelled import Drawn, draw_places
+from featlearn.workflows.labelled import Drawn, draw_places, unlabelled_images
 from featlearn.workflows.processes import in_processes, one_thread
 
 PRETRAINED = "pretrained"
@@ -162,6 +162,8 @@ class Workbench:
         self.test = self.splits.test
         learned = split_training(self.recipe, self.train)[0]
         self.sample = fitting_sample(self.recipe, Pictures(learned, self.device))
+        unlabelled = unlabelled_images(self.recipe, learned, root=root)
+        self.unlabelled = Pictures(unlabelled, self.device)
 
     def scores(self, trials: Sequence[Trial], *, workers: int) -> Iterator[Score]:
         """Judge all trials, several at once, and give their scores in their order.
@@ -263,6 +265,7 @@ class Workbench:
             spec,
             Pictures(self.train.subset(drawn.train), self.device),
             sample=sample,
+            unlabelled=self.unlabelled,
             validation=validation,
             seed=trial.seed,
         )

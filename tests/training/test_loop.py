@@ -24,6 +24,7 @@ class Line:
     """Fit y = 2x: the loss of a batch is the mean of (w·x − 2x)², x the sample's number."""
 
     name = "line"
+    aside = None
     samples = ROWS
     device = torch.device("cpu")
 

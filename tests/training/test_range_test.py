@@ -19,6 +19,7 @@ class Bowl:
     """Half of `curve` times a number squared: a training that can be followed by hand."""
 
     name = "bowl"
+    aside = None
     samples = 2
     device = torch.device("cpu")
 

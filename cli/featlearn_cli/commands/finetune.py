@@ -1,5 +1,6 @@
 """`featlearn finetune`."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from featlearn.config.semi import SEMI_KINDS
 from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
 
@@ -17,6 +19,7 @@ from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
         "featlearn finetune runs/local --labels 1000",
         "featlearn finetune runs/local --labels 1000 --from-scratch",
         "featlearn finetune runs/local --labels 1000 --find-lr --out pictures",
+        "featlearn finetune runs/local --labels 100 --semi fixmatch --name fixmatch",
         "featlearn finetune runs/local --name slow --set finetune.optimizer.lr=1e-4",
         "featlearn finetune runs/local --labels 100,300,1000 --label-seeds 10 --control scratch",
     ),
@@ -62,6 +65,13 @@ from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
 @click.option(
     "--freeze", type=click.IntRange(min=0), help="Keep so many stages as they were learned."
 )
+@click.option(
+    "--semi",
+    type=click.Choice([*SEMI_KINDS, "none"]),
+    metavar="KIND",
+    help=f"Learn from unlabelled images too: {', '.join(SEMI_KINDS)}; or none, where the recipe "
+    "does. Its numbers are set by --set finetune.semi.KEY=VALUE.",
+)
 @click.option("--from-scratch", is_flag=True, help="Begin with random weights: the control.")
 @click.option(
     "--find-lr",
@@ -84,6 +94,7 @@ def command(
     controls: tuple[str, ...],
     tune: bool,
     freeze: int | None,
+    semi: str | None,
     from_scratch: bool,
     find_lr: bool,
     out: Path | None,
@@ -100,6 +111,9 @@ def command(
     thread, and keeps none of them. Draw K has the label seed K, and K is added to the
     seed of the weights, so that the intervals speak of both.
     """
+    from featlearn.workflows.head_plan import semi_overrides
+
+    options = dataclasses.replace(options, sets=(*semi_overrides(run, semi), *options.sets))
     counts: list[Labels] = [*(labels or ("all",))]
     sweeps = len(counts) > 1 or label_seeds is not None
     _check_finding(find_lr, sweeps=sweeps, name=name, out=out, options=options)

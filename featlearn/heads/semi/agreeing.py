@@ -1,13 +1,20 @@
 """Ways that ask for the same answer to an image however it is changed."""
 
-from typing import final
+from functools import partial
+from typing import ClassVar, final
 
 from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.semi import VATSpec
+from featlearn.heads.classifier import Classifier
 from featlearn.heads.semi.way import Given, Way, statistics_held
 from featlearn.ops.consistency import divergence, entropy, squared_difference, worst_direction
+
+
+def _answer(classifier: Classifier, images: Tensor) -> Tensor:
+    """Answer so that gradients reach the images, whatever is frozen."""
+    return classifier.classify(classifier.features(images, to_images=True))
 
 
 @final
@@ -34,7 +41,7 @@ class MeanTeacher(Way):
         Tarvainen & Valpola, NIPS 2017, section 2.
     """
 
-    averages = True
+    averages: ClassVar[bool] = True
 
     def terms(self, images: Tensor, given: Given) -> LossTerms:
         """Compute the squared difference to the teacher's answer to another change."""
@@ -63,7 +70,7 @@ class Adversarial(Way):
         logits = given.classifier(images).float()
         with statistics_held(given.classifier):
             direction = worst_direction(
-                given.classifier,
+                partial(_answer, given.classifier),
                 images,
                 logits,
                 probe=spec.probe,

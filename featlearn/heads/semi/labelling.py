@@ -1,6 +1,6 @@
 """Ways that give unlabelled images the labels that seem clear."""
 
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class FixMatch(Way):
 
     mean: Tensor
     share: Tensor
-    averages = True
+    averages: ClassVar[bool] = True
 
     def __init__(self, spec: FixMatchSpec, *, share: Tensor) -> None:
         """Take the labelled images' share of each class."""

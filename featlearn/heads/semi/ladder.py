@@ -1,7 +1,7 @@
 """The ladder network: every layer is denoised by the layer above."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import ClassVar, final
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +32,8 @@ class Ladder(Way):
         Rasmus, Berglund, Honkala, Valpola and Raiko, NIPS 2015, algorithm 1. Where a stage has
         no `filter.norm`, only its noise and its cost are in normalised units.
     """
+
+    disturbs: ClassVar[bool] = True
 
     def __init__(
         self, classifier: Classifier, *, noise: float, costs: Sequence[float], seed: int
@@ -90,7 +92,7 @@ class Ladder(Way):
                 above = self._down(classifier, k + 1, above)
             above = self._rebuilt(k, above, noisy)
             if self.costs[k]:
-                cost = self._cost(k, above, clean)
+                cost = self._cost(k, above, clean=clean, noisy=noisy)
                 terms[_name(classifier, k)] = self.costs[k] * cost
         return terms
 
@@ -100,12 +102,16 @@ class Ladder(Way):
         z = noisy.images[0].float() if k == 0 else noisy.responses[k - 1].z
         return combine(z, u, self.numbers[str(k)])
 
-    def _cost(self, k: int, rebuilt: Tensor, clean: Layers) -> Tensor:
-        """Compare a rebuilt layer with the clean one: mean square over units and images."""
+    def _cost(self, k: int, rebuilt: Tensor, *, clean: Layers, noisy: Layers) -> Tensor:
+        """Compare a rebuilt layer with the clean one: mean square over units and images.
+
+        It was rebuilt in units of the noisy pass, and is normalised by those of the clean one.
+        """
         if k == 0:
             return F.mse_loss(rebuilt, clean.images[0].float())
-        target = clean.responses[k - 1]
-        return F.mse_loss((rebuilt - target.mean) / target.deviation, target.z)
+        target, own = clean.responses[k - 1], noisy.responses[k - 1]
+        response = rebuilt * own.deviation + own.mean
+        return F.mse_loss((response - target.mean) / target.deviation, target.z)
 
     def _down(self, classifier: Classifier, k: int, rebuilt: Tensor) -> Tensor:
         """Take a rebuilt layer down to the shape of the layer below."""

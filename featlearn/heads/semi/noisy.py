@@ -17,7 +17,8 @@ class Layers(NamedTuple):
     """What one pass through a classifier met, filled in while it runs.
 
     Attributes:
-        images: What the lowest stage that learns was given, at most one entry.
+        images: What the lowest stage that learns was given, at most one entry; under noise
+            with it.
         responses: Of every stage that learns, bottom first, and of the head, normalised
             over the batch; under noise with it.
     """
@@ -60,8 +61,9 @@ def listening(
     def start(x: Tensor) -> Tensor:
         met.images.clear()
         met.responses.clear()
+        x = disturbed(x)
         met.images.append(x)
-        return disturbed(x)
+        return x
 
     def answer_at(place: int) -> Change:
         def answer(x: Tensor) -> Tensor:

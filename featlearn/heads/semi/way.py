@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +40,11 @@ class Way(nn.Module, ABC):
     """
 
     taken: Tensor
-    averages = False
+    averages: ClassVar[bool] = False
     """Whether it asks the teacher, which then must be kept."""
+
+    disturbs: ClassVar[bool] = False
+    """Whether it answers labelled images in a way of its own."""
 
     def __init__(self) -> None:
         """Begin at the first step."""
@@ -56,6 +59,10 @@ class Way(nn.Module, ABC):
             images: Unlabelled, `(batch, maps, height, width)`, in [0, 1].
             given: What there is to compute with.
         """
+
+    def answer(self, images: Tensor, given: Given) -> Tensor:
+        """Give the logits by which a batch of labelled images is learned."""
+        return given.classifier(images)
 
     def groups(self, classifier: Classifier) -> list[Group]:
         """Give what learns beside the classifier's own weights: here the way's parameters."""

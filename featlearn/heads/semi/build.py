@@ -1,0 +1,79 @@
+"""From a spec to a way of learning from unlabelled images."""
+
+from typing import assert_never
+
+import torch
+
+from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.config.semi import (
+    FixMatchSpec,
+    GammaSpec,
+    LadderSpec,
+    MeanTeacherSpec,
+    PiSpec,
+    PseudoLabelSpec,
+    ReconstructionSpec,
+    SemiSpec,
+    VATSpec,
+)
+from featlearn.errors import RecipeError
+from featlearn.heads.classifier import Classifier
+from featlearn.heads.labels import labels_of
+from featlearn.heads.semi.agreeing import Adversarial, MeanTeacher, Pi
+from featlearn.heads.semi.labelling import FixMatch, PseudoLabel
+from featlearn.heads.semi.ladder import Ladder
+from featlearn.heads.semi.rebuilding import Rebuilding
+from featlearn.heads.semi.way import Way
+from featlearn.training.pictures import Pictures
+
+
+def build_way(spec: SemiSpec, classifier: Classifier, labelled: Pictures, *, seed: int) -> Way:
+    """Build the way that a recipe names.
+
+    Args:
+        spec: What it says.
+        classifier: What is to learn.
+        labelled: Images with labels.
+        seed: Seed of what is drawn for it.
+
+    Raises:
+        RecipeError: If the way cannot learn anything from this classifier.
+    """
+    match spec:
+        case PseudoLabelSpec():
+            return PseudoLabel(spec)
+        case PiSpec():
+            return Pi()
+        case MeanTeacherSpec():
+            return MeanTeacher()
+        case VATSpec():
+            return Adversarial(spec)
+        case FixMatchSpec():
+            counts = torch.bincount(labels_of(labelled).cpu(), minlength=classifier.classes)
+            return FixMatch(spec, share=counts.float() / len(labelled))
+        case ReconstructionSpec():
+            return _build_rebuilding(classifier)
+        case LadderSpec():
+            return Ladder(classifier, noise=spec.noise, costs=spec.costs, seed=seed)
+        case GammaSpec():
+            layers = len(classifier.stack) - classifier.freeze + 1
+            costs = [0.0] * layers + [1.0]
+            return Ladder(classifier, noise=spec.noise, costs=costs, seed=seed)
+        case _:
+            assert_never(spec)
+
+
+def _build_rebuilding(classifier: Classifier) -> Rebuilding:
+    """Take the objectives of the stages that learn."""
+    specs = [classifier.stack.stage(place).spec for place in range(len(classifier.stack))]
+    objectives = {
+        place: objective
+        for place, objective in build_objectives(specs).items()
+        if place >= classifier.freeze
+    }
+    if not objectives:
+        raise RecipeError(
+            "finetune.semi.kind 'reconstruction' rebuilds what stages rebuild in pre-training, but "
+            "no stage that learns here has an objective: give one, or lower finetune.freeze"
+        )
+    return Rebuilding(objectives)

@@ -1,0 +1,201 @@
+"""Every way of learning from unlabelled images, in training."""
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from featlearn.config.recipe import Recipe
+from featlearn.config.semi import SEMI_KINDS
+from featlearn.config.training import FinetuneSpec
+from featlearn.datasets.imageset import ImageSet
+from featlearn.errors import DataError, RecipeError
+from featlearn.geometry import MapShape
+from featlearn.heads.finetuning import Finetuning, start_finetuning
+from featlearn.heads.labels import labels_of
+from featlearn.heads.problem import logits_of
+from featlearn.heads.semi.problem import SemiProblem
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.training.loop import Loop
+from featlearn.training.pictures import Pictures
+from featlearn.training.settling import settle
+
+Tiny = Callable[..., Recipe]
+Labelled = Callable[..., Pictures]
+IMAGE = MapShape(1, 8, 8)
+
+
+@pytest.fixture
+def start(tiny: Tiny, labelled: Labelled) -> Callable[..., Finetuning]:
+    """Set up fine-tuning on six labelled images and forty others."""
+
+    def begin(semi: dict[str, object], **table: object) -> Finetuning:
+        few, many = labelled(6), labelled(40, seed=5, labels=False)
+        plain = {
+            "batch": 6,
+            "epochs": 30,
+            "optimizer": {"kind": "adamw", "lr": 0.02},
+            "augment": [{"kind": "shift", "pixels": 0.5}],
+            "semi": {"batch": 12, "ramp": 0.0, **semi},
+        }
+        spec = msgspec.convert({**plain, **table}, FinetuneSpec)
+        return start_finetuning(
+            _settled(tiny(), many), spec, few, sample=many, unlabelled=many, seed=3
+        )
+
+    return begin
+
+
+def _settled(recipe: Recipe, images: Pictures) -> Stack:
+    stack = build_stack(recipe, IMAGE, seed=0, images=images.at(range(len(images))))
+    settle(stack, images)
+    return stack
+
+
+def weights(work: Finetuning) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in work.classifier.state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", SEMI_KINDS)
+def test_it_learns_the_classes_and_lowers_its_own_loss(
+    start: Callable[..., Finetuning], labelled: Labelled, kind: str
+) -> None:
+    work = start({"kind": kind}, epochs=120 if "ladder" in kind else 30)
+    reports = list(work.loop.steps())
+    assert set(reports[0].terms) - {"cross_entropy"}, "unlabelled images are learned from"
+    ends = [sum(r.loss for r in part) for part in (reports[:5], reports[-5:])]
+    assert ends[1] < ends[0]
+    unseen = labelled(60, seed=9)
+    right = logits_of(work.classifier, unseen).argmax(1) == labels_of(unseen)
+    assert float(right.float().mean()) > 0.8
+
+
+@pytest.mark.parametrize("kind", SEMI_KINDS)
+def test_it_goes_on_where_it_was_cut_off(start: Callable[..., Finetuning], kind: str) -> None:
+    """Bit for bit, whatever the way keeps beside the classifier."""
+    semi = {"kind": kind, "ramp": 0.5} | ({"align": 0.9} if kind == "fixmatch" else {})
+    whole = start(semi, epochs=8)
+    list(whole.loop.steps())
+    first, second = start(semi, epochs=8), start(semi, epochs=8)
+    steps = first.loop.steps()
+    for _ in range(3):
+        next(steps)
+    tensors, values = first.loop.save()
+    kept = {name: value.clone() for name, value in tensors.items()}
+    second.classifier.load_state_dict(weights(first))
+    second.loop.restore(kept, msgspec.json.decode(msgspec.json.encode(values)))
+    list(second.loop.steps())
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(second)[name], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", SEMI_KINDS)
+def test_what_is_frozen_stays(start: Callable[..., Finetuning], kind: str) -> None:
+    work = start({"kind": kind}, freeze=1, epochs=2)
+    before = {k: v.clone() for k, v in work.classifier.stack.stage(0).state_dict().items()}
+    list(work.loop.steps())
+    for name, value in work.classifier.stack.stage(0).state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def test_before_its_time_the_loss_is_that_of_the_labels_alone(
+    start: Callable[..., Finetuning],
+) -> None:
+    work = start({"kind": "vat", "wait": 0.5, "ramp": 0.5}, epochs=10)
+    reports = list(work.loop.steps())
+    waited = [set(report.terms) == {"cross_entropy"} for report in reports]
+    assert waited == [True] * 5 + [False] * 5
+
+
+def test_the_teacher_is_the_average_and_what_is_kept(start: Callable[..., Finetuning]) -> None:
+    work = start({"kind": "mean-teacher"}, epochs=3)
+    average = work.loop.average
+    assert average is not None
+    assert average.decay == 0.999
+    list(work.loop.steps())
+    for name, value in average.values.items():
+        torch.testing.assert_close(weights(work)[name], value, rtol=0, atol=0)
+
+
+def test_the_teacher_answers_as_a_network_of_the_averaged_weights(
+    start: Callable[..., Finetuning],
+) -> None:
+    work = start({"kind": "fixmatch"}, epochs=4)
+    problem, loop = work.loop.problem, work.loop
+    assert isinstance(problem, SemiProblem)
+    steps = loop.steps()
+    next(steps)
+    next(steps)
+    images = problem.unlabelled.at(range(5))
+    taught = problem._teach(images)
+    assert work.classifier.training
+    assert loop.average is not None
+    with loop.average.in_use(), torch.no_grad():
+        work.classifier.eval()
+        torch.testing.assert_close(taught, work.classifier(images))
+
+
+def test_a_ladder_learns_labels_under_noise(start: Callable[..., Finetuning]) -> None:
+    """Two passes over the same labelled images differ, and in use they do not."""
+    work = start({"kind": "ladder"})
+    problem = work.loop.problem
+    assert isinstance(problem, SemiProblem)
+    rows = torch.arange(6)
+    work.classifier.layers[-1].weight.data.normal_(generator=torch.Generator().manual_seed(1))
+    first, second = (
+        problem.terms(rows, torch.Generator().manual_seed(k))["cross_entropy"].detach()
+        for k in (1, 2)
+    )
+    assert float(first) != float(second)
+    work.classifier.eval()
+    images = problem.images.at(rows)
+    torch.testing.assert_close(work.classifier(images), work.classifier(images), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ({"kind": "regression"}, "'vat' compares probabilities of classes"),
+        ({"kind": "classification", "loss": "hinge"}, 'loss = "softmax"'),
+    ],
+)
+def test_other_heads_have_no_probabilities(head: dict[str, object], said: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=said):
+        msgspec.convert({"head": head, "semi": {"kind": "vat"}}, FinetuneSpec)
+
+
+@pytest.mark.parametrize("kind", ["pi", "fixmatch"])
+def test_an_image_needs_changes_to_be_compared_with(kind: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="name some in `augment`"):
+        msgspec.convert({"semi": {"kind": kind}}, FinetuneSpec)
+
+
+def test_a_ladder_that_rebuilds_nothing() -> None:
+    with pytest.raises(msgspec.ValidationError, match="nothing would be rebuilt"):
+        msgspec.convert({"semi": {"kind": "ladder", "costs": [0, 0]}}, FinetuneSpec)
+
+
+def test_nothing_is_left_to_rebuild_where_all_is_frozen(start: Callable[..., Finetuning]) -> None:
+    with pytest.raises(RecipeError, match=r"no stage that learns here has an objective"):
+        start({"kind": "reconstruction"}, freeze=2)
+
+
+def test_unlabelled_images_of_another_shape(tiny: Tiny, labelled: Labelled) -> None:
+    few = labelled(6)
+    other = Pictures(
+        ImageSet(np.zeros((5, 1, 9, 9), np.uint8), None, (), None, "others"), few.device
+    )
+    spec = msgspec.convert({"semi": {"kind": "vat"}}, FinetuneSpec)
+    with pytest.raises(DataError, match=r"others: unlabelled images must have the shape"):
+        start_finetuning(_settled(tiny(), few), spec, few, sample=few, unlabelled=other, seed=0)
+
+
+def test_a_loop_saves_what_stands_aside(start: Callable[..., Finetuning]) -> None:
+    loop: Loop = start({"kind": "ladder"}).loop
+    next(loop.steps())
+    tensors, _ = loop.save()
+    assert int(tensors["aside.taken"]) == 1
+    assert not any(name.startswith("aside") for name in loop.problem.module.state_dict())
