@@ -100,6 +100,20 @@ class FixMatchSpec(SemiBase, frozen=True, kw_only=True, tag="fixmatch"):
             )
 
 
+class PropagationSpec(SemiBase, frozen=True, kw_only=True, tag="propagation"):
+    """Let labels spread over a graph of like images (Iscen et al., CVPR 2019).
+
+    Each image is joined to its `neighbours`, by the cosine between the first `components`
+    principal components of the features that the head is given, before fine-tuning changes
+    them. A label spreads along the joins, `alpha` of what it gives staying with each step, and
+    an image counts as much as its label is clear.
+    """
+
+    neighbours: Count = 10
+    components: Count = 128
+    alpha: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.99
+
+
 class ReconstructionSpec(SemiBase, frozen=True, kw_only=True, tag="reconstruction"):
     """Go on rebuilding: the loss that pre-training gave each stage, through the whole stack.
 
@@ -146,6 +160,7 @@ SemiSpec = (
     | MeanTeacherSpec
     | VATSpec
     | FixMatchSpec
+    | PropagationSpec
     | ReconstructionSpec
     | LadderSpec
     | GammaSpec

@@ -148,7 +148,7 @@ def _build_problem(
         labelled,
         unlabelled,
         spec=spec,
-        way=build_way(spec.semi, classifier, labelled, seed=seed),
+        way=build_way(spec.semi, classifier, labelled, unlabelled, seed=seed),
         validation=validation,
         augment=augment,
     )

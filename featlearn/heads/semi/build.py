@@ -11,6 +11,7 @@ from featlearn.config.semi import (
     LadderSpec,
     MeanTeacherSpec,
     PiSpec,
+    PropagationSpec,
     PseudoLabelSpec,
     ReconstructionSpec,
     SemiSpec,
@@ -23,20 +24,30 @@ from featlearn.heads.semi.agreeing import Adversarial, MeanTeacher, Pi
 from featlearn.heads.semi.labelling import FixMatch, PseudoLabel
 from featlearn.heads.semi.ladder import Ladder
 from featlearn.heads.semi.rebuilding import Rebuilding
+from featlearn.heads.semi.spreading import Propagation
 from featlearn.heads.semi.way import Way
 from featlearn.training.pictures import Pictures
 
 
-def build_way(spec: SemiSpec, classifier: Classifier, labelled: Pictures, *, seed: int) -> Way:
+def build_way(
+    spec: SemiSpec,
+    classifier: Classifier,
+    labelled: Pictures,
+    unlabelled: Pictures,
+    *,
+    seed: int,
+) -> Way:
     """Build the way that a recipe names.
 
     Args:
         spec: What it says.
         classifier: What is to learn.
         labelled: Images with labels.
+        unlabelled: Those without.
         seed: Seed of what is drawn for it.
 
     Raises:
+        DataError: If there are too few images.
         RecipeError: If the way cannot learn anything from this classifier.
     """
     match spec:
@@ -51,6 +62,8 @@ def build_way(spec: SemiSpec, classifier: Classifier, labelled: Pictures, *, see
         case FixMatchSpec():
             counts = torch.bincount(labels_of(labelled).cpu(), minlength=classifier.classes)
             return FixMatch(spec, share=counts.float() / len(labelled))
+        case PropagationSpec():
+            return Propagation(spec, classifier, labelled, unlabelled)
         case ReconstructionSpec():
             return _build_rebuilding(classifier)
         case LadderSpec():

@@ -99,7 +99,8 @@ class SemiProblem(FinetuneProblem):
         some = torch.randint(
             len(self.unlabelled), (self.semi.batch,), generator=draw, device=draw.device
         )
-        terms = self.way.terms(self.unlabelled.at(some), self._given(draw))
+        given = self._given(draw)._replace(rows=some)
+        terms = self.way.terms(self.unlabelled.at(some), given)
         weight = self.semi.weight * share
         return supervised | {name: weight * term for name, term in terms.items()}
 

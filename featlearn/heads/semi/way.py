@@ -21,12 +21,14 @@ class Given(NamedTuple):
         teacher: Gives the logits of the average of its weights, as in use, without gradients.
         change: Changes images at random, as labelled ones are.
         draw: Source of every random draw.
+        rows: Which of the unlabelled images the batch holds; none for a labelled batch.
     """
 
     classifier: Classifier
     teacher: Callable[[Tensor], Tensor]
     change: Callable[[Tensor, torch.Generator], Tensor]
     draw: torch.Generator
+    rows: Tensor | None = None
 
 
 class Way(nn.Module, ABC):

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.config.recipe import Recipe
 from featlearn.geometry import MapShape
@@ -37,7 +37,9 @@ def classifier() -> Classifier:
     stack = build_stack(recipe, IMAGE, seed=0)
     made = Classifier(stack, recipe.finetune.head, classes=3, freeze=0, seed=1)
     with torch.no_grad():
-        made.layers[-1].weight.normal_(generator=torch.Generator().manual_seed(1))
+        last = made.layers[-1]
+        assert isinstance(last, nn.Linear)
+        last.weight.normal_(generator=torch.Generator().manual_seed(1))
         for place in range(2):
             norm = stack.stage(place).filter_norm
             assert norm is not None
@@ -75,7 +77,9 @@ def encoded(
         zs.append(noisy(normal(response, response)))
         pres.append(response)
         h = F.relu(unnormal(zs[-1], response))
-    logits = classifier.layers(h)
+    last = classifier.layers[-1]
+    assert isinstance(last, nn.Linear)
+    logits = last(h)
     return [*zs, noisy(normal(logits, logits))], [*pres, logits]
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.config.recipe import Recipe
 from featlearn.config.semi import SEMI_KINDS
@@ -18,6 +18,7 @@ from featlearn.heads.finetuning import Finetuning, start_finetuning
 from featlearn.heads.labels import labels_of
 from featlearn.heads.problem import logits_of
 from featlearn.heads.semi.problem import SemiProblem
+from featlearn.heads.semi.spreading import Propagation
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
@@ -101,6 +102,25 @@ def test_what_is_frozen_stays(start: Callable[..., Finetuning], kind: str) -> No
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
+def test_labels_spread_to_images_of_their_class(
+    start: Callable[..., Finetuning], labelled: Labelled
+) -> None:
+    """Six labelled bars name forty others, which `labelled` draws in the order of classes."""
+    problem = start({"kind": "propagation", "neighbours": 4, "components": 3}).loop.problem
+    assert isinstance(problem, SemiProblem)
+    way = problem.way
+    assert isinstance(way, Propagation)
+    truth = torch.arange(40) % 3
+    assert float((way.labels == truth).float().mean()) > 0.9
+    assert float(way.clear.min()) >= 0
+    assert float(way.clear.max()) <= 1
+
+
+def test_more_neighbours_than_images(start: Callable[..., Finetuning]) -> None:
+    with pytest.raises(DataError, match=r"neighbours is 46, but there are 46 images in all"):
+        start({"kind": "propagation", "neighbours": 46})
+
+
 def test_before_its_time_the_loss_is_that_of_the_labels_alone(
     start: Callable[..., Finetuning],
 ) -> None:
@@ -144,7 +164,9 @@ def test_a_ladder_learns_labels_under_noise(start: Callable[..., Finetuning]) ->
     problem = work.loop.problem
     assert isinstance(problem, SemiProblem)
     rows = torch.arange(6)
-    work.classifier.layers[-1].weight.data.normal_(generator=torch.Generator().manual_seed(1))
+    last = work.classifier.layers[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.normal_(last.weight, generator=torch.Generator().manual_seed(1))
     first, second = (
         problem.terms(rows, torch.Generator().manual_seed(k))["cross_entropy"].detach()
         for k in (1, 2)
