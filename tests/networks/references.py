@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def conv_bn(channels: int, maps: int, size: int, **how: int) -> nn.Sequential:
+def conv_bn(
+    channels: int, maps: int, size: int, *, stride: int = 1, padding: int = 0
+) -> nn.Sequential:
     parts = OrderedDict[str, nn.Module]()
-    parts["conv"] = nn.Conv2d(channels, maps, size, bias=False, **how)
+    parts["conv"] = nn.Conv2d(channels, maps, size, stride, padding, bias=False)
     parts["bn"] = nn.BatchNorm2d(maps, eps=1e-3)
     parts["relu"] = nn.ReLU()
     return nn.Sequential(parts)

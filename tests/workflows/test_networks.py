@@ -1,12 +1,9 @@
 """Published networks from a recipe to a head: runs without objectives, weights to begin with."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 from safetensors.torch import save_file
 
 from featlearn import load_network
@@ -23,7 +20,6 @@ from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.visualize import visualize
-from featlearn_cli.main import main
 
 TEXT = """
 title = "A small residual network on digits"
@@ -96,8 +92,8 @@ def test_every_command_takes_a_run_of_composite_stages(run: Path, tmp_path: Path
     assert 0 <= evaluate(run, root=run, device="cpu").error <= 1
     features = encode(run, "digits", out=tmp_path / "f.npy", root=run, device="cpu")
     assert features.shape[1] == 128
-    page = report(run, out=tmp_path / "page", root=run, device="cpu")
-    assert "residual filter" in Path(page.page).read_text(encoding="utf-8")
+    page = report([run], out=tmp_path / "page", root=run, device="cpu")
+    assert "residual filter" in Path(page.report).read_text(encoding="utf-8")
     for what in ("filters", "projections", "top-images"):
         found = visualize(run, what=(what,), out=tmp_path / what, root=run, device="cpu", images=40)
         assert found.files
@@ -159,17 +155,6 @@ def test_a_chain_learns_stage_by_stage_with_norms_inside(tmp_path: Path) -> None
     assert result.files["model.safetensors"] == again.files["model.safetensors"]
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"), [("alexnet", 61_100_840), ("resnet50", 25_557_032)]
-)
-def test_describe_takes_a_network_s_name(name: str, parameters: int) -> None:
-    answer = CliRunner().invoke(main, ["describe", name, "--json"])
-    assert answer.exit_code == 0, answer.output
-    found: dict[str, Any] = json.loads(answer.stdout)
-    assert found["totals"]["parameters"] == parameters
-    assert found["input"] == [3, 224, 224]
-
-
 def test_describe_takes_another_image_and_other_data(tmp_path: Path) -> None:
     small = describe_source("resnet18", root=tmp_path, overrides=["data.source=cifar10-jpg"])
     assert small.layers[-1].output == (10, 1, 1)
@@ -178,11 +163,3 @@ def test_describe_takes_another_image_and_other_data(tmp_path: Path) -> None:
         64,
         64,
     )
-
-
-def test_the_list_of_recipes_names_the_networks() -> None:
-    answer = CliRunner().invoke(main, ["recipes", "--json"])
-    rows = {row["name"]: row for row in json.loads(answer.stdout)["networks"]}
-    assert rows["vgg16"]["parameters"] == 138_357_544
-    printed = CliRunner().invoke(main, ["recipes", "vgg-mini"])
-    assert parse_recipe(printed.stdout).network == "vgg-mini"
