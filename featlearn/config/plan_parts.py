@@ -47,7 +47,8 @@ def composite_layers(stage: str, spec: CompositeSpec, below: Standing) -> Counte
         raise RecipeError(f"stage {stage!r}: filter: {error}") from None
     kind = str(spec.__struct_config__.tag)
     named = [
-        msgspec.structs.replace(row, name=f"{stage}.{row.name}", within=kind) for row in layers
+        msgspec.structs.replace(row, name=f"{stage}.{row.name}".strip("."), within=kind)
+        for row in layers
     ]
     return Counted(named, standing)
 
