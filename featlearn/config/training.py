@@ -206,7 +206,10 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     labels: epochs are added until it is reached. `ema` averages the weights: after every step the
     average keeps this share of itself (less in the first steps: (1 + t) / (10 + t) after t steps)
     and takes the rest from the weights. It, with running statistics averaged alike, is what is
-    measured on held-out images, kept and used.
+    measured on held-out images, kept and used. `weighting` says whether the weights of several
+    `tasks` are fixed, as each says, or learned: `uncertainty` gives each task a number s and adds
+    exp(-s) loss + s / 2 (half of the first for a squared error), so that a task whose error
+    stays large weighs less (Kendall, Gal & Cipolla, CVPR 2018).
     """
 
     head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
@@ -214,3 +217,4 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     stack_lr: Positive = 1.0
     steps: NonNegativeInt = 0
     ema: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    weighting: Literal["fixed", "uncertainty"] = "fixed"

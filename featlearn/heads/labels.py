@@ -39,12 +39,19 @@ def targets_of(images: ImageSet) -> Targets:
     """Give the targets of a set, `(n, k)` float32.
 
     Raises:
-        DataError: If it has none.
+        DataError: If it has none, or an image lacks one.
     """
     if images.targets is None:
         raise DataError(
             f"{images.name} has no targets, and this head needs them: an array `targets` in an "
             "NPZ file, or a file targets.csv in a folder or zip of images"
+        )
+    missing = np.argwhere(np.isnan(images.targets))
+    if len(missing):
+        row, column = missing[0]
+        raise DataError(
+            f"{images.name}: {images.id(int(row))} has no {images.target_names[column]!r}; give it "
+            "one, or leave the image out"
         )
     return images.targets
 
