@@ -1,5 +1,6 @@
 """The images of several tasks: which carry which labels, and which of them are drawn."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -54,22 +55,51 @@ def open_tasks(
             image to learn from, or too few labels.
         ShapeError: If a source has images of another shape.
     """
+    opened = open_sources(recipe, root=root, shape=shape)
+    return draw_tasks(recipe, opened, label_seed=label_seed)
+
+
+def open_sources(recipe: Recipe, *, root: Path | None, shape: MapShape) -> dict[str, Splits]:
+    """Open the source of every task, each once, by its name.
+
+    Raises:
+        DataError: If a sample has no label for any task.
+        ShapeError: If a source has images of another shape.
+    """
     opened: dict[str, Splits] = {}
-    found: list[TaskImages] = []
     for task in recipe.tasks:
-        own = task_recipe(recipe, task)
-        source = own.data.source
-        if source not in opened:
-            opened[source] = open_splits(own.data, root=root, seed=recipe.seed)
-        splits = opened[source]
+        data = task_recipe(recipe, task).data
+        if data.source in opened:
+            continue
+        splits = open_splits(data, root=root, seed=recipe.seed)
         if splits.train.shape != shape:
             raise ShapeError(
                 f"task {task.name!r}: {splits.train.name} has images of {splits.train.shape}; the "
                 f"network takes {shape}"
             )
-        found.append(_drawn(task, own, splits, label_seed=label_seed))
+        opened[data.source] = splits
     for source, splits in opened.items():
         _check_some_label(source, splits.train, recipe)
+    return opened
+
+
+def draw_tasks(
+    recipe: Recipe, opened: Mapping[str, Splits], *, label_seed: int
+) -> list[TaskImages]:
+    """Draw the labels of every task from sources that are open.
+
+    Args:
+        recipe: With tasks.
+        opened: As `open_sources` gives them.
+        label_seed: Seed of the draws, apart from every other seed.
+
+    Raises:
+        DataError: If a task has a class without an image to learn from, or too few labels.
+    """
+    found: list[TaskImages] = []
+    for task in recipe.tasks:
+        own = task_recipe(recipe, task)
+        found.append(_drawn(task, own, opened[own.data.source], label_seed=label_seed))
     return found
 
 
