@@ -57,13 +57,15 @@ def targets_of(images: ImageSet) -> Targets:
 
 
 def check_binary(images: ImageSet) -> None:
-    """Refuse targets that are no sets of labels.
+    """Refuse targets that are no sets of labels; those that are missing are not looked at.
 
     Raises:
         DataError: Naming the first image with a target that is neither 0 nor 1.
     """
-    targets = targets_of(images)
-    odd = np.argwhere((targets != 0) & (targets != 1))
+    targets = images.targets
+    if targets is None:
+        return
+    odd = np.argwhere((targets != 0) & (targets != 1) & ~np.isnan(targets))
     if len(odd):
         row, column = odd[0]
         raise DataError(

@@ -18,7 +18,7 @@ from featlearn.datasets.imageset import Splits
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import find_root
 from featlearn.errors import CheckpointError
-from featlearn.evaluate.paired import mean_interval, paired_interval
+from featlearn.evaluate.paired import Interval, mean_interval, paired_interval
 from featlearn.filenames import CARD, RESULTS, TRIALS
 from featlearn.files import BAD_JSON, canonical_json, sha256, write_bytes, write_json
 from featlearn.heads.problem import logits_of
@@ -74,9 +74,9 @@ class HelpPoint(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     labels: int
-    alone: tuple[float, float, float]
-    together: tuple[float, float, float]
-    gain: tuple[float, float, float]
+    alone: Interval
+    together: Interval
+    gain: Interval
     identification: float
 
 
@@ -196,7 +196,7 @@ def markdown(result: HelpResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: tuple[float, float, float]) -> str:
+def _cell(found: Interval) -> str:
     """Write a mean and its interval."""
     mean, low, high = found
     return f"{percent(mean)} [{100 * low:.2f}, {100 * high:.2f}]"
@@ -293,8 +293,8 @@ def _point(labels: int, pairs: list[tuple[HelpTrial, HelpTrial]]) -> HelpPoint:
     named = [pair[1].identification or 0.0 for pair in pairs]
     return HelpPoint(
         labels=labels,
-        alone=tuple(mean_interval(alone)),
-        together=tuple(mean_interval(together)),
-        gain=tuple(paired_interval(alone, together)),
+        alone=mean_interval(alone),
+        together=mean_interval(together),
+        gain=paired_interval(alone, together),
         identification=sum(named) / len(named),
     )
