@@ -118,7 +118,7 @@ def test_each_task_is_a_head_of_the_run(run: Path, tmp_path: Path) -> None:
     assert evaluate(run, root=run, head="digit").error < 0.7
     size = evaluate_targets(run, root=run, head="size")
     assert size.kind == "regression"
-    assert size.images == 149  # every second of 297
+    assert size.images == 148  # the odd places of 1500 to 1796
     assert evaluate_targets(run, root=run, head="even").kind == "multi-label"
     stacks = [load_classifier(run / "heads" / name).classifier for name in ("digit", "size")]
     for one, other in zip(*(net.stack.state_dict().values() for net in stacks), strict=True):
@@ -186,7 +186,5 @@ def test_options_that_do_not_fit_are_refused(run: Path) -> None:
         tune(run, overrides=["seed=3"])
     few = tune(run, alone="digit", overrides=["tasks.0.labels=20", "finetune.epochs=1"])
     assert few.heads[0].labelled == 20
-    assert (
-        msgspec.json.decode((run / "tasks/digit-alone/results.json").read_bytes(), type=TasksResult)
-        == few
-    )
+    written = (run / "tasks/digit-alone/results.json").read_bytes()
+    assert msgspec.json.decode(written, type=TasksResult) == few
