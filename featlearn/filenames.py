@@ -39,6 +39,9 @@ EVENTS = "events"
 HEADS = "heads"
 """Folder of the heads of a run, a folder each."""
 
+TASKS = "tasks"
+"""Folder of the trainings of several tasks together, a folder each."""
+
 SWEEPS = "sweeps"
 """Folder of a run's sweeps over labels, a folder each."""
 
@@ -60,6 +63,7 @@ COMPARISON = "quickstart.json"
 OWN_FILES = (
     RESULTS,
     HEADS,
+    TASKS,
     SWEEPS,
     CURVE,
     EVALUATION,

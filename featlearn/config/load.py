@@ -32,6 +32,7 @@ KNOWN_SETS = (
     "faces-olivetti",
     "faces-cbcl",
     "faces-in-scenes",
+    "faces-named",
 )
 """Data sources that are names and never a path beside the recipe."""
 

@@ -3,11 +3,12 @@
 import msgspec
 
 from featlearn.config.base import Name, NonNegativeInt, Positive, Spec
-from featlearn.config.data import DataSpec, PreprocessSpec
+from featlearn.config.data import DataSpec, MixupSpec, PreprocessSpec
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.parts import CompositeSpec
 from featlearn.config.pieces import BatchNormSpec
 from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.config.tasks import TaskSpec
 from featlearn.config.training import FinetuneSpec, OptimizerSpec, PlateauSpec, PretrainSpec
 
 JOINT = "joint"
@@ -21,7 +22,9 @@ class Recipe(Spec, frozen=True, kw_only=True):
     what the images are, `preprocess` what is done to each before the first of the `stages`;
     `network` names a published one (`featlearn recipes` lists them) whose stages, preparation and
     head are taken where the recipe lists no stages of its own. `pretrain` says how stages learn
-    without labels, `finetune` how they and a head learn with labels. `seed` is that of the
+    without labels, `finetune` how they and a head learn with labels. `tasks` are several heads
+    that learn together on the shared stages, by the rest of `finetune`; the first one's images
+    make the epochs, the others give each step a batch drawn at random. `seed` is that of the
     weights, the order, the noise and the held-out images.
     """
 
@@ -36,6 +39,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
     preprocess: tuple[PreprocessSpec, ...] = ()
     pretrain: PretrainSpec = msgspec.field(default_factory=PretrainSpec)
     finetune: FinetuneSpec = msgspec.field(default_factory=FinetuneSpec)
+    tasks: tuple[TaskSpec, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a recipe whose parts do not go together."""
@@ -51,6 +55,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 f"`finetune.freeze` is {self.finetune.freeze}, but there are {len(names)} stages"
             )
+        self._check_tasks()
         self._check_held_out()
         self._check_joint()
         self._check_batches()
@@ -59,6 +64,21 @@ class Recipe(Spec, frozen=True, kw_only=True):
         """Give the optimiser of a stage: its own, or that of `[pretrain]`, at its own rate."""
         chosen = self.pretrain.optimizer if stage.optimizer is None else stage.optimizer
         return chosen if stage.lr is None else msgspec.structs.replace(chosen, lr=stage.lr)
+
+    def _check_tasks(self) -> None:
+        """Several tasks have several names, and only they have weights to learn."""
+        names = [task.name for task in self.tasks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tasks have the name {twice[0]!r}; each needs its own")
+        if self.finetune.weighting != "fixed" and not self.tasks:
+            raise ValueError("`finetune.weighting` belongs to a recipe with [[tasks]]")
+        if any(isinstance(spec, MixupSpec) for spec in self.finetune.augment) and self.tasks:
+            raise ValueError(
+                "`finetune.augment` has the kind 'mixup', which is not for [[tasks]]: leave it out"
+            )
+        if self.finetune.semi is not None and self.tasks:
+            raise ValueError("`finetune.semi` is not for [[tasks]]: leave out one of the two")
 
     def _check_held_out(self) -> None:
         """Nothing can be learned from a held-out loss where nothing is held out."""

@@ -212,6 +212,10 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     average keeps this share of itself (less in the first steps: (1 + t) / (10 + t) after t steps)
     and takes the rest from the weights. It, with running statistics averaged alike, is what is
     measured on held-out images, kept and used. `semi` learns from images without labels, too.
+    `weighting` says whether the weights of several `tasks` are fixed, as each says, or learned:
+    `uncertainty` gives each task a number s and adds exp(-s) loss + s / 2 (half of the first for a
+    squared error), so that a task whose error stays large weighs less (Kendall, Gal & Cipolla,
+    CVPR 2018).
     """
 
     head: HeadSpec = msgspec.field(default_factory=ClassificationSpec)
@@ -222,6 +226,7 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
     steps: NonNegativeInt = 0
     ema: Decay | None = None
     semi: SemiSpec | None = None
+    weighting: Literal["fixed", "uncertainty"] = "fixed"
 
     def __post_init__(self) -> None:
         """Refuse a way of learning without labels that this fine-tuning cannot take."""

@@ -281,6 +281,18 @@ _SCENES = KnownSet(
     parts=("faces-cbcl", "faces-olivetti", "natural-bsds500"),
 )
 
+_NAMED = KnownSet(
+    name="faces-named",
+    title="Natural scenes, 32 x 32, each with one of twenty people's faces pasted into it",
+    shape=MapShape(1, 32, 32),
+    train=3200,
+    test=160,
+    class_names=tuple(f"person-{person}" for person in range(1, 21)),
+    licence="as its parts",
+    citation="made of faces-olivetti and natural-bsds500",
+    parts=("faces-olivetti", "natural-bsds500"),
+)
+
 KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     {
         known.name: known
@@ -295,6 +307,7 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
             _OLIVETTI,
             _CBCL,
             _SCENES,
+            _NAMED,
         )
     }
 )

@@ -19,7 +19,7 @@ Indices = NDArray[np.int64]
 """Places in a set, or labels: places in its classes."""
 
 Targets = NDArray[np.float32]
-"""`(n, k)` finite numbers, k for each image."""
+"""`(n, k)` numbers, k for each image, NaN where one is missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class ImageSet:
             place in the source is its only name.
         name: What the set is called in messages and results.
         targets: `(n, k)` float32: k numbers of each image, such as an age or, as 0 and 1,
-            which of k labels it has; or None.
+            which of k labels it has, NaN where that is not known; or None.
         target_names: Names of the k columns, empty without targets.
 
     Raises:
@@ -65,15 +65,15 @@ class ImageSet:
             self._check_targets(self.targets, count)
 
     def _check_targets(self, targets: Targets, count: int) -> None:
-        """Every image has a finite number in each named column."""
+        """Every image has a number, or NaN, in each named column."""
         shape = (count, len(self.target_names))
         if targets.shape != shape or targets.dtype != np.float32 or not shape[1]:
             raise ShapeError(
                 f"{self.name} has {count} images and {shape[1]} names of targets, so its targets "
                 f"are {shape} in float32; got {targets.shape} in {targets.dtype}"
             )
-        if not np.isfinite(targets).all():
-            raise ShapeError(f"{self.name} has a target that is not finite")
+        if np.isinf(targets).any():
+            raise ShapeError(f"{self.name} has a target that is infinite")
 
     def _check_labels(self, labels: Indices, count: int) -> None:
         """Every image has one label, and every label names a class."""

@@ -8,7 +8,7 @@ import numpy as np
 from featlearn.datasets.embedded import open_digits, open_photographs
 from featlearn.datasets.entries import KNOWN, KnownSet
 from featlearn.datasets.idx import read_idx
-from featlearn.datasets.known_faces import open_olivetti, open_scenes
+from featlearn.datasets.known_faces import open_named, open_olivetti, open_scenes
 from featlearn.datasets.pictures import open_folder, open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.errors import DataError
@@ -29,6 +29,8 @@ def open_known(name: str, *, root: Path) -> RawSplits:
             return open_photographs()
         case "faces-in-scenes":
             return open_scenes(partial(open_known, root=root))
+        case "faces-named":
+            return open_named(partial(open_known, root=root))
         case _:
             return _open_fetched(KNOWN[name], root / name)
 

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from featlearn.config.data import DataSpec
 from featlearn.datasets.entries import KNOWN
 from featlearn.datasets.imageset import Images
+from featlearn.datasets.pasting import paste
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.datasets.reading import Part, read
 from featlearn.datasets.scenes import (
     JITTERS,
+    SIDE,
     Faces,
     Scenes,
     aligned_faces,
     judged,
     mixture,
+    scene_crops,
     without_people,
 )
 from featlearn.errors import DataError
@@ -97,6 +100,48 @@ def open_scenes(opened: Opener) -> RawSplits:
     train = learned_scenes(opened, share=SHARE, count=known.train)
     test = judged_scenes(opened, REGIME)
     return RawSplits(_raw("train", train), _raw("test", test))
+
+
+def open_named(opened: Opener) -> RawSplits:
+    """Make the known set of named people in scenes; it is the same each time.
+
+    The people are those that detection may be learned from. Of each the first eight portraits
+    are learned from and the other two judge, among pictures of BSDS500's own splits.
+
+    Args:
+        opened: Opens the sets that it is made of.
+
+    Raises:
+        DataError: If one of these is missing or broken.
+    """
+    scenes = opened("natural-bsds500")
+    assert scenes.test is not None
+    faces = _olivetti(opened)
+    known = KNOWN["faces-named"]
+    train = _named(faces, scenes.train, range(8), copies=known.train // (8 * LEARNED_PEOPLE))
+    test = _named(faces, scenes.test, range(8, 10), copies=known.test // (2 * LEARNED_PEOPLE))
+    return RawSplits(train, test)
+
+
+def _named(faces: Faces, pictures: RawSet, portraits: range, *, copies: int) -> RawSet:
+    """Paste some portraits of each of the first people into scenes, several times each."""
+    known = KNOWN["faces-named"]
+    rows = [person * _PER_PERSON + k for person in range(LEARNED_PEOPLE) for k in portraits]
+    places = np.repeat(rows, copies)
+    generator = torch.Generator().manual_seed(_SEED + 2 + portraits.start)
+    grounds, names = scene_crops(without_people(pictures), len(places), generator=generator)
+    pasted = paste(
+        faces.patches[places], grounds, side=SIDE, jitter=JITTERS[REGIME], generator=generator
+    )
+    images = (pasted * 255).round().to(torch.uint8).numpy()
+    people = (places // _PER_PERSON).astype(np.int64)
+    ids = tuple(
+        f"{faces.people[row]}/{name}-{place}"
+        for place, (row, name) in enumerate(zip(places.tolist(), names, strict=True))
+    )
+    split = "test" if portraits.start else "train"
+    name = f"{known.name}: {split}"
+    return RawSet(name, images, len(images), people, known.class_names, ids)
 
 
 def learned_scenes(opened: Opener, *, share: float, count: int, seed: int = _SEED) -> Scenes:

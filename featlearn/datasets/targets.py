@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -33,7 +34,7 @@ def as_targets(
         name: Of the set, for messages.
 
     Raises:
-        DataError: If the shape, the type or the names do not fit, or a number is not finite.
+        DataError: If the shape, the type or the names do not fit, or a number is infinite.
     """
     table = array[:, None] if array.ndim == 1 else array
     if (
@@ -79,7 +80,8 @@ def parse_targets(data: bytes, *, folder: str, name: str) -> tuple[Rows, tuple[s
         name: What it is called in messages.
 
     Returns:
-        The numbers of each image by its path, and the names of the columns.
+        The numbers of each image by its path, NaN for an empty cell, and the names of the
+        columns.
 
     Raises:
         DataError: If it is no such file; the sentence names the line.
@@ -110,7 +112,7 @@ def targets_for(ids: Sequence[str], table: Rows, titles: Sequence[str], *, name:
     """Give images their targets, `(n, k)` in their order.
 
     Raises:
-        DataError: If an image has none, or a number is not finite.
+        DataError: If an image has none, or a number is infinite.
     """
     missing = [image for image in ids if image not in table]
     if missing:
@@ -152,7 +154,7 @@ def _numbers(row: Sequence[str], titles: Sequence[str], *, where: str) -> list[f
     values: list[float] = []
     for title, cell in zip(titles, row[1:], strict=True):
         try:
-            values.append(float(cell))
+            values.append(float(cell) if cell.strip() else math.nan)
         except ValueError:
             raise DataError(f"{where}: {title} is {cell[:60]!r}; a number was expected") from None
     return values
@@ -169,12 +171,12 @@ def _check_names(titles: Sequence[str], columns: int, name: str) -> None:
 
 
 def _finite(values: Targets, titles: Sequence[str], name: str) -> Targets:
-    """Refuse what is NaN or beyond single precision."""
-    odd = np.argwhere(~np.isfinite(values))
+    """Refuse what is beyond single precision; NaN is a label that is missing."""
+    odd = np.argwhere(np.isinf(values))
     if len(odd):
         row, column = odd[0]
         raise DataError(
-            f"{name}: target {titles[column]!r} of image {row} (counted from 0) is not finite; "
+            f"{name}: target {titles[column]!r} of image {row} (counted from 0) is infinite; "
             "mend or leave out such images"
         )
     return values

@@ -39,24 +39,33 @@ def targets_of(images: ImageSet) -> Targets:
     """Give the targets of a set, `(n, k)` float32.
 
     Raises:
-        DataError: If it has none.
+        DataError: If it has none, or an image lacks one.
     """
     if images.targets is None:
         raise DataError(
             f"{images.name} has no targets, and this head needs them: an array `targets` in an "
             "NPZ file, or a file targets.csv in a folder or zip of images"
         )
+    missing = np.argwhere(np.isnan(images.targets))
+    if len(missing):
+        row, column = missing[0]
+        raise DataError(
+            f"{images.name}: {images.id(int(row))} has no {images.target_names[column]!r}; give it "
+            "one, or leave the image out"
+        )
     return images.targets
 
 
 def check_binary(images: ImageSet) -> None:
-    """Refuse targets that are no sets of labels.
+    """Refuse targets that are no sets of labels; those that are missing are not looked at.
 
     Raises:
         DataError: Naming the first image with a target that is neither 0 nor 1.
     """
-    targets = targets_of(images)
-    odd = np.argwhere((targets != 0) & (targets != 1))
+    targets = images.targets
+    if targets is None:
+        return
+    odd = np.argwhere((targets != 0) & (targets != 1) & ~np.isnan(targets))
     if len(odd):
         row, column = odd[0]
         raise DataError(

@@ -168,6 +168,10 @@ class HeadFolder(Folder):
         return self.path / filenames.CALIBRATION
 
 
+class TasksFolder(Folder):
+    """The training of several tasks together; their heads are kept with the run's others."""
+
+
 class SweepFolder(Folder):
     """A sweep over labels: many heads of a run, of which only the figures are kept."""
 
@@ -216,6 +220,14 @@ class RunDirectory(Folder):
     def heads(self) -> list[str]:
         """List the heads that are trained, by name."""
         return _finished(self.path / filenames.HEADS)
+
+    def tasks(self, name: str) -> TasksFolder:
+        """Give the folder of a training of several tasks, whether it exists or not.
+
+        Raises:
+            UsageError: If the name cannot be the name of a folder and an option.
+        """
+        return TasksFolder(self.path / filenames.TASKS / _checked(name, "training"))
 
     def sweep(self, name: str) -> SweepFolder:
         """Give the folder of a sweep, whether it exists or not.

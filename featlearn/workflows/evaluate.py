@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet, shared_images
 from featlearn.datasets.source import open_splits
@@ -128,7 +129,8 @@ def measure(
     shape = trained.classifier.stack.input_shape
     if source is None:
         of_head = read_head_result(run.head(trained.name)).fingerprints
-        known = (read_result(run).data.fingerprints, of_head)
+        same = trained.recipe.data == load_recipe(run.recipe_file).data
+        known = (read_result(run).data.fingerprints if same else {}, of_head)
         images = open_test(trained.recipe, root=root, shape=shape, device=chosen, recorded=known)
     else:
         images = open_pictures(

@@ -53,8 +53,8 @@ def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | No
     recipe = load_recipe(run.recipe_file, overrides=overrides)
     if settings(recipe) != settings(own):
         raise UsageError(
-            "only finetune.* can be set here; the rest is how the run was trained: "
-            f"got {', '.join(overrides)}"
+            f"only finetune.*{' and tasks.*' if own.tasks else ''} can be set here; the rest is "
+            f"how the run was trained: got {', '.join(overrides)}"
         )
     check_changes(run.recipe_file, recipe, overrides, result.input_shape)
     if freeze is None:
@@ -129,15 +129,16 @@ def chosen_seed(recipe: Recipe, seed: int | None) -> int:
 
 
 def resume_command(
-    run: Path, name: str, options: Sequence[str], overrides: Sequence[str]
+    run: Path, name: str | None, options: Sequence[str], overrides: Sequence[str]
 ) -> list[str]:
     """Spell the command that resumes a head or a sweep of this name.
 
     Args:
         run: The run.
-        name: Of what is resumed.
+        name: Of what is resumed, if it has one.
         options: Words of its own options.
         overrides: What was set.
     """
-    command = ["featlearn", "finetune", str(run), "--name", name, "--resume", *options]
+    named = [] if name is None else ["--name", name]
+    command = ["featlearn", "finetune", str(run), *named, "--resume", *options]
     return command + [word for text in overrides for word in ("--set", text)]

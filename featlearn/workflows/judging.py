@@ -1,8 +1,12 @@
 """What a head comes to on labelled images, by its kind."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from featlearn.config.heads import (
@@ -11,9 +15,10 @@ from featlearn.config.heads import (
     MultiLabelSpec,
     RegressionSpec,
 )
-from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.imageset import ImageSet, Targets
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.targets import match_targets
+from featlearn.errors import DataError
 from featlearn.evaluate.calibration import Reliability, reliability
 from featlearn.evaluate.metrics import ClassScore, classification_report
 from featlearn.evaluate.target_metrics import (
@@ -138,14 +143,33 @@ def judge(trained: TrainedHead, images: ImageSet, outputs: Tensor, **common: Any
                 calibration=calibration, **msgspec.structs.asdict(report), **common
             )
         case RegressionSpec():
-            targets = match_targets(images, trained.classes)
-            numbers = regression_report(targets, said, trained.classes)
+            targets, known = _targets(images, trained.classes)
+            numbers = regression_report(targets, said[known], trained.classes)
             return RegressionEvaluation(**msgspec.structs.asdict(numbers), **common)
         case MultiLabelSpec():
-            targets = match_targets(images, trained.classes)
-            check_binary(images)
-            sets = multi_label_report(targets, said, trained.classes)
+            targets, known = _targets(images, trained.classes)
+            check_binary(
+                replace(
+                    images,
+                    targets=match_targets(images, trained.classes),
+                    target_names=trained.classes,
+                )
+            )
+            sets = multi_label_report(targets, said[known], trained.classes)
             return MultiLabelEvaluation(**msgspec.structs.asdict(sets), **common)
+
+
+def _targets(images: ImageSet, names: Sequence[str]) -> tuple[Targets, NDArray[np.bool_]]:
+    """Take the targets of the images that have all of them, and tell which do.
+
+    Raises:
+        DataError: If none has.
+    """
+    targets = match_targets(images, names)
+    known = ~np.isnan(targets).any(1)
+    if not known.any():
+        raise DataError(f"no image of {images.name} has all of {', '.join(names)}")
+    return targets[known], known
 
 
 def calibrated(

@@ -275,7 +275,7 @@ def _result(
 def settings(recipe: Recipe) -> dict[str, Any]:
     """Give the parts of a recipe that decide what is learned, as nested tables."""
     parts = as_tables(recipe)
-    said = ("title", "shows", "expect", "minutes", "finetune")
+    said = ("title", "shows", "expect", "minutes", "finetune", "tasks")
     return {key: value for key, value in parts.items() if key not in said}
 
 

@@ -56,3 +56,21 @@ def test_what_does_not_go_together_is_refused(run: Run, words: list[str], said: 
     shown = run(*words)
     assert shown.exit_code == 2
     assert said in shown.stderr
+
+
+def test_tasks_are_trained_together_and_alone(
+    run: Run, tiny: Path, trained: Callable[..., Path]
+) -> None:
+    with tiny.open("a") as file:
+        file.write('\n[[tasks]]\nname = "a"\nlabels = 50\n[[tasks]]\nname = "b"\n')
+    path = trained(tiny)
+    shown = run("finetune", path, "--json", "-q")
+    assert shown.exit_code == 0, shown.stderr
+    assert [head["head"] for head in json.loads(shown.stdout)["heads"]] == ["a", "b"]
+    words = run("finetune", path, "--alone", "a", "--set", "tasks.0.labels=20")
+    assert words.exit_code == 0, words.stderr
+    assert "a-alone" in words.stdout
+    assert run("evaluate", path, "--head", "a").exit_code == 0
+    refused = run("finetune", path, "--labels", "20")
+    assert refused.exit_code == 2
+    assert "--labels is for a recipe with one head" in refused.stderr

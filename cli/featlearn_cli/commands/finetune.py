@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from featlearn.config.semi import SEMI_KINDS
 from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
+from featlearn_cli.tasks import has_tasks, train_tasks
 
 
 @click.command(
@@ -83,6 +84,11 @@ from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
     type=PathParam(path_type=Path, file_okay=False),
     help="With --find-lr: folder for a plot of the rates tried, rates.png and rates.svg.",
 )
+@click.option(
+    "--alone",
+    metavar="TASK",
+    help="Of a recipe with [[tasks]]: train this one by itself, as TASK-alone, to compare.",
+)
 @training_options("finetune.optimizer.lr=1e-4")
 def command(
     *,
@@ -98,12 +104,16 @@ def command(
     from_scratch: bool,
     find_lr: bool,
     out: Path | None,
+    alone: str | None,
     options: Training,
 ) -> None:
     """Train a head on the features of RUN, in RUN/heads/NAME.
 
     The labelled images are drawn class by class, the same for every head that has
     the same --label-seed. The pre-trained model itself is never changed.
+
+    A recipe with [[tasks]] trains the heads of all of them together on the shared stages, each
+    kept in RUN/heads/TASK.
 
     Several --labels, or --label-seeds, make a sweep instead, in RUN/sweeps/NAME: a
     classifier for each number of labels and draw of them, judged on the test images,
@@ -116,6 +126,27 @@ def command(
     options = dataclasses.replace(options, sets=(*semi_overrides(run, semi), *options.sets))
     counts: list[Labels] = [*(labels or ("all",))]
     sweeps = len(counts) > 1 or label_seeds is not None
+    if has_tasks(run):
+        refused = {
+            "--labels": labels is not None,
+            "--label-seeds": label_seeds is not None,
+            "--name": name is not None,
+            "--control": bool(controls),
+            "--tune": tune,
+            "--from-scratch": from_scratch,
+            "--find-lr": find_lr,
+        }
+        train_tasks(
+            run,
+            alone=alone,
+            label_seed=label_seed,
+            freeze=freeze,
+            refused=refused,
+            options=options,
+        )
+        return
+    if alone is not None:
+        raise click.UsageError("--alone belongs to a run whose recipe has [[tasks]]")
     _check_finding(find_lr, sweeps=sweeps, name=name, out=out, options=options)
     if sweeps:
         _check_sweep(from_scratch=from_scratch, label_seed=label_seed, options=options)

@@ -12,6 +12,7 @@ from featlearn_cli.params import PathParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.studies.faces.helped import HelpResult
     from featlearn.studies.faces.results import FaceUnitResult, Regime
 
 
@@ -31,10 +32,32 @@ def _face_unit(out: Path, options: ByRecipe) -> None:
     options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
 
 
-STUDIES = {"face-unit": _face_unit}
+def _faces_multitask(out: Path, options: ByRecipe) -> None:
+    from featlearn.studies.faces.helped import faces_multitask
+
+    result = faces_multitask(
+        out,
+        root=options.root,
+        seed=options.seed or 0,
+        overrides=options.sets,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    options.show(result, _help)
+    options.next_step(f"look at {out / 'README.md'}")
 
 
-@click.command("study", epilog=example("featlearn study face-unit --out faces"))
+STUDIES = {"face-unit": _face_unit, "faces-multitask": _faces_multitask}
+
+
+@click.command(
+    "study",
+    epilog=example(
+        "featlearn study face-unit --out faces",
+        "featlearn study faces-multitask --out help --json",
+    ),
+)
 @click.argument("name", type=click.Choice(list(STUDIES)), metavar="NAME")
 @click.option(
     "--out",
@@ -44,16 +67,25 @@ STUDIES = {"face-unit": _face_unit}
 )
 @recipe_options("pretrain.epochs=2")
 def command(name: str, out: Path, options: ByRecipe) -> None:
-    """Rerun a published comparison. NAME is face-unit.
+    """Rerun a comparison. NAME is face-unit or faces-multitask.
 
     face-unit trains a network on natural scenes, a few per cent of which hold a face,
     without any label; again without contrast normalisation, without pooling, and
     without faces. Then it asks which single unit tells faces best, on people and
     pictures never seen, beside the controls that could explain it away.
 
+    faces-multitask learns to find faces from 10 to 300 labels, alone and together with naming
+    people on the same stages, ten draws each, and judges both on people never seen.
+
     A study that was stopped goes on with the same command.
     """
     STUDIES[name](out, options)
+
+
+def _help(result: "HelpResult") -> "Iterable[RenderableType]":
+    from featlearn.studies.faces.helped import markdown
+
+    yield markdown(result)
 
 
 def _summary(result: "FaceUnitResult") -> "Iterable[RenderableType]":

@@ -1,0 +1,300 @@
+"""`study faces-multitask`: does naming people help to find faces, and with how many labels?"""
+
+import copy
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import torch
+
+from featlearn.config.load import load_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.config.tables import as_tables
+from featlearn.datasets.imageset import Splits
+from featlearn.datasets.labels import match_classes
+from featlearn.datasets.source import find_root
+from featlearn.errors import CheckpointError
+from featlearn.evaluate.paired import Interval, mean_interval, paired_interval
+from featlearn.filenames import CARD, RESULTS, TRIALS
+from featlearn.files import BAD_JSON, canonical_json, sha256, write_bytes, write_json
+from featlearn.heads.problem import logits_of
+from featlearn.heads.tasks import start_tasks
+from featlearn.networks.formats import FORMAT
+from featlearn.networks.stack import Stack
+from featlearn.networks.store import find_model, load_stack
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.pictures import Pictures
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.rundir import RunDirectory
+from featlearn.training.settling import fitting_sample
+from featlearn.wording import percent
+from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.task_data import draw_tasks, open_sources
+from featlearn.workflows.tasks import task_data
+
+RECIPE = "faces-multitask"
+COUNTS = (10, 30, 100, 300)
+"""Numbers of detection labels."""
+
+DRAWS = 10
+"""Draws of detection labels at each, with a seed of the weights of their own."""
+
+
+class HelpTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """One network, as a line of `trials.jsonl` holds it.
+
+    Attributes:
+        labels: Labelled images that detection learned from.
+        draw: Seed of their draw; it is added to the recipe's seed for the weights.
+        together: Whether identification was learned with it.
+        error: Of detection on the test scenes, in [0, 1].
+        identification: Error of naming people on other portraits of them, where it was learned.
+    """
+
+    labels: int
+    draw: int
+    together: bool
+    error: float
+    identification: float | None = None
+
+
+class HelpPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What one number of detection labels came to.
+
+    Attributes:
+        labels: That number.
+        alone: Mean error of detection learned alone, and its 95 % interval.
+        together: The same where identification was learned with it.
+        gain: Mean of `alone - together`, pair by pair, and its 95 % interval.
+        identification: Mean error of identification.
+    """
+
+    labels: int
+    alone: Interval
+    together: Interval
+    gain: Interval
+    identification: float
+
+
+class HelpResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What the study came to, as `results.json` holds it.
+
+    Attributes:
+        out: The folder.
+        seconds: Time that everything took, this time.
+        draws: Draws at each number of labels.
+        test: Scenes that detection was judged on, once by each network.
+        majority: Error of always saying that there is no face.
+        table: A row for each number of labels.
+        run: The pre-trained run that every network began from.
+    """
+
+    format: int = FORMAT
+    out: str
+    seconds: float
+    draws: int
+    test: int
+    majority: float
+    table: list[HelpPoint]
+    run: str
+
+
+def faces_multitask(
+    out: Path | str,
+    *,
+    root: Path | None = None,
+    seed: int = 0,
+    overrides: tuple[str, ...] = (),
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> HelpResult:
+    """Learn detection from few labels, alone and together with identification, draw by draw.
+
+    Both begin from one stack, learned without labels, with the same labels and the same seeds,
+    and take as many steps. Detection is judged on scenes with people 21 to 40 of Olivetti;
+    identification is of people 1 to 20, who are among the faces that detection learns from.
+
+    Args:
+        out: Folder of the run, the trials and the table; what is there already is kept.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        seed: Of pre-training and, with the draw added, of the networks.
+        overrides: Changes of the recipe `faces-multitask`, as `key=value` texts.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told of every step.
+
+    Raises:
+        FeatlearnError: If the data are missing, or the folder holds something else.
+        Interrupted: If a signal asked for a stop in pre-training; the same call goes on.
+    """
+    begun = time.monotonic()
+    folder, root, told = Path(out), find_root(root), progress or Silent()
+    chosen = pick_device(device)
+    use_threads(threads)
+    recipe = load_recipe(RECIPE, overrides=(*overrides, f"seed={seed}"))
+    run = folder / "run"
+    resume = RunDirectory(run).started
+    pretrain(
+        recipe, out=run, root=root, device=device, threads=threads, resume=resume, progress=told
+    )
+    stack = load_stack(run).stack.to(chosen)
+    opened = open_sources(recipe, root=root, shape=stack.input_shape)
+    bench = _Bench(stack, recipe, opened, chosen)
+    trials = _Trials(folder / TRIALS, setting=_setting(recipe, run))
+    done, of = 0, 2 * DRAWS * len(COUNTS)
+    table: list[HelpPoint] = []
+    for labels in COUNTS:
+        pairs: list[tuple[HelpTrial, HelpTrial]] = []
+        for draw in range(DRAWS):
+            alone, together = (
+                trials.known(labels, draw, both) or trials.keep(bench.trial(labels, draw, both))
+                for both in (False, True)
+            )
+            pairs.append((alone, together))
+            done += 2
+            told.count("networks", done=done, of=of)
+        table.append(_point(labels, pairs))
+    told.stop()
+    test = bench.test
+    assert test.set.labels is not None
+    result = HelpResult(
+        out=str(folder),
+        seconds=round(time.monotonic() - begun, 1),
+        draws=DRAWS,
+        test=len(test),
+        majority=float((test.set.labels == 0).mean()),
+        table=table,
+        run=str(run),
+    )
+    write_json(folder / RESULTS, msgspec.to_builtins(result))
+    write_bytes(folder / CARD, markdown(result).encode())
+    return result
+
+
+def markdown(result: HelpResult) -> str:
+    """Write the table."""
+    of = f"{result.test:,} scenes with people and pictures never seen"
+    naive = f'always "no face": {percent(result.majority)}'
+    lines = [
+        "# Finding faces, helped by naming them",
+        "",
+        f"Error of detection on {of} ({naive}); means over {result.draws} draws, 95 % intervals.",
+        "",
+        "| detection labels | alone | with identification | gain, points | identification errs |",
+        "|---|---|---|---|---|",
+    ]
+    for point in result.table:
+        cells = [_cell(found) for found in (point.alone, point.together)]
+        mean, low, high = (100 * value for value in point.gain)
+        cells += [f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]", percent(point.identification)]
+        lines.append(f"| {point.labels} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: Interval) -> str:
+    """Write a mean and its interval."""
+    mean, low, high = found
+    return f"{percent(mean)} [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+class _Bench:
+    """Everything that the networks have in common."""
+
+    def __init__(
+        self, stack: Stack, recipe: Recipe, opened: Mapping[str, Splits], device: torch.device
+    ) -> None:
+        self.stack, self.recipe, self.opened, self.device = stack, recipe, opened, device
+        splits = opened[recipe.data.source]
+        assert splits.test is not None
+        self.test = Pictures(splits.test, device)
+        self.sample = fitting_sample(recipe, Pictures(splits.train, device))
+
+    def trial(self, labels: int, draw: int, together: bool) -> HelpTrial:
+        """Train a network, and judge it."""
+        first, *others = self.recipe.tasks
+        tasks = (msgspec.structs.replace(first, labels=labels), *others)
+        recipe = msgspec.structs.replace(self.recipe, tasks=tasks)
+        drawn = draw_tasks(recipe, self.opened, label_seed=draw)
+        module, loop = start_tasks(
+            copy.deepcopy(self.stack),
+            recipe,
+            [task_data(task, self.device) for task in (drawn if together else drawn[:1])],
+            sample=self.sample,
+            seed=recipe.seed + draw,
+        )
+        for _ in loop.steps():
+            pass
+        errors: list[float] = []
+        for task in drawn[: len(module.classifiers)]:
+            assert task.splits.test is not None
+            test = Pictures(task.splits.test, self.device)
+            said = logits_of(module.classifiers[task.spec.name], test).argmax(1).cpu().numpy()
+            errors.append(float((said != match_classes(test.set, task.train.classes)).mean()))
+        named = errors[1] if together else None
+        return HelpTrial(
+            labels=labels, draw=draw, together=together, error=errors[0], identification=named
+        )
+
+
+def _setting(recipe: Recipe, run: Path) -> str:
+    """Name what decides trials beside their own fields, as a checksum."""
+    decided = canonical_json({"recipe": as_tables(recipe), "model": sha256(find_model(run))})
+    return hashlib.sha256(decided.encode()).hexdigest()
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A trial, and a checksum of what decided it."""
+
+    setting: str
+    trial: HelpTrial
+
+
+class _Trials:
+    """What is known already, line by line, so that a study that was stopped goes on."""
+
+    def __init__(self, path: Path, *, setting: str) -> None:
+        self.path, self.setting = path, setting
+        data = path.read_bytes() if path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            os.truncate(path, len(whole))
+        try:
+            found = [msgspec.convert(json.loads(line), _Line) for line in whole.splitlines()]
+        except BAD_JSON as error:
+            raise CheckpointError(f"{path} is damaged ({error}); name another folder") from None
+        if any(line.setting != setting for line in found):
+            raise CheckpointError(f"{path} is of another recipe or run; name another folder")
+        made = [line.trial for line in found]
+        self.found = {(trial.labels, trial.draw, trial.together): trial for trial in made}
+
+    def known(self, labels: int, draw: int, together: bool) -> HelpTrial | None:
+        """Give a trial that was made before."""
+        return self.found.get((labels, draw, together))
+
+    def keep(self, trial: HelpTrial) -> HelpTrial:
+        """Write a trial down."""
+        with self.path.open("ab") as file:
+            line = msgspec.to_builtins(_Line(self.setting, trial))
+            file.write(canonical_json(line).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return trial
+
+
+def _point(labels: int, pairs: list[tuple[HelpTrial, HelpTrial]]) -> HelpPoint:
+    """Sum up the draws at one number of labels."""
+    alone = [pair[0].error for pair in pairs]
+    together = [pair[1].error for pair in pairs]
+    named = [pair[1].identification or 0.0 for pair in pairs]
+    return HelpPoint(
+        labels=labels,
+        alone=mean_interval(alone),
+        together=mean_interval(together),
+        gain=paired_interval(alone, together),
+        identification=sum(named) / len(named),
+    )

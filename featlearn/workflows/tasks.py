@@ -1,0 +1,277 @@
+"""`finetune` of a recipe with tasks: several heads learn together on one stack."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from featlearn.config.changes import Overrides, override_texts
+from featlearn.config.load import dump_recipe
+from featlearn.config.recipe import Recipe
+from featlearn.errors import UsageError
+from featlearn.files import sha256, write_json
+from featlearn.heads.labels import output_names
+from featlearn.heads.losses import build_head_loss
+from featlearn.heads.problem import logits_of
+from featlearn.heads.store import save_classifier
+from featlearn.heads.tasks import MultiTask, TaskData, start_tasks
+from featlearn.networks.formats import FORMAT, read_figures
+from featlearn.networks.store import load_stack, load_state
+from featlearn.seeds import whole_seed
+from featlearn.training.driver import Driver
+from featlearn.training.locks import reading_from, writing_in
+from featlearn.training.loop import Loop
+from featlearn.training.pictures import Pictures
+from featlearn.training.progress import Progress
+from featlearn.training.rundir import RunDirectory, TasksFolder
+from featlearn.training.settling import fitting_sample
+from featlearn.workflows.head_plan import (
+    Options,
+    check_same_images,
+    chosen_seed,
+    head_recipe,
+    head_settings,
+    resume_command,
+)
+from featlearn.workflows.head_results import FinetuneResult, head_kind
+from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.task_data import TaskImages, open_tasks
+
+TOGETHER = "together"
+"""Name of the training of all tasks; a task alone has its own name with `-alone`."""
+
+
+class TasksResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What learning several tasks came to.
+
+    Attributes:
+        run: The run.
+        name: Of the training, in `RUN/tasks`.
+        heads: What each head came to, in the order of the tasks; each is kept in `RUN/heads`.
+        weights: What the loss of each task was multiplied by at the end.
+        seconds: How long it took.
+    """
+
+    format: int = FORMAT
+    command: str = "finetune"
+    run: str
+    name: str
+    heads: list[FinetuneResult]
+    weights: dict[str, float]
+    seconds: float
+
+
+def finetune_tasks(
+    path: Path | str,
+    *,
+    root: Path | None = None,
+    alone: str | None = None,
+    label_seed: int = 0,
+    freeze: int | None = None,
+    seed: int | None = None,
+    overrides: Overrides = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    save_seconds: float = SAVE_SECONDS,
+    track: bool = False,
+) -> TasksResult:
+    """Train the heads of a run's tasks together, each in `RUN/heads/TASK` in the end.
+
+    Args:
+        path: The run, of a recipe with tasks; its own files are not changed.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        alone: Train this task by itself instead, as `TASK-alone`: its single-task control.
+        label_seed: Seed of the draws of labels.
+        freeze: Stages to leave as they are; the recipe's if absent.
+        seed: Seed of weights, order and noise; the recipe's if absent.
+        overrides: Values of `finetune` and `tasks` by key, or `KEY=VALUE` texts.
+        resume: Go on from the newest checkpoint that verifies.
+        overwrite: Replace heads that are there.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told of every step.
+        save_seconds: Time between checkpoints, in seconds.
+        track: Write TensorBoard's files too (needs the extra `track`).
+
+    Raises:
+        FeatlearnError: If the run, the data or the options stand in the way.
+        Interrupted: If a signal asked for a stop, after a checkpoint.
+    """
+    overrides = override_texts(overrides)
+    running = Running.prepare(
+        device=device,
+        threads=threads,
+        root=root,
+        progress=progress,
+        resume=resume,
+        overwrite=overwrite,
+        save_seconds=save_seconds,
+        track=track,
+    )
+    with reading_from(Path(path)):
+        run = RunDirectory.open(path)
+        recipe = _only(head_recipe(run, overrides, freeze=freeze), alone)
+        options = Options(
+            labels=None,
+            label_seed=whole_seed(label_seed, name="label_seed"),
+            freeze=recipe.finetune.freeze,
+            from_scratch=False,
+            seed=chosen_seed(recipe, seed),
+        )
+        folder = run.tasks(TOGETHER if alone is None else f"{alone}-alone")
+        words = [*options.words(), "--label-seed", str(options.label_seed)]
+        words += [] if alone is None else ["--alone", alone]
+        command = resume_command(run.path, None, words, overrides)
+        with writing_in(folder.path):
+            return _finetune(run, folder, recipe, options, running, root=root, command=command)
+
+
+def _only(recipe: Recipe, alone: str | None) -> Recipe:
+    """Keep all tasks, or one."""
+    if not recipe.tasks:
+        raise UsageError("the run's recipe has no [[tasks]]; `finetune` trains its one head")
+    names = [task.name for task in recipe.tasks]
+    if alone is None:
+        return recipe
+    if alone not in names:
+        raise UsageError(f"there is no task {alone!r}; the recipe has {', '.join(names)}")
+    kept = tuple(task for task in recipe.tasks if task.name == alone)
+    return msgspec.structs.replace(recipe, tasks=kept)
+
+
+def _finetune(
+    run: RunDirectory,
+    folder: TasksFolder,
+    recipe: Recipe,
+    options: Options,
+    running: Running,
+    *,
+    root: Path | None,
+    command: Sequence[str],
+) -> TasksResult:
+    """Train in a folder that no other training writes into."""
+    stack = load_stack(run.path).stack.to(running.device)
+    tasks = open_tasks(recipe, root=root, shape=stack.input_shape, label_seed=options.label_seed)
+    for task in tasks:
+        if task.recipe.data == recipe.data:
+            check_same_images(run, recipe, task.splits)
+    settings: dict[str, Any] = {
+        **head_settings(run, recipe, options),
+        "images": {task.spec.name: task.splits.fingerprints() for task in tasks},
+    }
+    identity = running.identity(settings)
+    if not running.ready(folder, identity):
+        return read_figures(folder.results_file, TasksResult)
+    sample = fitting_sample(recipe, Pictures(tasks[0].splits.train, running.device))
+    data = [task_data(task, running.device) for task in tasks]
+    module, loop = start_tasks(stack, recipe, data, sample=sample, seed=options.seed)
+    folder.begin(dump_recipe(recipe), identity, resume=running.resume)
+    with running.driving(folder, identity, stack=stack, command=command) as driver:
+        _train(module, loop, driver, resume=running.resume)
+    seconds = running.whole_seconds(driver.standing.results)
+    suffix = "" if folder.path.name == TOGETHER else "-alone"
+    result = TasksResult(
+        run=str(run.path),
+        name=folder.path.name,
+        heads=[
+            _write_head(run, task, module, loop, options, running, suffix=suffix, seconds=seconds)
+            for task in tasks
+        ],
+        weights=_weights(module, recipe),
+        seconds=seconds,
+    )
+    driver.finish(msgspec.to_builtins(result))
+    return result
+
+
+def task_data(task: TaskImages, device: torch.device) -> TaskData:
+    """Put the images of a task on the way to a device."""
+    validation = None if task.validation is None else Pictures(task.validation, device)
+    return TaskData(task.spec, Pictures(task.train, device), validation)
+
+
+def _train(module: MultiTask, loop: Loop, driver: Driver, *, resume: bool) -> None:
+    """Take the loop to its end, from the newest checkpoint if asked."""
+    checkpoint = driver.resume() if resume else None
+    if checkpoint is not None:
+        load_state(driver.folder.checkpoints, module, checkpoint.model)
+        if driver.standing.loop is not None:
+            loop.restore(checkpoint.training, driver.standing.loop)
+    driver.run(loop, module)
+
+
+def _weights(module: MultiTask, recipe: Recipe) -> dict[str, float]:
+    """Say what the losses were multiplied by in the end, a squared error's half left out."""
+    learned = torch.exp(-module.log_variances.detach()).tolist()
+    fixed = recipe.finetune.weighting == "fixed"
+    return {
+        task.name: task.weight if fixed else weight
+        for task, weight in zip(recipe.tasks, learned, strict=True)
+    }
+
+
+def _write_head(
+    run: RunDirectory,
+    task: TaskImages,
+    module: MultiTask,
+    loop: Loop,
+    options: Options,
+    running: Running,
+    *,
+    suffix: str,
+    seconds: float,
+) -> FinetuneResult:
+    """Write the head of one task with the shared stack, as any head of the run is kept."""
+    folder = run.head(task.spec.name + suffix)
+    classifier, spec = module.classifiers[task.spec.name], task.spec.head
+    names = output_names(spec, task.train)
+    if folder.path.exists():
+        folder.check(resume=False, overwrite=running.overwrite or running.resume)
+    identity = running.identity(head_settings(run, task.recipe, options))
+    folder.begin(dump_recipe(task.recipe), identity, resume=False)
+    save_classifier(
+        folder.model_file, classifier, task.recipe, names, options=msgspec.to_builtins(options)
+    )
+    labels = {
+        "format": FORMAT,
+        "kind": head_kind(spec),
+        "classes": list(names),
+        "labels": task.spec.labels or "all",
+        "label_seed": options.label_seed,
+        "indices": task.indices.tolist() if task.spec.labels else None,
+        "validation": None,
+    }
+    write_json(folder.labels_file, labels)
+    train = Pictures(task.train, running.device)
+    loss = build_head_loss(spec, classifier, train)
+    figures = loss.measured(logits_of(classifier, train), loss.aims(train))
+    result = FinetuneResult(
+        run=str(run.path),
+        head=folder.path.name,
+        labels=task.spec.labels or "all",
+        label_seed=options.label_seed,
+        labelled=len(task.train),
+        validation=0 if task.validation is None else len(task.validation),
+        freeze=options.freeze,
+        from_scratch=False,
+        seed=options.seed,
+        epochs=loop.state.epoch,
+        seconds=seconds,
+        kind=head_kind(spec),
+        train_error=figures.get("error"),
+        train_loss=figures["loss"],
+        classes=list(names),
+        fingerprints=task.splits.fingerprints(),
+        environment=running.environment,
+        files={
+            file.name: sha256(file)
+            for file in (folder.model_file, folder.labels_file, folder.recipe_file)
+        },
+    )
+    write_json(folder.results_file, msgspec.to_builtins(result))
+    return result
