@@ -187,7 +187,7 @@ def _range(key: str, kind: inspect.Type, match: re.Match[str]) -> Range:
     ]
     if not numbers:
         raise UsageError(
-            f"{key} takes no numbers but {schema.expectation(kind)}; write choices as A|B|C"
+            f"{key} has no range, as it must be {schema.expectation(kind)}; write choices as A|B|C"
         )
     whole = all(isinstance(member, inspect.IntType) for member in numbers)
     low, high = (_number(text, whole=whole) for text in match.groups()[:2])

@@ -117,10 +117,11 @@ def _search(search: Search) -> SearchResult:
             f"{key} changes what the held-out loss measures, so that a lower one need not mean "
             "better features; to compare by what they are good for, add --labels N"
         )
+    bench = SearchBench(recipe, plan, train, search.running.device)
     folder.begin(dump_recipe(recipe), identity, resume=search.running.resume)
     with open_store(folder.metrics_file, plan, seed=recipe.seed) as store:
         try:
-            bench = _bench(search, train)
+            bench.pretrained = _pretrained(search)
             make_trials(search, bench, store)
         except Interrupted as stop:
             raise Interrupted(
@@ -172,24 +173,23 @@ def _check_fit(search: Search, shape: MapShape) -> None:
             raise UsageError(f"{space.text}: with {value}, {error}") from None
 
 
-def _bench(search: Search, train: ImageSet) -> SearchBench:
-    """Set up what all trials share; that may be the pre-trained stages."""
-    device, common = search.running.device, None
-    if search.plan.shared:
-        run = RunDirectory(search.folder.pretrained)
-        if not run.finished:
-            search.told.note("all trials share one pre-training, as only finetune is searched")
-            pretrain(
-                search.recipe,
-                out=run.path,
-                root=search.root,
-                device=str(device),
-                threads=search.running.environment.threads,
-                resume=run.started,
-                progress=search.told,
-            )
-        common = RunDirectory.open(run.path).path
-    return SearchBench(search.recipe, search.plan, train, device, pretrained=common)
+def _pretrained(search: Search) -> Path | None:
+    """Train the stages that all trials begin from, if they have them in common."""
+    if not search.plan.shared:
+        return None
+    run = RunDirectory(search.folder.pretrained)
+    if not run.finished:
+        search.told.note("all trials share one pre-training, as only finetune keys are searched")
+        pretrain(
+            search.recipe,
+            out=run.path,
+            root=search.root,
+            device=str(search.running.device),
+            threads=search.running.environment.threads,
+            resume=run.started,
+            progress=search.told,
+        )
+    return RunDirectory.open(run.path).path
 
 
 def _written(

@@ -29,6 +29,8 @@ from featlearn.workflows.search_plan import SearchPlan
 from featlearn.workflows.search_store import SearchStore, SearchTrial, shown_params
 from featlearn.workflows.search_trials import Making, Pruned, SearchBench
 
+_STATES = {"pruned": "stopped early", "unfit": "does not fit"}
+
 
 class _OutOfTimeError(Exception):
     """The budget is over; what is done is kept."""
@@ -171,7 +173,9 @@ def _repeated(store: SearchStore, params: Params) -> SearchTrial | None:
 
 def _words(trial: SearchTrial, best: SearchTrial | None) -> str:
     """Say what a trial came to, and the best."""
-    said = trial.state if trial.value is None else f"{trial.value:.4g}"
+    said = _STATES.get(trial.state, trial.state)
+    if trial.value is not None:
+        said = f"{trial.value:.4g}"
     again = "" if trial.repeats is None else f" (as trial {trial.repeats})"
     ahead = "" if best is None else f", best {best.value:.4g} (trial {best.number})"
     return f"trial {trial.number}: {said}{again}{ahead}"

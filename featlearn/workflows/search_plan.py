@@ -95,12 +95,12 @@ def make_plan(
     Raises:
         UsageError: If it makes no search; the sentence says what is wrong.
     """
-    if sampler not in get_args(Sampler):
-        raise UsageError(f"there is no sampler {sampler!r}; take {' or '.join(get_args(Sampler))}")
-    if pruner not in get_args(Pruner):
-        raise UsageError(
-            f"there is no pruner {pruner!r}; take one of {', '.join(get_args(Pruner))}"
-        )
+    for name, given, known in (
+        ("sampler", sampler, get_args(Sampler)),
+        ("pruner", pruner, get_args(Pruner)),
+    ):
+        if given not in known:
+            raise UsageError(f"there is no {name} {given!r}; take one of {', '.join(known)}")
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise UsageError(f"a search takes at least 1 trial; got {trials}")
     plan = SearchPlan(

@@ -58,16 +58,16 @@ class Pool(NamedTuple):
 
 
 class SearchBench:
-    """Everything that the trials of a search have in common: plan, images, a stack perhaps."""
+    """Everything that the trials of a search have in common.
+
+    Attributes:
+        plan: What is searched.
+        pool: Labelled images, if it is by labels.
+        pretrained: The run whose stack all trials begin from, if they have one in common.
+    """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        plan: SearchPlan,
-        train: ImageSet,
-        device: torch.device,
-        *,
-        pretrained: Path | None = None,
+        self, recipe: Recipe, plan: SearchPlan, train: ImageSet, device: torch.device
     ) -> None:
         """Divide the training split; no other is ever looked at.
 
@@ -76,7 +76,6 @@ class SearchBench:
             plan: What is searched.
             train: The training split.
             device: Where to compute.
-            pretrained: The run whose stack all trials begin from, if they have one in common.
 
         Raises:
             DataError: If there are no labels, or too few.
@@ -84,7 +83,7 @@ class SearchBench:
         self.plan = plan
         self.train = train
         self.device = device
-        self.pretrained = pretrained
+        self.pretrained: Path | None = None
         learned, kept = split_training(recipe, train)
         self.learned = Pictures(learned, device)
         self.kept = Pictures(kept, device) if len(kept) else None
@@ -256,7 +255,7 @@ def error_on(work: Finetuning, judged: Pictures) -> float:
     """Give the share of images that a classifier names wrong, and let it go on learning."""
     wrong = logits_of(work.classifier, judged).argmax(1) != labels_of(judged)
     work.classifier.train()
-    return float(wrong.float().mean())
+    return int(wrong.sum()) / len(judged)
 
 
 def check_taught(recipe: Recipe, plan: SearchPlan) -> None:

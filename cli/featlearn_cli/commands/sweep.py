@@ -21,12 +21,9 @@ _SHOWN = 10
 @click.command(
     "sweep",
     epilog=example(
-        "featlearn sweep digits --out sweeps/rate --search pretrain.optimizer.lr=1e-4..1e-1:log",
-        "featlearn sweep mine.toml --out sweeps/head --labels 100 "
-        "--search finetune.optimizer.lr=1e-4..1e-2:log --search finetune.freeze=0..2",
-        "featlearn sweep mine.toml --out sweeps/net --labels 100 --budget 3600 "
-        "--search stages.strokes.filter.maps=8..64:8 "
-        "--search 'stages.strokes.pool.kind=l2|max|avg'",
+        "featlearn sweep digits --out s/rate --search pretrain.optimizer.lr=1e-4..0.1:log",
+        "featlearn sweep digits --out s/head --search finetune.freeze=0..1 --labels 100",
+        "featlearn sweep my.toml --out s/net --search 'stages.edges.pool.kind=l2|max' --labels 100",
     ),
 )
 @click.argument("recipe", type=RecipeParam())
@@ -140,7 +137,8 @@ def command(
         progress=options.progress(),
     )
     options.show(result, _summary)
-    options.next_step(f"`featlearn pretrain {result.best_recipe} --out RUN`")
+    then = "" if result.labels is None else f", then `featlearn finetune RUN{_drawn(result)}`"
+    options.next_step(f"`featlearn pretrain {result.best_recipe} --out RUN`{then}")
 
 
 def _summary(result: "SearchResult") -> "Iterable[RenderableType]":
@@ -176,6 +174,13 @@ def _summary(result: "SearchResult") -> "Iterable[RenderableType]":
     ]
     yield f"the best {plural(len(rows), 'trial')}" if len(rows) > 1 else "the only complete trial"
     yield table([*heads, "time"], rows)
+
+
+def _drawn(result: "SearchResult") -> str:
+    """Repeat the options of the draw of labels."""
+    if result.labels == "all":
+        return ""
+    return f" --labels {result.labels} --label-seed {result.label_seed}"
 
 
 def _value(result: "SearchResult", value: float) -> str:
