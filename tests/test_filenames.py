@@ -42,7 +42,7 @@ def test_the_folder_of_a_search_has_them() -> None:
     assert set(SEARCH_FILES) == {*names, f"{filenames.SEARCH}-journal"}
     assert SEARCH_FILES[-1] == filenames.IDENTITY
     page = GUIDE.with_name("search.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in page for name in names)
+    assert all(f"OUT/{name}" in page for name in names)
 
 
 def test_no_other_module_of_the_library_spells_them() -> None:

@@ -71,6 +71,8 @@ class Folder:
     @property
     def started(self) -> bool:
         """Whether training was ever begun here; a recipe alone is a user's."""
+        if (self.path / filenames.SEARCH).exists():  # a search was
+            return False
         if self.recipe_file.exists() and self.metrics_file.exists():
             return True
         try:
@@ -196,6 +198,17 @@ class SearchFolder(Folder):
     """A search over a recipe's keys: trials of which only the figures are kept."""
 
     own: ClassVar[tuple[str, ...]] = SEARCH_FILES
+
+    @property
+    def started(self) -> bool:
+        """Whether a search was ever begun here, and not something else."""
+        if self.metrics_file.exists():
+            return True
+        try:
+            settings = Identity.load(self.identity_file).settings
+        except CheckpointError:
+            return False
+        return "spaces" in settings.get("options", {})
 
     @property
     def metrics_file(self) -> Path:

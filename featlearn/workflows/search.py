@@ -20,6 +20,7 @@ from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory, SearchFolder
 from featlearn.workflows.changes import check_fit
 from featlearn.workflows.memory import check_memory
+from featlearn.workflows.outputs import check_apart
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.running import SAVE_SECONDS, Running
 from featlearn.workflows.search_making import Search, make_trials
@@ -89,6 +90,7 @@ def search_recipe(
         trials=trials,
     )
     check_taught(recipe, plan)
+    check_apart(Path(out), source=recipe.data.source, root=root)
     running = Running.prepare(
         device=device,
         threads=threads,
@@ -118,6 +120,8 @@ def _search(search: Search) -> SearchResult:
             "better features; to compare by what they are good for, add --labels N"
         )
     bench = SearchBench(recipe, plan, train, search.running.device)
+    if not plan.shared:  # else pre-training says so itself
+        check_memory(recipe, train.shape, search.running.device, told, images=len(train))
     folder.begin(dump_recipe(recipe), identity, resume=search.running.resume)
     with open_store(folder.metrics_file, plan, seed=recipe.seed) as store:
         try:
@@ -161,8 +165,6 @@ def _check_fit(search: Search, shape: MapShape) -> None:
     """Refuse a recipe that does not fit its images, and values with which it would not."""
     device = search.running.device
     check_fit(search.recipe, shape)
-    if not search.plan.shared:  # else pre-training says so itself
-        check_memory(search.recipe, shape, device, search.told)
     for space, params in corner_params(search.plan.spaces):
         changed = with_params(search.recipe, params)
         try:

@@ -17,6 +17,7 @@ from featlearn.errors import (
     TrainingError,
     UsageError,
 )
+from featlearn.workflows.pretrain import pretrain
 from tests.workflows.searching import HEAD, RATE, Cut, Tiny, results, search
 
 Attempt = Callable[[Callable[[], object], str], Any]
@@ -86,6 +87,17 @@ def test_a_folder_that_holds_something(tmp_path: Path, tiny: Tiny) -> None:
     assert told.seen[0][:2] == (0, 2)
     assert set(again.best.params) == {"pretrain.batch"}
     assert (out / "mine.txt").read_text() == "mine"
+
+
+def test_runs_and_searches_do_not_overwrite_each_other(tmp_path: Path, tiny: Tiny) -> None:
+    pretrain(tiny(), out=tmp_path / "run", threads=1, device="cpu")
+    search(tiny(), tmp_path / "s", trials=1)
+    for resume in (True, False):
+        options: dict[str, Any] = {"resume": resume, "overwrite": not resume}
+        with pytest.raises(CheckpointError, match="holds other files; name a new or an empty"):
+            search(tiny(), tmp_path / "run", **options)
+        with pytest.raises(CheckpointError, match="holds other files; name a new or an empty"):
+            pretrain(tiny(), out=tmp_path / "s", threads=1, device="cpu", **options)
 
 
 @pytest.mark.parametrize(
