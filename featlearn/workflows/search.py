@@ -116,7 +116,7 @@ def _search(search: Search) -> SearchResult:
     identity = search.running.with_data(folder, identity, Splits(train, None))
     for key in odd_keys(plan):
         told.warn(
-            f"{key} changes what the held-out loss measures, so that a lower one need not mean "
+            f"{key} may change what the held-out loss measures, so that a lower one need not mean "
             "better features; to compare by what they are good for, add --labels N"
         )
     bench = SearchBench(recipe, plan, train, search.running.device)

@@ -231,8 +231,8 @@ class Making:
 
     def unmeasured(self, loop: Loop, report: StepReport) -> None:
         """Take a step whose figures say nothing about what is minimised."""
-        held = report.held_out or {}
-        words = f", held out {held['loss']:.4g}" if "loss" in held else ""
+        held = loop.state.held_out
+        words = "" if held is None else f", held out {held['loss']:.4g}"
         self.pulse(f"{report.phase}, epoch {report.epoch + 1}/{loop.epochs}{words}")
 
     def finetuning(self, report: StepReport, error: Callable[[], float] | None) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from featlearn.errors import Interrupted
 from featlearn.heads.problem import labels_of, logits_of
 from featlearn.heads.store import load_classifier
 from featlearn.training.pictures import Pictures
+from featlearn.training.progress import Progress
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.labelled import draw_labelled
 from featlearn.workflows.pretrain import pretrain
@@ -172,6 +174,17 @@ def test_a_signal_leaves_whole_trials_and_the_command_that_resumes(
     assert "--sampler random --pruner median --trials 9" in words
     ended = search(tiny(), out, RATE, trials=9, sampler="random", resume=True)
     assert len(ended.trials) == 9
+
+
+def test_a_signal_in_the_pre_training_that_all_share(
+    tmp_path: Path, tiny: Tiny, stopper: Callable[..., Progress]
+) -> None:
+    out, labels = tmp_path / "s", {"labels": 30, "trials": 2}
+    with pytest.raises(Interrupted, match=r"stopped; 0 of 2 .* Go on with: featlearn sweep .*"):
+        search(tiny(), out, *HEAD, **labels, progress=stopper(at=5, politely=True))
+    ended = search(tiny(), out, *HEAD, **labels, resume=True)
+    whole = search(tiny(), tmp_path / "whole", *HEAD, **labels)
+    assert timeless(ended.trials) == timeless(whole.trials)
 
 
 def test_more_trials_go_on_from_a_finished_search(tmp_path: Path, tiny: Tiny) -> None:
