@@ -2,15 +2,17 @@
 """Measure tiled filters as one convolution, with zeros between, and as one for each bank.
 
     python scripts/bench/tiled.py --threads 2
-    python scripts/bench/tiled.py --dtypes bfloat16 --shapes T4 T5 --json
+    python scripts/bench/tiled.py --threads 1 --processor-time --dtypes bfloat16 --json
 
 These are the times behind the rule of `featlearn/ops/tiled.py` that joins banks or leaves them
 apart. Both ways are timed in turns, in one process. Prints a table, or one JSON object.
 """
 
 import argparse
+import functools
 import itertools
 import json
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -18,7 +20,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from featlearn.bench.timing import in_turns
+from featlearn.bench.timing import read_in_turns, timed
 from featlearn.ops import tiled
 from featlearn.ops.memory import keep_freed_memory
 from featlearn.ops.tiled import tiled2d, tiled_transpose2d
@@ -70,7 +72,8 @@ def main() -> None:
         for name, dtype, kind in itertools.product(options.shapes, options.dtypes, PASSES)
     ]
     if options.json:
-        about = {"processor": processor(), "threads": options.threads, "batch": options.batch}
+        about: dict[str, Any] = {name: getattr(options, name) for name in ("threads", "batch")}
+        about |= {"processor": processor(), "processor_time": options.processor_time}
         print(json.dumps({**about, "torch": torch.__version__, "rows": rows}, indent=2))
         return
     print(_line("shape", "dtype", "pass", "more", "joined ms", "apart ms", "gain", "the rule"))
@@ -99,6 +102,12 @@ def _options() -> argparse.Namespace:
     add("--batch", type=int, default=16, help="images in a pass, at least 1 [16]")
     add("--threads", type=int, default=2, help="threads of the processor, at least 1 [2]")
     add("--rounds", type=int, default=7, help="turns of each way, at least 1 [7]")
+    add(
+        "--processor-time",
+        action="store_true",
+        help="count the time that the processor gave, for a machine that does other work; it adds "
+        "up over threads, so take --threads 1",
+    )
     add("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     for name in ("batch", "threads", "rounds"):
@@ -115,8 +124,12 @@ def _measure(name: str, dtype: str, kind: str, options: argparse.Namespace) -> d
     planes = (options.batch, shape.channels, shape.size, shape.size)
     weight, x = (torch.randn(sizes, generator=draw).to(DTYPES[dtype]) for sizes in (sides, planes))
     run = _pass(kind, x, weight, shape.stride)
-    ways = {"joined": _with_rule(run, joins=True), "apart": _with_rule(run, joins=False)}
-    times = in_turns(ways, rounds=options.rounds)
+    clock = _processor_time if options.processor_time else timed
+    clocks = {
+        way: functools.partial(clock, _with_rule(run, joins=joins))
+        for way, joins in (("joined", True), ("apart", False))
+    }
+    times = read_in_turns(clocks, rounds=options.rounds)
     found = {way: 1e3 * timing.seconds for way, timing in times.items()}
     joins = _rule(weight, shape.stride)
     gain = found["apart"] / found["joined"]
@@ -132,6 +145,13 @@ def _measure(name: str, dtype: str, kind: str, options: argparse.Namespace) -> d
         "joins": joins,
         "right": joins == (gain > 1.0),
     }
+
+
+def _processor_time(way: Callable[[], object]) -> float:
+    """Run something, and give the seconds that the processor spent on it."""
+    begun = time.process_time()
+    way()
+    return time.process_time() - begun
 
 
 def _rule(weight: Tensor, stride: int) -> bool:
