@@ -51,6 +51,18 @@ TRIALS = "trials.jsonl"
 CURVE = "few-labels.png"
 """Picture of what a sweep found."""
 
+SEARCH = "sweep.db"
+"""Trials of a search over a recipe's keys, in SQLite."""
+
+BEST = "best.toml"
+"""The best recipe that a search found."""
+
+SEARCH_FIGURE = "sweep.png"
+"""Picture of what a search tried."""
+
+PRETRAINED = "pretrained"
+"""Folder of the run that all trials of a search begin from, if they have one in common."""
+
 REPORT = "report"
 """Folder of the page about a run, or about several."""
 
@@ -81,3 +93,15 @@ OWN_FILES = (
     IDENTITY,
 )
 """Everything that commands write into a run, a head or a sweep; results first, the mark last."""
+
+SEARCH_FILES = (
+    RESULTS,
+    SEARCH_FIGURE,
+    BEST,
+    PRETRAINED,
+    SEARCH,
+    f"{SEARCH}-journal",
+    RECIPE,
+    IDENTITY,
+)
+"""Everything that a search over a recipe's keys writes, the mark last."""

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from featlearn import filenames
-from featlearn.filenames import OWN_FILES
-from featlearn.training.rundir import RunDirectory
+from featlearn.filenames import OWN_FILES, SEARCH_FILES
+from featlearn.training.rundir import RunDirectory, SearchFolder
 
 NAMES = {
     name: value
@@ -30,7 +30,19 @@ def test_the_run_directory_has_them() -> None:
     assert [head.labels_file, head.evaluation_file] == [
         head.path / name for name in (filenames.LABELS, filenames.EVALUATION)
     ]
-    assert set(OWN_FILES) == set(NAMES.values()) - {filenames.PAGE, filenames.COMPARISON}
+    apart = {filenames.PAGE, filenames.COMPARISON, *(set(SEARCH_FILES) - set(OWN_FILES))}
+    assert set(OWN_FILES) == set(NAMES.values()) - apart
+
+
+def test_the_folder_of_a_search_has_them() -> None:
+    folder = SearchFolder("s")
+    own = [folder.metrics_file, folder.best_file, folder.figure_file, folder.pretrained]
+    shared = [folder.results_file, folder.recipe_file, folder.identity_file]
+    names = [path.relative_to("s").as_posix() for path in [*own, *shared]]
+    assert set(SEARCH_FILES) == {*names, f"{filenames.SEARCH}-journal"}
+    assert SEARCH_FILES[-1] == filenames.IDENTITY
+    page = GUIDE.with_name("search.md").read_text(encoding="utf-8")
+    assert all(f"OUT/{name}" in page for name in names)
 
 
 def test_no_other_module_of_the_library_spells_them() -> None:

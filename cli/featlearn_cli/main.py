@@ -32,6 +32,7 @@ COMMANDS: dict[str, Entry] = {
     "data": Entry("Data", "List, download and inspect image sets."),
     "quickstart": Entry("Learn", "See it work: both bundled image sets, then a report."),
     "check": Entry("Learn", "Find out in a minute whether a recipe can learn."),
+    "sweep": Entry("Learn", "Search for the values of a recipe's keys that learn best."),
     "pretrain": Entry("Learn", "Learn features without labels."),
     "finetune": Entry("Learn", "Train a classifier on learned features."),
     "encode": Entry("Use", "Write the features of images to a file."),

@@ -111,25 +111,34 @@ class ByRecipe(Computing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(ByRecipe):
+class Resumable(ByRecipe):
     """The same, for work that takes long and can be stopped.
 
     Attributes:
-        resume: Go on from the newest checkpoint.
+        resume: Go on from what is there.
         overwrite: Replace what is there.
-        track: Write TensorBoard's files.
-        save_seconds: Time between checkpoints.
     """
 
     resume: bool
     overwrite: bool
-    track: bool
-    save_seconds: float
 
     def __post_init__(self) -> None:
         """Refuse flags that contradict each other."""
         if self.resume and self.overwrite:
             raise click.UsageError("--resume and --overwrite contradict each other; give one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Resumable):
+    """The same, for what has checkpoints.
+
+    Attributes:
+        track: Write TensorBoard's files.
+        save_seconds: Time between checkpoints.
+    """
+
+    track: bool
+    save_seconds: float
 
 
 _SHOWING = [
@@ -178,6 +187,12 @@ _TRAINING = [
 ]
 
 
+_RESUMING = [
+    click.option("--resume", is_flag=True, help="Go on after what is done."),
+    click.option("--overwrite", is_flag=True, help="Replace what was made there before."),
+]
+
+
 def showing_options(function: Command) -> Command:
     """Add --json, -q, -v and --debug; the command takes a `Showing` named `options`."""
     return _with_options(function, Showing, _SHOWING)
@@ -211,6 +226,16 @@ def training_options(change: str) -> Callable[[Command], Command]:
     """
     options = [_sets(change), *_SEED, *_TRAINING, *_COMPUTING, *_DATA, *_SHOWING]
     return lambda function: _with_options(function, Training, options)
+
+
+def resumable_options(change: str) -> Callable[[Command], Command]:
+    """Add --resume and --overwrite of what has no checkpoints; `options` is a `Resumable`.
+
+    Args:
+        change: A `key=value` that the command takes, as the example of --set.
+    """
+    options = [_sets(change), *_SEED, *_RESUMING, *_COMPUTING, *_DATA, *_SHOWING]
+    return lambda function: _with_options(function, Resumable, options)
 
 
 def _sets(change: str) -> Callable[[Command], Command]:

@@ -99,9 +99,10 @@ class Lines:
         if done < of and now - self.last < self.every:
             return
         self.last = now
-        left = duration(self.clock.left(of))
-        told = f"{words}, " if words else ""
-        click.echo(f"{name}: {done}/{of}, {told}{left} left", err=True)
+        parts = [f"{done}/{of}", *([words] if words else [])]
+        if self.clock.moved:
+            parts.append(f"{duration(self.clock.left(of))} left")
+        click.echo(f"{name}: {', '.join(parts)}", err=True)
 
     def note(self, text: str) -> None:
         """Say one line."""
@@ -260,6 +261,11 @@ class Clock:
         if self.first is None:
             self.first = step - 1
         self.done = step
+
+    @property
+    def moved(self) -> bool:
+        """Whether a step has gone by, so that there is a rate."""
+        return self.first is not None and self.done > self.first
 
     @property
     def seconds(self) -> float:

@@ -45,7 +45,7 @@ def apply_overrides(
         if not found or not path.strip():
             raise UsageError(f"{text}: expected KEY=VALUE, such as stages.strokes.pool.size=2")
         try:
-            keys = _assign(changed, [part.strip() for part in path.split(".")], value.strip())
+            keys = _assign(changed, _parts(path), value.strip())
         except UsageError as error:
             raise UsageError(f"{text}: {error}") from None
         done.append(Override(text, keys))
@@ -63,7 +63,7 @@ def says(overrides: Sequence[str], key: str) -> bool:
 
 def _says(text: str, keys: list[str]) -> bool:
     path, _, value = text.partition("=")
-    parts = [part.strip() for part in path.split(".")]
+    parts = _parts(path)
     if keys[: len(parts)] != parts:
         return False
     inside = parse_value(value.strip())
@@ -74,8 +74,37 @@ def _says(text: str, keys: list[str]) -> bool:
     return True
 
 
+def kind_at(raw: Mapping[str, object], path: str) -> inspect.Type:
+    """Give the type of the value at a path with dots, such as `stages.strokes.pool.size`.
+
+    Raises:
+        UsageError: If the path belongs nowhere in a recipe with these raw values.
+    """
+    return _find(copy.deepcopy(dict(raw)), _parts(path)).kind
+
+
+class _Place(NamedTuple):
+    """Where a value of a recipe goes: its table or list, its key there, its type, its way."""
+
+    holder: Holder
+    key: str | int
+    kind: inspect.Type
+    keys: Keys
+
+
+def _parts(path: str) -> list[str]:
+    return [part.strip() for part in path.split(".")]
+
+
 def _assign(raw: dict[str, object], path: list[str], text: str) -> Keys:
     """Put a value in its place, making the tables on the way that have defaults."""
+    place = _find(raw, path)
+    _store(place.holder, place.key, text, place.kind)
+    return place.keys
+
+
+def _find(raw: dict[str, object], path: list[str]) -> _Place:
+    """Go to a place, making the tables on the way that have defaults."""
     kind = schema.recipe_type()
     holder: Holder = raw
     keys: Keys = ()
@@ -88,12 +117,12 @@ def _assign(raw: dict[str, object], path: list[str], text: str) -> Keys:
                     unknown_key(raw, (*keys, key), schema.known_keys(kind, holder)).text
                 )
             raise UsageError(f"{dotted(keys)} has no place {key}")
+        keys = (*keys, key)
         if depth == len(path) - 1:
-            _store(holder, key, text, below)
-        else:
-            holder = _descend(kind, holder, key)
-        kind, keys = below, (*keys, key)
-    return keys
+            return _Place(holder, key, below, keys)
+        holder = _descend(kind, holder, key)
+        kind = below
+    raise AssertionError("a path has at least one part")
 
 
 def _key(kind: inspect.Type, holder: Holder, part: str, keys: Keys) -> str | int:

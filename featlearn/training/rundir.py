@@ -5,10 +5,11 @@ import secrets
 import shlex
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 from featlearn import filenames
 from featlearn.errors import CheckpointError, UsageError
-from featlearn.filenames import OWN_FILES
+from featlearn.filenames import OWN_FILES, SEARCH_FILES
 from featlearn.files import write_bytes
 from featlearn.networks.store import check_recorded
 from featlearn.training.identity import Identity
@@ -20,7 +21,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Folder:
-    """A folder with a trained model in it: a run, or a head of one."""
+    """A folder with a trained model in it: a run, or a head of one.
+
+    Attributes:
+        own: Names of what commands write there; results first, the mark last.
+    """
+
+    own: ClassVar[tuple[str, ...]] = OWN_FILES
 
     def __init__(self, path: Path | str) -> None:
         """Take the path; it need not exist yet."""
@@ -64,6 +71,8 @@ class Folder:
     @property
     def started(self) -> bool:
         """Whether training was ever begun here; a recipe alone is a user's."""
+        if (self.path / filenames.SEARCH).exists():  # a search was
+            return False
         if self.recipe_file.exists() and self.metrics_file.exists():
             return True
         try:
@@ -92,11 +101,14 @@ class Folder:
         if resume and not occupied:
             raise CheckpointError(f"{self.path} has nothing to resume; run without --resume")
         if occupied and not resume and not overwrite:
-            state = "a finished" if self.finished else "an unfinished"
-            hint = "" if self.finished else "--resume to go on, or "
-            raise CheckpointError(
-                f"{self.path} holds {state} run; add {hint}--overwrite to replace it"
-            )
+            raise CheckpointError(f"{self.path} holds {self._held}")
+
+    @property
+    def _held(self) -> str:
+        """What is there, and what to do about it."""
+        state = "a finished" if self.finished else "an unfinished"
+        hint = "" if self.finished else "--resume to go on, or "
+        return f"{state} run; add {hint}--overwrite to replace it"
 
     def begin(self, recipe: str, identity: Identity, *, resume: bool) -> None:
         """Make the folder ready, after `check`: as good as empty, unless resumed.
@@ -111,7 +123,7 @@ class Folder:
             resume: Whether to keep what is there, but for the recipe.
         """
         if not resume:
-            self._remove(*OWN_FILES[:-1])
+            self._remove(*self.own[:-1])
             identity.save(self.identity_file)
         self._tidy()
         write_bytes(self.recipe_file, recipe.encode())  # again, as the old one may be edited
@@ -141,7 +153,7 @@ class Folder:
 
     def _half_written(self) -> list[Path]:
         """List temporary files that never got their final names, and folders half removed."""
-        return [path for name in OWN_FILES for path in self.path.glob(f".{name}.*.tmp*")]
+        return [path for name in self.own for path in self.path.glob(f".{name}.*.tmp*")]
 
 
 class HeadFolder(Folder):
@@ -189,6 +201,48 @@ class SweepFolder(Folder):
     def figure_file(self) -> Path:
         """What it found, as a picture."""
         return self.path / filenames.CURVE
+
+
+class SearchFolder(Folder):
+    """A search over a recipe's keys: trials of which only the figures are kept."""
+
+    own: ClassVar[tuple[str, ...]] = SEARCH_FILES
+
+    @property
+    def started(self) -> bool:
+        """Whether a search was ever begun here, and not something else."""
+        if self.metrics_file.exists():
+            return True
+        try:
+            settings = Identity.load(self.identity_file).settings
+        except CheckpointError:
+            return False
+        return "spaces" in settings.get("options", {})
+
+    @property
+    def metrics_file(self) -> Path:
+        """Figures of the trials, in SQLite."""
+        return self.path / filenames.SEARCH
+
+    @property
+    def best_file(self) -> Path:
+        """The best recipe so far."""
+        return self.path / filenames.BEST
+
+    @property
+    def figure_file(self) -> Path:
+        """What was tried, as a picture."""
+        return self.path / filenames.SEARCH_FIGURE
+
+    @property
+    def pretrained(self) -> Path:
+        """The run that all trials begin from, if they have one in common."""
+        return self.path / filenames.PRETRAINED
+
+    @property
+    def _held(self) -> str:
+        more = "--resume with more --trials" if self.finished else "--resume"
+        return f"a sweep; add {more} to go on, or --overwrite to replace it"
 
 
 class RunDirectory(Folder):

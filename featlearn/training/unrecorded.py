@@ -1,10 +1,12 @@
 """Training that leaves nothing behind but the network."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from featlearn.training.driver import PhaseResult, Standing
 from featlearn.training.loop import Loop
-from featlearn.training.progress import Progress, Silent
+from featlearn.training.progress import Progress, Silent, StepReport
 
 
 class Unrecorded:
@@ -14,14 +16,22 @@ class Unrecorded:
         standing: What is over, and what it came to.
     """
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        progress: Progress | None = None,
+        *,
+        watch: Callable[[Loop, StepReport], None] | None = None,
+    ) -> None:
         """Begin.
 
         Args:
             progress: Told of every step.
+            watch: Told of every step too, with the loop that took it; what it raises ends the
+                training.
         """
         self.standing = Standing()
         self.progress = progress or Silent()
+        self.watch = watch
 
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Take a loop to its end.
@@ -34,6 +44,8 @@ class Unrecorded:
         try:
             for report in loop.steps():
                 self.progress.step(report)
+                if self.watch is not None:
+                    self.watch(loop, report)
         finally:
             self.progress.stop()
         state = loop.state

@@ -29,7 +29,7 @@ def check_changes(
         UsageError: If the changes are to blame.
     """
     try:
-        _fit(changed, image or told_shape(changed.data))
+        check_fit(changed, image or told_shape(changed.data))
     except RecipeError as error:
         to_blame = _to_blame(source, override_texts(overrides), image)
         if to_blame:
@@ -49,13 +49,13 @@ def _to_blame(
         except FeatlearnError:  # another change needs this one
             continue
         try:
-            _fit(recipe, image or told_shape(recipe.data))
+            check_fit(recipe, image or told_shape(recipe.data))
         except RecipeError:
             needed = rest
     return needed
 
 
-def _fit(recipe: Recipe, image: MapShape | None) -> None:
+def check_fit(recipe: Recipe, image: MapShape | None) -> None:
     """Refuse a recipe that does not fit its images.
 
     Raises:

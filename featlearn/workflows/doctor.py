@@ -37,6 +37,7 @@ _EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "fast": ("locally connected layers at full speed on the CPU", ("llvmlite",)),
     "tables": ("encode to Parquet", ("pyarrow",)),
     "track": ("--track", ("tensorboard",)),
+    "tune": ("sweep", ("optuna",)),
     "dev": (
         "work on featlearn itself",
         (
