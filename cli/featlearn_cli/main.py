@@ -39,6 +39,7 @@ COMMANDS: dict[str, Entry] = {
     "predict": Entry("Use", "Name the class of images."),
     "visualize": Entry("Look", "Draw filters, projections, reconstructions, curves, confusion."),
     "report": Entry("Look", "Make the page that shows what a run learned."),
+    "baselines": Entry("Look", "Fit the classical classifiers, as something to be better than."),
     "study": Entry("Look", "Rerun a published comparison: is there a unit for faces?"),
     "describe": Entry("Look", "Print each layer's shape, weights, connections and cost."),
     "bench": Entry("Scale", "Measure how fast each kind of layer is on this machine."),

@@ -1,0 +1,106 @@
+"""Features cut into bins, so that sums over all images below a threshold cost one pass."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from featlearn.errors import DataError
+
+MOST_BINS = 256
+"""Thresholds of a feature, at most: all of 8-bit pixels, quantiles of anything else."""
+
+Column = NDArray[np.float32]
+
+
+class Binned:
+    """The images of each bin of each feature.
+
+    Only places of images are kept, bin by bin, and not those of the fullest bin: what is in
+    there is the rest. Of MNIST's pixels four fifths need not be looked at.
+    """
+
+    def __init__(self, columns: Iterable[Column]) -> None:
+        """Sort images into bins.
+
+        Args:
+            columns: Features of all images, `(n,)` float32 each.
+
+        Raises:
+            DataError: If there are no features or no images, or a value is not finite.
+        """
+        made = [_binned(column) for column in columns]
+        if not made:
+            raise DataError("there is no feature to boost")
+        self.bins = max(len(thresholds) for thresholds, _, _, _ in made)
+        self._thresholds = [thresholds for thresholds, _, _, _ in made]
+        self._rows = [rows for _, rows, _, _ in made]
+        self._starts = [_padded(starts, self.bins, len(rows)) for _, rows, starts, _ in made]
+        self._fullest = torch.tensor([fullest for _, _, _, fullest in made])
+
+    def __len__(self) -> int:
+        """Count the features."""
+        return len(self._rows)
+
+    def sums(self, features: Sequence[int], values: Tensor) -> Tensor:
+        """Add up values over the images at or below every threshold.
+
+        Args:
+            features: Some features.
+            values: `(images, classes)` float32.
+
+        Returns:
+            `(features, bins, classes)`; a feature with fewer bins repeats its last sum,
+            which is that of all images.
+        """
+        found = torch.stack(
+            [
+                F.embedding_bag(self._rows[place], values, self._starts[place], mode="sum")
+                for place in features
+            ]
+        )
+        fullest = self._fullest[torch.as_tensor(features)]
+        rest = values.sum(0) - found.sum(1)
+        found[torch.arange(len(found)), fullest] = rest
+        return found.cumsum(1)
+
+    def threshold(self, feature: int, place: int) -> float:
+        """Give a threshold: values above it are told from those below.
+
+        Returns:
+            Halfway between two bins; infinity after the last, where nothing is above.
+        """
+        own = self._thresholds[feature]
+        return float(own[min(place, len(own) - 1)])
+
+
+def _binned(column: Column) -> tuple[Column, Tensor, list[int], int]:
+    """Give thresholds, the images of all bins but the fullest, where bins start, the fullest."""
+    if not len(column):
+        raise DataError("there is no image to boost on")
+    if not np.isfinite(column).all():
+        raise DataError("the images hold numbers that are not finite, which have no order")
+    order = np.argsort(column)
+    ordered = column[order]
+    ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1
+    if len(ends) > MOST_BINS:
+        # Equal shares of the images; a value met often takes several shares, and one bin.
+        shares = np.linspace(0, len(column), MOST_BINS + 1)[1:].round()
+        ends = np.unique(ends[np.searchsorted(ends, shares)])
+    # Halfway between the largest value of a bin and the smallest of the next.
+    thresholds = np.append((ordered[ends[:-1] - 1] + ordered[ends[:-1]]) / 2, np.float32(np.inf))
+    counts = np.diff(ends, prepend=0)
+    fullest = int(counts.argmax())
+    begin, end = int(ends[fullest] - counts[fullest]), int(ends[fullest])
+    rows = np.delete(order, slice(begin, end)).astype(np.int32)
+    counts[fullest] = 0
+    starts = (np.cumsum(counts) - counts).tolist()
+    return thresholds, torch.from_numpy(rows), starts, fullest
+
+
+def _padded(starts: list[int], bins: int, end: int) -> Tensor:
+    """Let a feature have as many bins as any, the last ones empty."""
+    return torch.tensor(starts + [end] * (bins - len(starts)), dtype=torch.int32)
