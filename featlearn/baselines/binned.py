@@ -91,7 +91,8 @@ def _binned(column: Column) -> tuple[Column, Tensor, list[int], int]:
         shares = np.linspace(0, len(column), MOST_BINS + 1)[1:].round()
         ends = np.unique(ends[np.searchsorted(ends, shares)])
     # Halfway between the largest value of a bin and the smallest of the next.
-    thresholds = np.append((ordered[ends[:-1] - 1] + ordered[ends[:-1]]) / 2, np.float32(np.inf))
+    thresholds = np.full(len(ends), np.inf, np.float32)
+    thresholds[:-1] = (ordered[ends[:-1] - 1] + ordered[ends[:-1]]) / 2
     counts = np.diff(ends, prepend=0)
     fullest = int(counts.argmax())
     begin, end = int(ends[fullest] - counts[fullest]), int(ends[fullest])

@@ -1,7 +1,7 @@
-"""The rows that AdaBoost.MH fits: stumps and products of stumps, on pixels or Haar-like features."""
+"""The rows that AdaBoost.MH fits: stumps and their products, on pixels or Haar-like features."""
 
 import time
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -34,10 +34,14 @@ class Boosted(NamedTuple):
     rounds: int
 
 
-STUMPS = Boosted(Plan(factors=1, features=784, tried=784), Pixels, 3000)
-PRODUCTS = Boosted(Plan(factors=FACTORS), Pixels, 10_000)
-HAAR_STUMPS = Boosted(Plan(factors=1, tried=400), HaarLike, 10_000)
-HAAR_PRODUCTS = Boosted(Plan(factors=FACTORS), HaarLike, 20_000)
+Name = Literal["boosted-stumps", "boosted-products", "haar-stumps", "haar-products"]
+
+KINDS: dict[Name, Boosted] = {
+    "boosted-stumps": Boosted(Plan(factors=1, features=800, tried=800), Pixels, 3000),
+    "boosted-products": Boosted(Plan(factors=FACTORS), Pixels, 10_000),
+    "haar-stumps": Boosted(Plan(factors=1, tried=400), HaarLike, 10_000),
+    "haar-products": Boosted(Plan(factors=FACTORS), HaarLike, 10_000),
+}
 
 
 def fit_boosted(kind: Boosted, task: Task, allowance: Allowance, kept: Kept) -> Fitted:

@@ -13,8 +13,10 @@ from featlearn.seeds import derive
 ROUNDS = 300
 """Trees of each class."""
 
-_SETTINGS: Settings = {"rate": 0.1, "leaves": 31, "pixels": 0.2}
-"""`pixels` is the share of them that each split looks at."""
+_RATE = 0.1
+_LEAVES = 31
+_PIXELS = 0.2
+"""The share of them that each split looks at."""
 
 _FIRST = 8
 """Rounds before it is known how long one takes."""
@@ -34,10 +36,12 @@ def fit_boosted_trees(task: Task, allowance: Allowance) -> Fitted:
         Friedman, Annals of Statistics 2001; scikit-learn's HistGradientBoostingClassifier.
     """
     wanted = task.rounds or ROUNDS
-    model: Any = HistGradientBoostingClassifier(
-        learning_rate=_SETTINGS["rate"],
-        max_leaf_nodes=_SETTINGS["leaves"],
-        max_features=_SETTINGS["pixels"],
+    settings: Settings = {"rate": _RATE, "leaves": _LEAVES, "pixels": _PIXELS}
+    make: Any = HistGradientBoostingClassifier
+    model = make(
+        learning_rate=_RATE,
+        max_leaf_nodes=_LEAVES,
+        max_features=_PIXELS,
         max_iter=min(_FIRST, wanted) if allowance.seconds is not None else wanted,
         early_stopping=False,
         warm_start=True,
@@ -47,10 +51,10 @@ def fit_boosted_trees(task: Task, allowance: Allowance) -> Fitted:
     while True:
         begun = time.monotonic()
         model.fit(task.train.rows, task.train.labels)
-        each = (time.monotonic() - begun) / (model.max_iter - done)
+        each = max((time.monotonic() - begun) / (model.max_iter - done), 1e-6)
         done = model.max_iter
         task.progress.count("rounds of boosted trees", done=done, of=wanted)
-        more = min(done // 2 + 1, wanted - done, int(allowance.left / each)) if each else 0
+        more = min(done // 2 + 1, wanted - done, int(min(allowance.left / each, wanted)))
         if more < 1:
             break
         model.max_iter = done + more
@@ -59,5 +63,5 @@ def fit_boosted_trees(task: Task, allowance: Allowance) -> Fitted:
         return np.asarray(model.predict(as_rows(images)), np.int64)
 
     return Fitted(
-        predict, _SETTINGS, None, len(task.train), allowance.spent, rounds=done, wanted=wanted
+        predict, settings, None, len(task.train), allowance.spent, rounds=done, wanted=wanted
     )

@@ -69,9 +69,7 @@ def choose(
         want of candidates or of images.
     """
     some = task.train.limited(most, seed=derive(task.seed, "choosing"))
-    learn, check = hold_out_labelled(
-        some.labels, _VALIDATION, seed=derive(task.seed, "validation")
-    )
+    learn, check = hold_out_labelled(some.labels, _VALIDATION, seed=derive(task.seed, "validation"))
     if len(candidates) == 1 or not len(check):
         return candidates[0], None
     learned, checked = some.some(learn), some.some(check)

@@ -1,11 +1,10 @@
-"""The rows that scikit-learn fits at one go: linear, forest, neighbours, Gaussian kernel."""
+"""The rows that scikit-learn fits at one go: linear, neighbours, Gaussian kernel."""
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -31,53 +30,65 @@ class Estimator(NamedTuple):
 
     Attributes:
         candidates: The settings to choose among.
-        make: Makes scikit-learn's estimator, for settings, images, seed and threads.
+        make: Makes scikit-learn's estimator.
     """
 
     candidates: tuple[Settings, ...]
-    make: Callable[[Settings, Examples, int, int], Any]
+    make: Callable[["Making"], Any]
 
 
-def _linear(settings: Settings, learned: Examples, seed: int, threads: int) -> Any:
+class Making(NamedTuple):
+    """What an estimator is made for.
+
+    Attributes:
+        settings: Those of one candidate.
+        learned: Images that it will learn from.
+        seed: Of its draws, if it has any.
+        threads: How many it may use, if it can.
+    """
+
+    settings: Settings
+    learned: Examples
+    seed: int
+    threads: int
+
+
+def _linear(given: Making) -> Any:
     """Least squares on the classes as numbers, or logistic regression; both with an L2 penalty."""
+    settings = given.settings
     if settings["loss"] == "squares":
-        return RidgeClassifier(alpha=float(settings["alpha"]), random_state=seed)
-    return LogisticRegression(C=float(settings["C"]), tol=1e-3, max_iter=200, random_state=seed)
+        return RidgeClassifier(alpha=float(settings["alpha"]), random_state=given.seed)
+    strength = float(settings["C"])
+    return LogisticRegression(C=strength, tol=1e-3, max_iter=200, random_state=given.seed)
 
 
-def _forest(settings: Settings, learned: Examples, seed: int, threads: int) -> Any:
-    """Trees on bootstrapped images, each split among a few pixels."""
-    pixels = learned.rows.shape[1]
-    tried = max(round(float(settings["pixels"]) * pixels**0.5), 1)
-    return RandomForestClassifier(
-        int(settings["trees"]), max_features=min(tried, pixels), random_state=seed, n_jobs=threads
-    )
-
-
-def _neighbours(settings: Settings, learned: Examples, seed: int, threads: int) -> Any:
+def _neighbours(given: Making) -> Any:
     """Nearest neighbours by Euclidean distance between pixels."""
-    return KNeighborsClassifier(
-        min(int(settings["k"]), len(learned)), algorithm="brute", n_jobs=threads
-    )
+    k = min(int(given.settings["k"]), len(given.learned))
+    return KNeighborsClassifier(k, algorithm="brute", n_jobs=given.threads)
 
 
-def _svm(settings: Settings, learned: Examples, seed: int, threads: int) -> Any:
+def _svm(given: Making) -> Any:
     """A support vector machine with a Gaussian kernel, one class against another."""
-    scale = learned.rows.shape[1] * max(float(learned.rows.var()), 1e-12)
-    gamma = float(settings["gamma"]) / scale
-    return SVC(C=float(settings["C"]), gamma=gamma, cache_size=_CACHE, random_state=seed)
+    rows = given.learned.rows
+    gamma = float(given.settings["gamma"]) / (rows.shape[1] * max(float(rows.var()), 1e-12))
+    strength = float(given.settings["C"])
+    return SVC(C=strength, gamma=gamma, cache_size=_CACHE, random_state=given.seed)
 
 
-LINEAR = Estimator(
-    (
-        *({"loss": "logistic", "C": strength} for strength in (0.1, 0.03, 1.0)),
-        *({"loss": "squares", "alpha": alpha} for alpha in (10.0, 100.0)),
+Name = Literal["linear", "neighbours", "svm"]
+
+KINDS: dict[Name, Estimator] = {
+    "linear": Estimator(
+        (
+            *({"loss": "logistic", "C": strength} for strength in (0.1, 0.03, 1.0)),
+            *({"loss": "squares", "alpha": alpha} for alpha in (10.0, 100.0)),
+        ),
+        _linear,
     ),
-    _linear,
-)
-FOREST = Estimator(tuple({"trees": 300, "pixels": share} for share in (1.0, 2.0)), _forest)
-NEIGHBOURS = Estimator(tuple({"k": k} for k in (3, 1, 5)), _neighbours)
-SVM = Estimator(tuple({"C": 10.0, "gamma": gamma} for gamma in (2.0, 1.0, 4.0)), _svm)
+    "neighbours": Estimator(tuple({"k": k} for k in (3, 1, 5)), _neighbours),
+    "svm": Estimator(tuple({"C": 10.0, "gamma": gamma} for gamma in (2.0, 1.0, 4.0)), _svm),
+}
 """`gamma` is in units of one over the number of pixels times their variance."""
 
 
@@ -112,7 +123,7 @@ def _fit(kind: Estimator, settings: Settings, learned: Examples, task: Task) -> 
         only = learned.labels[0]
         return lambda images: np.full(len(images), only)
     seed = derive(task.seed, "estimator") % 2**32
-    estimator = kind.make(settings, learned, seed, task.threads)
+    estimator = kind.make(Making(settings, learned, seed, task.threads))
     with warnings.catch_warnings():
         # Few steps are enough for a classifier that is judged by its error.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -70,8 +70,8 @@ def draw_haar(
     found: dict[Haar, None] = {}
     for size in chosen:
         pattern, height, width, down, along = sizes[size]
-        drawn = [int(rng.integers(most)) for most in (maps, down, along)]
-        found[Haar(pattern, *drawn, height, width)] = None
+        place, top, left = (int(rng.integers(most)) for most in (maps, down, along))
+        found[Haar(pattern, place, top, left, height, width)] = None
     return tuple(found)
 
 

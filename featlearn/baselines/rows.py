@@ -2,15 +2,11 @@
 
 from typing import Literal, assert_never, get_args
 
-from featlearn.baselines.boosted import (
-    HAAR_PRODUCTS,
-    HAAR_STUMPS,
-    PRODUCTS,
-    STUMPS,
-    fit_boosted,
-)
+from featlearn.baselines import boosted, estimators
+from featlearn.baselines.boosted import fit_boosted
 from featlearn.baselines.boosted_trees import fit_boosted_trees
-from featlearn.baselines.estimators import FOREST, LINEAR, NEIGHBOURS, SVM, fit_estimator
+from featlearn.baselines.estimators import fit_estimator
+from featlearn.baselines.forest import fit_forest
 from featlearn.baselines.task import Allowance, Fitted, Kept, Task
 from featlearn.baselines.two_layer import fit_two_layer
 
@@ -58,24 +54,14 @@ def fit_row(name: Name, task: Task, allowance: Allowance, kept: Kept) -> Fitted:
         FeatlearnError: If the images or a saved file stand in the way.
     """
     match name:
-        case "linear":
-            return fit_estimator(LINEAR, task, allowance)
-        case "boosted-stumps":
-            return fit_boosted(STUMPS, task, allowance, kept)
-        case "boosted-products":
-            return fit_boosted(PRODUCTS, task, allowance, kept)
+        case "boosted-stumps" | "boosted-products" | "haar-stumps" | "haar-products":
+            return fit_boosted(boosted.KINDS[name], task, allowance, kept)
+        case "linear" | "neighbours" | "svm":
+            return fit_estimator(estimators.KINDS[name], task, allowance)
         case "boosted-trees":
             return fit_boosted_trees(task, allowance)
         case "forest":
-            return fit_estimator(FOREST, task, allowance)
-        case "haar-stumps":
-            return fit_boosted(HAAR_STUMPS, task, allowance, kept)
-        case "haar-products":
-            return fit_boosted(HAAR_PRODUCTS, task, allowance, kept)
-        case "neighbours":
-            return fit_estimator(NEIGHBOURS, task, allowance)
-        case "svm":
-            return fit_estimator(SVM, task, allowance)
+            return fit_forest(task, allowance)
         case "two-layer":
             return fit_two_layer(task, allowance)
         case _:

@@ -45,6 +45,10 @@ class Looked(NamedTuple):
     grey: bool = False
 
 
+PLAIN = Looked()
+"""As they are."""
+
+
 class _Prepared(NamedTuple):
     """What every row is fitted to and judged on."""
 
@@ -67,7 +71,7 @@ def baselines(
     out: Path | str | None = None,
     seed: int = 0,
     rounds: int | None = None,
-    looked: Looked = Looked(),
+    looked: Looked = PLAIN,
     root: Path | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -139,7 +143,7 @@ def chosen_rows(only: Sequence[str], skip: Sequence[str]) -> list[Name]:
             raise UsageError(
                 f"there is no row {name!r}{suggestion(name, NAMES)} (rows: {', '.join(NAMES)})"
             )
-    names = [name for name in NAMES if (not only or name in only) and name not in skip]
+    names: list[Name] = [name for name in NAMES if (not only or name in only) and name not in skip]
     if not names:
         raise UsageError("--skip leaves no row to make")
     return names

@@ -152,7 +152,10 @@ def _cells(row: "BaselineRow") -> list[object]:
         f"{low.removesuffix(' %')}–{high}",
         duration(row.fit_seconds),
         duration(row.predict_seconds),
-        ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-                  for name, value in row.settings.items()) + chosen,
+        ", ".join(
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in row.settings.items()
+        )
+        + chosen,
         row.cut,
     ]
