@@ -199,13 +199,13 @@ def product_of(stumps: Sequence[Stump], features: Features) -> Tensor:
     return torch.stack([answers(stump, features) for stump in stumps]).prod(0)
 
 
-def scores(rounds: Sequence[Round], features: Features) -> Tensor:
+def scores(rounds: Sequence[Round], features: Features, *, classes: int) -> Tensor:
     """Add up what all rounds say.
 
     Returns:
         `(n, classes)` double; the largest names the class.
     """
-    total = torch.zeros(len(features), len(rounds[0].votes), dtype=torch.float64)
+    total = torch.zeros(len(features), classes, dtype=torch.float64)
     for one in rounds:
         votes = torch.tensor(one.votes, dtype=torch.float64)
         total += one.weight * product_of(one.stumps, features).double()[:, None] * votes

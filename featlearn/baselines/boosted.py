@@ -71,7 +71,9 @@ def fit_boosted(kind: Boosted, task: Task, allowance: Allowance, kept: Kept) -> 
         before = saved.seconds
     clock = Allowance(allowance.seconds, spent=before + allowance.spent)
     last = time.monotonic()
-    while len(boosting.rounds) < wanted and clock.left > 0 and not boosting.ended:
+    while not boosting.ended and len(boosting.rounds) < wanted:
+        if boosting.rounds and not clock.left:
+            break
         boosting.advance(most=wanted - len(boosting.rounds))
         done = len(boosting.rounds)
         task.progress.count("rounds of boosting", done=done, of=wanted, words=_words(boosting))
@@ -80,7 +82,7 @@ def fit_boosted(kind: Boosted, task: Task, allowance: Allowance, kept: Kept) -> 
             last = time.monotonic()
 
     def predict(images: Images) -> Indices:
-        return _predict(kind, boosting, images)
+        return _predict(kind, boosting, task.classes, images)
 
     return Fitted(
         predict,
@@ -93,12 +95,12 @@ def fit_boosted(kind: Boosted, task: Task, allowance: Allowance, kept: Kept) -> 
     )
 
 
-def _predict(kind: Boosted, boosting: Boosting, images: Images) -> Indices:
+def _predict(kind: Boosted, boosting: Boosting, classes: int, images: Images) -> Indices:
     """Name the classes of images, some thousands at a time."""
     named: list[Indices] = []
     for first in range(0, len(images), _AT_ONCE):
         features: Features = kind.features.of(images[first : first + _AT_ONCE])
-        named.append(scores(boosting.rounds, features).argmax(1).numpy())
+        named.append(scores(boosting.rounds, features, classes=classes).argmax(1).numpy())
     return np.concatenate(named)
 
 

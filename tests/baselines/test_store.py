@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +43,13 @@ def test_nothing_is_read_where_nothing_was_saved(tmp_path: Path, saved: Saved) -
     save_boosting(Kept(None, ""), saved)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-3], lambda data: b"", lambda _: b"{" * 99])
-def test_a_damaged_file_is_named(tmp_path: Path, saved: Saved, damage: object) -> None:
+@pytest.mark.parametrize("damage", [lambda data: data[:-3], lambda _: b"", lambda _: b"{" * 99])
+def test_a_damaged_file_is_named(
+    tmp_path: Path, saved: Saved, damage: Callable[[bytes], bytes]
+) -> None:
     file = tmp_path / "rounds.safetensors"
     kept = Kept(file, "seed 0")
     save_boosting(kept, saved)
-    assert callable(damage)
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(CheckpointError, match=r"rounds\.safetensors is damaged; remove it"):
         load_boosting(kept)

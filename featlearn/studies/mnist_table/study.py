@@ -76,7 +76,7 @@ def mnist_table(
             rows.append(baseline_row(row, found[row.baseline]))
         elif row.recipe is not None:
             progress.note(f"{row.method}: the recipe {row.recipe}")
-            run = folder / "runs" / row.recipe
+            run = folder / "runs" / Path(row.recipe).stem
             rows.append(
                 _trained(
                     row, run, root=root, seed=seed, device=device, threads=threads, told=progress
