@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from featlearn.baselines.task import Allowance, Fitted, Settings, Task, as_rows
+from featlearn.baselines.waiting import interruptible
 from featlearn.datasets.imageset import Images, Indices
 from featlearn.seeds import derive
 
@@ -50,7 +51,7 @@ def fit_boosted_trees(task: Task, allowance: Allowance) -> Fitted:
     done = 0
     while True:
         begun = time.monotonic()
-        model.fit(task.train.rows, task.train.labels)
+        interruptible(lambda: model.fit(task.train.rows, task.train.labels), threads=task.threads)
         each = max((time.monotonic() - begun) / (model.max_iter - done), 1e-6)
         done = model.max_iter
         task.progress.count("rounds of boosted trees", done=done, of=wanted)

@@ -18,6 +18,7 @@ from featlearn.baselines.choosing import (
     images_to_learn_from,
 )
 from featlearn.baselines.task import Allowance, Examples, Fitted, Settings, Task, as_rows
+from featlearn.baselines.waiting import interruptible
 from featlearn.datasets.imageset import Images, Indices
 from featlearn.seeds import derive
 
@@ -127,9 +128,10 @@ def _fit(kind: Estimator, settings: Settings, learned: Examples, task: Task) -> 
     with warnings.catch_warnings():
         # Few steps are enough for a classifier that is judged by its error.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(learned.rows, learned.labels)
+        interruptible(lambda: estimator.fit(learned.rows, learned.labels), threads=task.threads)
 
     def predict(images: Images) -> Indices:
-        return np.asarray(estimator.predict(as_rows(images)), np.int64)
+        named = interruptible(lambda: estimator.predict(as_rows(images)), threads=task.threads)
+        return np.asarray(named, np.int64)
 
     return predict

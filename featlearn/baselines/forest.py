@@ -8,6 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from featlearn.baselines.choosing import Predict, choose
 from featlearn.baselines.task import Allowance, Examples, Fitted, Settings, Task, as_rows
+from featlearn.baselines.waiting import interruptible
 from featlearn.datasets.imageset import Images, Indices
 from featlearn.seeds import derive
 
@@ -37,7 +38,7 @@ def fit_forest(task: Task, allowance: Allowance) -> Fitted:
         settings, choice, first = _CANDIDATES[0], None, min(_FIRST, wanted)
     else:
         settings, choice = choose(
-            lambda some, learned: _grown(_forest(some, learned, task, trees=wanted), learned),
+            lambda some, learned: _grown(_forest(some, learned, task, trees=wanted), learned, task),
             _CANDIDATES,
             task,
         )
@@ -46,7 +47,7 @@ def fit_forest(task: Task, allowance: Allowance) -> Fitted:
     done = 0
     while True:
         begun = time.monotonic()
-        predict = _grown(model, task.train)
+        predict = _grown(model, task.train, task)
         each = max((time.monotonic() - begun) / (model.n_estimators - done), 1e-6)
         done = model.n_estimators
         more = min(done, wanted - done, int(min(allowance.left / each, wanted)))
@@ -77,9 +78,9 @@ def _forest(settings: Settings, learned: Examples, task: Task, *, trees: int) ->
     )
 
 
-def _grown(model: Any, learned: Examples) -> Predict:
+def _grown(model: Any, learned: Examples, task: Task) -> Predict:
     """Grow the trees that are missing."""
-    model.fit(learned.rows, learned.labels)
+    interruptible(lambda: model.fit(learned.rows, learned.labels), threads=task.threads)
 
     def predict(images: Images) -> Indices:
         return np.asarray(model.predict(as_rows(images)), np.int64)

@@ -99,7 +99,13 @@ def _name(axes: Axes, names: Sequence[str], points: Sequence[tuple[float, float]
             va="center",
             fontsize=8,
             color=INK,
-            arrowprops={"arrowstyle": "-", "color": RULE, "linewidth": 0.7, "shrinkB": 4, "relpos": (0, 0.5)},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": RULE,
+                "linewidth": 0.7,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
         )
 
 
