@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from featlearn.baselines.binned import Column
 from featlearn.baselines.haar import Haar, draw_haar, haar_response, integral
 from featlearn.datasets.imageset import Images, Indices
+from featlearn.datasets.limits import free_memory
+from featlearn.errors import DataError
+from featlearn.wording import human_bytes
 
 Feature = tuple[int, ...]
 """Names a feature: the place of a pixel, or the six numbers of a `Haar`."""
@@ -74,7 +77,19 @@ class HaarLike:
 
     @classmethod
     def of(cls, images: Images) -> "HaarLike":
-        """Take images, `(n, maps, height, width)`."""
+        """Take images, `(n, maps, height, width)`.
+
+        Raises:
+            DataError: If their sums would not fit into memory.
+        """
+        count, maps, rows, columns = images.shape
+        taken, free = 4 * count * maps * (rows + 1) * (columns + 1), free_memory()
+        if free is not None and taken > free:
+            raise DataError(
+                f"Haar-like features of {count} images of {rows} x {columns} would take "
+                f"{human_bytes(taken)} of memory, more than the {human_bytes(free)} that are free "
+                "here; make the images smaller, or skip these rows"
+            )
         return cls(integral(images))
 
     def __len__(self) -> int:

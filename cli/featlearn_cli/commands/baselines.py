@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     help="Time for each row to be chosen and fitted; what does not fit is cut. [default: no end]",
 )
 @click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="Rounds of boosting, trees or epochs of the rows that have any. [default: each row's own]",
+)
+@click.option(
     "--out",
     type=PathParam(path_type=Path, file_okay=False),
     help="Folder of the rows, the table and a plot; rows that are there already are kept.",
@@ -74,6 +79,7 @@ def command(
     labels: int | None,
     label_seed: int | None,
     budget: float | None,
+    rounds: int | None,
     out: Path | None,
     size: tuple[int, int] | None,
     grey: bool,
@@ -106,6 +112,7 @@ def command(
         budget=budget,
         out=out,
         seed=seed,
+        rounds=rounds,
         looked=Looked(size, grey),
         root=options.root,
         threads=threads,
