@@ -14,6 +14,7 @@ MOST_BINS = 256
 """Thresholds of a feature, at most: all of 8-bit pixels, quantiles of anything else."""
 
 Column = NDArray[np.float32]
+Rows = NDArray[np.int32]
 
 
 class Binned:
@@ -38,8 +39,10 @@ class Binned:
         self.bins = max(len(thresholds) for thresholds, _, _, _ in made)
         self._thresholds = [thresholds for thresholds, _, _, _ in made]
         self._rows = [rows for _, rows, _, _ in made]
-        self._starts = [_padded(starts, self.bins, len(rows)) for _, rows, starts, _ in made]
-        self._fullest = torch.tensor([fullest for _, _, _, fullest in made])
+        self._starts = np.stack(
+            [_padded(starts, self.bins, len(rows)) for _, rows, starts, _ in made]
+        )
+        self._fullest = np.array([fullest for _, _, _, fullest in made])
 
     def __len__(self) -> int:
         """Count the features."""
@@ -56,15 +59,15 @@ class Binned:
             `(features, bins, classes)`; a feature with fewer bins repeats its last sum,
             which is that of all images.
         """
-        found = torch.stack(
-            [
-                F.embedding_bag(self._rows[place], values, self._starts[place], mode="sum")
-                for place in features
-            ]
-        )
-        fullest = self._fullest[torch.as_tensor(features)]
-        rest = values.sum(0) - found.sum(1)
-        found[torch.arange(len(found)), fullest] = rest
+        lists = [self._rows[place] for place in features]
+        places = np.asarray(features)
+        before = np.cumsum([0, *map(len, lists[:-1])], dtype=np.int32)
+        rows = torch.from_numpy(np.concatenate(lists))
+        starts = torch.from_numpy((self._starts[places] + before[:, None]).reshape(-1))
+        found = F.embedding_bag(rows, values, starts, mode="sum")
+        found = found.view(len(places), self.bins, -1)
+        fullest = torch.from_numpy(self._fullest[places])
+        found[torch.arange(len(found)), fullest] = values.sum(0) - found.sum(1)
         return found.cumsum(1)
 
     def threshold(self, feature: int, place: int) -> float:
@@ -77,7 +80,7 @@ class Binned:
         return float(own[min(place, len(own) - 1)])
 
 
-def _binned(column: Column) -> tuple[Column, Tensor, list[int], int]:
+def _binned(column: Column) -> tuple[Column, Rows, Rows, int]:
     """Give thresholds, the images of all bins but the fullest, where bins start, the fullest."""
     if not len(column):
         raise DataError("there is no image to boost on")
@@ -98,10 +101,9 @@ def _binned(column: Column) -> tuple[Column, Tensor, list[int], int]:
     begin, end = int(ends[fullest] - counts[fullest]), int(ends[fullest])
     rows = np.delete(order, slice(begin, end)).astype(np.int32)
     counts[fullest] = 0
-    starts = (np.cumsum(counts) - counts).tolist()
-    return thresholds, torch.from_numpy(rows), starts, fullest
+    return thresholds, rows, (np.cumsum(counts) - counts).astype(np.int32), fullest
 
 
-def _padded(starts: list[int], bins: int, end: int) -> Tensor:
+def _padded(starts: Rows, bins: int, end: int) -> Rows:
     """Let a feature have as many bins as any, the last ones empty."""
-    return torch.tensor(starts + [end] * (bins - len(starts)), dtype=torch.int32)
+    return np.pad(starts, (0, bins - len(starts)), constant_values=end)

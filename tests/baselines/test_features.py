@@ -37,5 +37,5 @@ def test_haar_like_features_of_some_images_are_those_of_all() -> None:
 
 def test_what_memory_does_not_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "free_memory", lambda: 500)
-    with pytest.raises(DataError, match="7 images of 3 x 4 would take 1.1 kB of memory, more than"):
+    with pytest.raises(DataError, match=r"7 images of 3 x 4 would take 1\.1 kB of memory, more"):
         HaarLike.of(IMAGES)
