@@ -69,9 +69,9 @@ class Boosting:
         ended: Whether no further round would change anything.
 
     Source:
-        Schapire & Singer, Machine Learning 1999; Kégl & Busa-Fekete, ICML 2009. Searching a
-        draw by weight: Friedman, Hastie & Tibshirani, Annals of Statistics 2000, section 9,
-        without its bias.
+        Schapire & Singer, Machine Learning 1999; Kégl & Busa-Fekete, ICML 2009. Searching
+        a draw by weight: akin to the weight trimming of Friedman, Hastie & Tibshirani, Annals
+        of Statistics 2000, without its bias.
     """
 
     def __init__(

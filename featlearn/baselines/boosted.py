@@ -77,9 +77,10 @@ def fit_boosted(kind: Boosted, task: Task, allowance: Allowance, kept: Kept) -> 
         boosting.advance(most=wanted - len(boosting.rounds))
         done = len(boosting.rounds)
         task.progress.count("rounds of boosting", done=done, of=wanted, words=_words(boosting))
-        if time.monotonic() - last > _SAVE_SECONDS or done >= wanted or not clock.left:
+        if time.monotonic() - last > _SAVE_SECONDS:
             save_boosting(kept, Saved.of(boosting, clock.spent))
             last = time.monotonic()
+    save_boosting(kept, Saved.of(boosting, clock.spent))
 
     def predict(images: Images) -> Indices:
         return _predict(kind, boosting, task.classes, images)
