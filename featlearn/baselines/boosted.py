@@ -37,7 +37,7 @@ class Boosted(NamedTuple):
 Name = Literal["boosted-stumps", "boosted-products", "haar-stumps", "haar-products"]
 
 KINDS: dict[Name, Boosted] = {
-    "boosted-stumps": Boosted(Plan(factors=1, features=800, tried=800), Pixels, 3000),
+    "boosted-stumps": Boosted(Plan(factors=1, features=800, tried=800), Pixels, 10_000),
     "boosted-products": Boosted(Plan(factors=FACTORS), Pixels, 10_000),
     "haar-stumps": Boosted(Plan(factors=1, tried=400), HaarLike, 10_000),
     "haar-products": Boosted(Plan(factors=FACTORS), HaarLike, 10_000),
