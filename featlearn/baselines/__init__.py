@@ -1,0 +1,1 @@
+"""The classical classifiers that learned features are measured against."""
