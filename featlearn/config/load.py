@@ -30,6 +30,7 @@ KNOWN_SETS = (
     "faces-olivetti",
     "faces-cbcl",
     "faces-in-scenes",
+    "fsdd",
 )
 """Data sources that are names and never a path beside the recipe."""
 
