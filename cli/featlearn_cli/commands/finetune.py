@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from featlearn_cli.modalities import finetune_several, has_modalities
 from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import Labels, LabelsParam, RunParam
 
@@ -94,6 +95,24 @@ def command(
     seed of the weights, so that the intervals speak of both.
     """
     counts: list[Labels] = [*(labels or ("all",))]
+    if has_modalities(run):
+        single = {
+            "several --labels": len(counts) > 1,
+            "--label-seeds": label_seeds is not None,
+            "--control": bool(controls),
+            "--tune": tune,
+            "--freeze": freeze is not None,
+            "--from-scratch": from_scratch,
+        }
+        finetune_several(
+            run,
+            name=name,
+            labels=None if counts[0] == "all" else counts[0],
+            label_seed=label_seed or 0,
+            refused=[said for said, given in single.items() if given],
+            options=options,
+        )
+        return
     if len(counts) > 1 or label_seeds is not None:
         _check_sweep(from_scratch=from_scratch, label_seed=label_seed, options=options)
         _sweep(

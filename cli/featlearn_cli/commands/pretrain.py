@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn_cli.options import Training, example, training_options
+from featlearn_cli.modalities import pretrain_several
 from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:
@@ -37,10 +38,16 @@ def command(recipe: str, out: Path, options: Training) -> None:
     RECIPE is the name of a shipped recipe (see `featlearn recipes`) or the path of
     a recipe file.
     """
-    from featlearn.config.load import load_recipe
+    from featlearn.config.load import load_any_recipe
+    from featlearn.config.modalities import MultimodalRecipe
+
+    # A mistake shows before torch loads.
+    loaded = load_any_recipe(recipe, overrides=options.overrides)
+    if isinstance(loaded, MultimodalRecipe):
+        pretrain_several(loaded, out, options)
+        return
     from featlearn.workflows.changes import check_changes
 
-    loaded = load_recipe(recipe, overrides=options.overrides)  # a mistake shows before torch loads
     check_changes(recipe, loaded, options.overrides)
     from featlearn.workflows.pretrain import pretrain
 
