@@ -220,6 +220,8 @@ def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":
         ]
     )
     rows = [("together", result.together.images, percent(result.together.error))]
-    rows += [(f"{name} alone", each.images, percent(each.error)) for name, each in result.alone.items()]
+    rows += [
+        (f"{name} alone", each.images, percent(each.error)) for name, each in result.alone.items()
+    ]
     yield ""
     yield table(["from", "samples", "error"], rows)

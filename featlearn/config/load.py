@@ -10,8 +10,8 @@ import msgspec
 import tomli_w
 
 from featlearn.config.changes import Overrides, override_texts
-from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.modalities import MultimodalRecipe
+from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate, validate_any
@@ -92,9 +92,7 @@ def load_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe:
     return found
 
 
-def load_any_recipe(
-    source: str | Path, *, overrides: Overrides = ()
-) -> Recipe | MultimodalRecipe:
+def load_any_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe | MultimodalRecipe:
     """Read and check a recipe of one or of several modalities.
 
     Args and errors are those of `load_recipe`.

@@ -208,5 +208,3 @@ def one_modality(recipe: MultimodalRecipe, place: int) -> Recipe:
         )
     except ValueError as error:
         raise ValueError(f"modality {spec.name!r}: {error}") from None
-
-

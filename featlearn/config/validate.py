@@ -73,7 +73,7 @@ def unknown_key(raw: Mapping[str, object], keys: Keys, known: tuple[str, ...]) -
     """Say that the last of `keys` is not known, and what is."""
     *above, wrong = keys
     inside = label(raw, tuple(above))
-    stage, found, path = inside.rpartition(": ")
+    stage, _, path = inside.rpartition(": ")
     if len(above) >= 2 and above[-2] in _NAMED:
         stage, path = inside, ""
     key = f"{path}.{wrong}" if path else str(wrong)

@@ -77,9 +77,7 @@ def described(waves: Images, spec: AudioSpec) -> Images:
         )
     except ShapeError as error:
         raise RecipeError(f"data.audio: {error}") from None
-    maps = log_mel(
-        torch.tensor(waves), bank, window=spec.window, hop=spec.hop, depth=spec.depth
-    )
+    maps = log_mel(torch.tensor(waves), bank, window=spec.window, hop=spec.hop, depth=spec.depth)
     if isinstance(spec, CepstralSpec):
         maps = cosine_transform(maps, count=spec.coefficients)
     return maps[:, None].numpy()
@@ -105,9 +103,7 @@ def open_recordings(folder: Path) -> RawSplits | None:
     train, test = arrange(paths, source=str(folder), suffixes=SUFFIXES, what="recordings")
     if test is None:
         return RawSplits(_raw(folder, train, str(folder)))
-    return RawSplits(
-        _raw(folder, train, f"{folder}: train"), _raw(folder, test, f"{folder}: test")
-    )
+    return RawSplits(_raw(folder, train, f"{folder}: train"), _raw(folder, test, f"{folder}: test"))
 
 
 def open_recording(path: Path) -> RawSplits:

@@ -156,9 +156,7 @@ def multilayer(
             layers.append(nn.ReLU())
         if dropout > 0:
             layers.append(nn.Dropout(dropout))
-        linear = nn.utils.skip_init(
-            nn.Linear, inputs, outputs, device=torch.get_default_device()
-        )
+        linear = nn.utils.skip_init(nn.Linear, inputs, outputs, device=torch.get_default_device())
         assert isinstance(linear, nn.Linear)
         with torch.no_grad():
             linear.weight.normal_(0.0, (2 / inputs) ** 0.5, generator=generator)

@@ -59,13 +59,9 @@ def read_multimodal_header(
     """
     try:
         recipe = msgspec.convert(metadata["multimodal"], MultimodalRecipe)
-        shapes = msgspec.convert(
-            metadata["input_shapes"], list[tuple[Count, Count, Count]]
-        )
+        shapes = msgspec.convert(metadata["input_shapes"], list[tuple[Count, Count, Count]])
     except (KeyError, msgspec.ValidationError) as error:
-        raise CheckpointError(
-            f"{path} holds no network of several modalities ({error})"
-        ) from None
+        raise CheckpointError(f"{path} holds no network of several modalities ({error})") from None
     if len(shapes) != len(recipe.modalities):
         raise CheckpointError(
             f"{path} is damaged: it has {len(recipe.modalities)} modalities, but "

@@ -123,10 +123,7 @@ def shared_problem(
     ]
     kept = None
     if held_out is not None:
-        plain = [
-            Described(net, place, samples)
-            for place, samples in enumerate(held_out.samples)
-        ]
+        plain = [Described(net, place, samples) for place, samples in enumerate(held_out.samples)]
         kept = PairedMaterial(plain, held_out.pairs)
     material = PairedMaterial(described, learned.pairs)
     return SharedProblem(net, recipe.shared, material, held_out=kept, seed=recipe.seed)
@@ -138,9 +135,20 @@ def learn_shared(
     recipe: MultimodalRecipe,
     driver: Conductor,
     checkpoint: Checkpoint | None = None,
+    *,
+    scale: bool = True,
 ) -> None:
-    """Learn the shared code, from its beginning or from the middle."""
-    if driver.standing.loop is None:
+    """Learn the shared code, from its beginning or from the middle.
+
+    Args:
+        net: What is trained; its stacks stand still.
+        problem: What is minimised.
+        recipe: How.
+        driver: Takes the loop to its end.
+        checkpoint: Where to go on from.
+        scale: Whether the scaling of the stacks' outputs is yet to be fitted.
+    """
+    if scale and driver.standing.loop is None:
         samples = [
             fitting_sample(one_modality(recipe, place), each.samples)
             for place, each in enumerate(problem.learned.samples)

@@ -123,11 +123,12 @@ class SharedProblem:
     ) -> LossTerms:
         """Compute the terms of pairs."""
         shared, spec = self.net.shared, self.spec
-        scaled = [
-            each.at(chosen[:, place], draw) for place, each in enumerate(material.samples)
-        ]
+        scaled = [each.at(chosen[:, place], draw) for place, each in enumerate(material.samples)]
         lifted = [shared.lift(place, u) for place, u in enumerate(scaled)]
-        sources = {"all": lifted, **dict(zip(self.net.names, ([one] for one in lifted), strict=True))}
+        sources = {
+            "all": lifted,
+            **dict(zip(self.net.names, ([one] for one in lifted), strict=True)),
+        }
         terms: LossTerms = {}
         for name, parts in sources.items() if spec.rebuild else ():
             code = shared.join(parts)

@@ -143,9 +143,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         data = {"images": len(splits.train), **splits.fingerprints()}
         return self.naming(folder, identity, data)
 
-    def naming(
-        self, folder: Folder, identity: Identity, data: Mapping[str, str | int]
-    ) -> Identity:
+    def naming(self, folder: Folder, identity: Identity, data: Mapping[str, str | int]) -> Identity:
         """Name the samples in an identity, by their number and fingerprints.
 
         Raises:

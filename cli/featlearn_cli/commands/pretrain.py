@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.modalities import pretrain_several
+from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import PathParam, RecipeParam
 
 if TYPE_CHECKING:

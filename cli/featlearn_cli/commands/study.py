@@ -12,10 +12,13 @@ from featlearn_cli.params import PathParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.studies.digits_av.results import DigitsAVResult
     from featlearn.studies.faces.results import FaceUnitResult, Regime
 
 
-def _face_unit(out: Path, options: ByRecipe) -> None:
+def _face_unit(out: Path, options: ByRecipe, draws: int | None) -> None:
+    if draws is not None:
+        raise click.UsageError("--draws is for digits-av; face-unit draws nothing")
     from featlearn.studies.faces.study import face_unit
 
     result = face_unit(
@@ -31,7 +34,24 @@ def _face_unit(out: Path, options: ByRecipe) -> None:
     options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
 
 
-STUDIES = {"face-unit": _face_unit}
+def _digits_av(out: Path, options: ByRecipe, draws: int | None) -> None:
+    from featlearn.studies.digits_av.study import DRAWS, digits_av
+
+    result = digits_av(
+        out,
+        root=options.root,
+        seed=options.seed or 0,
+        overrides=options.sets,
+        draws=draws or DRAWS,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    options.show(result, _pairs_summary)
+    options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
+
+
+STUDIES = {"digits-av": _digits_av, "face-unit": _face_unit}
 
 
 @click.command("study", epilog=example("featlearn study face-unit --out faces"))
@@ -42,18 +62,51 @@ STUDIES = {"face-unit": _face_unit}
     type=PathParam(path_type=Path, file_okay=False),
     help="Folder of runs, tables and pictures; what is trained there already is kept.",
 )
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1, max=1000),
+    metavar="N",
+    help="In digits-av, draws of every number of pairs. [default: 10]",
+)
 @recipe_options("pretrain.epochs=2")
-def command(name: str, out: Path, options: ByRecipe) -> None:
-    """Rerun a published comparison. NAME is face-unit.
+def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
+    """Rerun a published comparison. NAME is face-unit or digits-av.
 
     face-unit trains a network on natural scenes, a few per cent of which hold a face,
     without any label; again without contrast normalisation, without pooling, and
     without faces. Then it asks which single unit tells faces best, on people and
     pictures never seen, beside the controls that could explain it away.
 
+    digits-av learns one code for written and for spoken digits, from few pairs of the two and
+    from many; then a classifier that learned from sound names images, beside canonical
+    correlations, linear maps and small nets. Noisy pairs tell what fusion is worth, and what
+    it costs if one modality is missing.
+
     A study that was stopped goes on with the same command.
     """
-    STUDIES[name](out, options)
+    STUDIES[name](out, options, draws)
+
+
+def _pairs_summary(result: "DigitsAVResult") -> "Iterable[RenderableType]":
+    from featlearn.wording import duration, percent
+    from featlearn_cli.text import facts, table
+
+    rows = [
+        (point.pairs, point.draws, each.name, percent(each.seen.mean), percent(each.heard.mean))
+        for point in result.curve
+        for each in point.methods
+    ]
+    yield "accuracy of a classifier that learned from the other modality"
+    yield table(["pairs", "draws", "method", "images", "recordings"], rows)
+    noisy = [
+        (net.name, way, percent(error.mean))
+        for net in result.noisy
+        for way, error in net.error.items()
+    ]
+    yield ""
+    yield "error on noisy pairs"
+    yield table(["net", "there", "error"], noisy)
+    yield facts([("figure", result.figure), ("time", duration(result.seconds))])
 
 
 def _summary(result: "FaceUnitResult") -> "Iterable[RenderableType]":

@@ -1,5 +1,6 @@
 """`describe` where a recipe has several modalities."""
 
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -84,5 +85,5 @@ def _net(
             weights=inputs * outputs,
             biases=outputs,
         )
-        for number, (inputs, outputs) in enumerate(zip(whole, whole[1:], strict=False), 1)
+        for number, (inputs, outputs) in enumerate(itertools.pairwise(whole), 1)
     ]

@@ -75,9 +75,7 @@ def encode_modality(
         one_modality(recipe, place), source, root=root, shape=shapes[place], device=chosen
     )
     with torch.no_grad():
-        codes = (
-            net.encode({modality: batch}).cpu().numpy() for batch in samples.batches(_AT_ONCE)
-        )
+        codes = (net.encode({modality: batch}).cpu().numpy() for batch in samples.batches(_AT_ONCE))
         write_npy(out, codes, samples.set, features=net.shared.width)
     return SharedCodes(
         run=str(path),

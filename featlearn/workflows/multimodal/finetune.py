@@ -231,9 +231,7 @@ def _labelled(
 ) -> _Labelled:
     """Draw labelled pairs; with a number of them, nothing else has a label."""
     labels = labels_of_all(recipe.names, sets, sets[0].classes)
-    pairs = labelled_pairs(
-        recipe, sets, labels, count=options.labels, seed=options.label_seed
-    )
+    pairs = labelled_pairs(recipe, sets, labels, count=options.labels, seed=options.label_seed)
     if options.labels is None:
         return _Labelled(sets, labels, pairs)
     used = [np.unique(pairs[:, place]) for place in range(len(sets))]

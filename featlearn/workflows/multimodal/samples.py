@@ -53,9 +53,7 @@ def train_sets(splits: Sequence[Splits]) -> list[ImageSet]:
     return [each.train for each in splits]
 
 
-def divided(
-    recipe: MultimodalRecipe, sets: Sequence[ImageSet], device: torch.device
-) -> Divided:
+def divided(recipe: MultimodalRecipe, sets: Sequence[ImageSet], device: torch.device) -> Divided:
     """Hold samples out of each modality, and pair the others, and those held out.
 
     By class, either are paired among themselves. By order or key, a pair counts where both
@@ -111,8 +109,12 @@ def labels_of_all(
 
 
 def labelled_pairs(
-    recipe: MultimodalRecipe, sets: Sequence[ImageSet], labels: Sequence[Indices], *,
-    count: int | None, seed: int,
+    recipe: MultimodalRecipe,
+    sets: Sequence[ImageSet],
+    labels: Sequence[Indices],
+    *,
+    count: int | None,
+    seed: int,
 ) -> Indices:
     """Pair labelled samples, and refuse pairs whose sides are of two classes.
 
