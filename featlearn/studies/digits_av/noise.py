@@ -46,8 +46,8 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.unrecorded import Unrecorded
 
-WANTED = 0.15
-"""The error on validation samples that a modality's noise is to bring it to."""
+WANTED = 0.2
+"""Validation error that a modality's noise is to bring a linear classifier to; nets err less."""
 
 IMAGE_LEVELS = (0.4, 0.6, 0.8, 1.0, 1.3)
 """Standard deviations of normal noise on pixels in [0, 1], which are clipped afterwards."""
@@ -113,7 +113,7 @@ class Noisy(NamedTuple):
 
 
 def choose_levels(material: Material, root: Path) -> Levels:
-    """Fix the noise: of each modality the level whose validation error is nearest to 15 %.
+    """Fix the noise: of each modality the level whose validation error is nearest to 20 %.
 
     The error is that of logistic regression on the principal components of the stack's output; no
     test sample is looked at.
