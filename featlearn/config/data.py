@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from featlearn.config.audio import AudioSpec
 from featlearn.config.base import (
     Count,
     Fraction,
@@ -22,13 +23,14 @@ Colour = Literal["keep", "grey", "rgb"]
 class DataSpec(Spec, frozen=True, kw_only=True):
     """Where the images come from and what shape they are given.
 
-    `source` is a known set's name, a folder or zip of images, or an IDX, NPY or NPZ file.
+    `source` is a known set's name, a folder or zip of images, a folder of recordings, or an
+    IDX, NPY or NPZ file.
     `size` is (height, width); `fit` says what becomes of an image of another size, `colour`
     what becomes of its maps. `crops` draws that many random crops of `size` from every
     image, once, and makes them the data set; it needs `fit = "crop"`. `hold_out` is the
     fraction of the training images kept for early stopping, `test` the fraction of a source
     without a test split that is set apart for evaluation; `limit` takes that many training
-    images.
+    images. `audio` says what recordings become, by default a log-mel map.
     """
 
     source: str
@@ -39,6 +41,7 @@ class DataSpec(Spec, frozen=True, kw_only=True):
     hold_out: Fraction = 0.05
     test: Fraction = 0.2
     limit: Count | None = None
+    audio: AudioSpec | None = None
 
     def __post_init__(self) -> None:
         """Refuse keys that need one another."""

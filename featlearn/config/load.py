@@ -11,11 +11,12 @@ import tomli_w
 
 from featlearn.config.architectures.catalogue import is_network, network_names
 from featlearn.config.changes import Overrides, override_texts
+from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.named import network_text, with_network
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
-from featlearn.config.validate import Problem, validate
+from featlearn.config.validate import Problem, validate, validate_any
 from featlearn.errors import DataError, RecipeError, UsageError
 from featlearn.filenames import RECIPE
 from featlearn.files import in_utf8
@@ -33,6 +34,7 @@ KNOWN_SETS = (
     "faces-cbcl",
     "faces-in-scenes",
     "faces-named",
+    "fsdd",
 )
 """Data sources that are names and never a path beside the recipe."""
 
@@ -92,6 +94,20 @@ def load_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe:
         UsageError: If there is no such recipe, or an override does not fit.
         DataError: If the path of the images is not in UTF-8.
     """
+    found = load_any_recipe(source, overrides=overrides)
+    if isinstance(found, MultimodalRecipe):
+        raise RecipeError(
+            f"{source} describes several modalities ({', '.join(found.names)}), and what was "
+            "asked for is about a single stack of stages"
+        )
+    return found
+
+
+def load_any_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe | MultimodalRecipe:
+    """Read and check a recipe of one or of several modalities.
+
+    Args and errors are those of `load_recipe`.
+    """
     texts = override_texts(overrides)
     path = _path_of(source)
     if path is None:
@@ -101,12 +117,16 @@ def load_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe:
     raw = _parse(text, where="" if path is None else str(path), title=title)
     whole, named, left = with_network(raw, texts, title=title)
     changed, done = apply_overrides(whole, left)
-    result = validate(changed)
+    result = validate_any(changed)
     if isinstance(result, Problem):
         raise _refusal(title, raw if named else whole, result, [*named, *done])
-    by_hand = any(override.keys[:2] == ("data", "source") for override in done)
+    by_hand = any(override.keys[-2:] == ("data", "source") for override in done)
+    if not by_hand and path is None:
+        return result
     folder = Path.cwd() if by_hand or path is None else path.parent
-    return _with_absolute_source(result, folder) if by_hand or path is not None else result
+    if isinstance(result, MultimodalRecipe):
+        return _with_absolute_sources(result, folder)
+    return _with_absolute_source(result, folder)
 
 
 def as_recipe(recipe: Recipe | str | Path) -> Recipe:
@@ -131,7 +151,7 @@ def parse_recipe(text: str, *, title: str = "the recipe") -> Recipe:
     return result
 
 
-def dump_recipe(recipe: Recipe) -> str:
+def dump_recipe(recipe: Recipe | MultimodalRecipe) -> str:
     """Write a recipe as TOML, without what is as by default; reading gives it back."""
     return tomli_w.dumps(as_tables(recipe))
 
@@ -205,7 +225,7 @@ def _refusal(
     title: str, raw: Mapping[str, object], problem: Problem, done: Sequence[Override]
 ) -> RecipeError | UsageError:
     """Blame the override that made the problem, or the file if it was there before."""
-    before = validate(raw) if done else problem
+    before = validate_any(raw) if done else problem
     if isinstance(before, Problem):
         return RecipeError(f"{title}: {before.text}")
     for override in reversed(done):
@@ -238,6 +258,20 @@ def absolute_source(source: str, folder: Path) -> str:
     if not in_utf8(whole):
         raise DataError(f"{source} lies in {whole!r}, a path that is not in UTF-8; rename a folder")
     return f"{whole}{ending}"
+
+
+def _with_absolute_sources(recipe: MultimodalRecipe, folder: Path) -> MultimodalRecipe:
+    """Do the same for every modality."""
+    modalities = tuple(
+        msgspec.structs.replace(
+            each,
+            data=msgspec.structs.replace(
+                each.data, source=absolute_source(each.data.source, folder)
+            ),
+        )
+        for each in recipe.modalities
+    )
+    return msgspec.structs.replace(recipe, modalities=modalities)
 
 
 def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:

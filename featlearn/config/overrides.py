@@ -14,6 +14,8 @@ from featlearn.config.validate import dotted, unknown_key
 from featlearn.errors import UsageError
 from featlearn.wording import suggestion
 
+_NAMED = {"stages": "stage", schema.SEVERAL: "modality"}
+
 Holder = dict[str, object] | list[object]
 """A table or a list of raw values."""
 
@@ -105,7 +107,7 @@ def _assign(raw: dict[str, object], path: list[str], text: str) -> Keys:
 
 def _find(raw: dict[str, object], path: list[str]) -> _Place:
     """Go to a place, making the tables on the way that have defaults."""
-    kind = schema.recipe_type()
+    kind = schema.recipe_type(schema.recipe_kind(raw))
     holder: Holder = raw
     keys: Keys = ()
     for depth, part in enumerate(path):
@@ -133,11 +135,12 @@ def _key(kind: inspect.Type, holder: Holder, part: str, keys: Keys) -> str | int
     ):
         return part
     items = schema.sequence(holder)
-    if keys == ("stages",):
-        names = [str(schema.at(stage, "name")) for stage in items]
+    what = _NAMED.get(str(keys[-1])) if keys else None
+    if what is not None:
+        names = [str(schema.at(item, "name")) for item in items]
         if part not in names:
             hint = suggestion(part, names)
-            raise UsageError(f"unknown stage {part}{hint} (known: {', '.join(names)})")
+            raise UsageError(f"unknown {what} {part}{hint} (known: {', '.join(names)})")
         return names.index(part)
     if not part.isdecimal() or int(part) >= len(items):
         places = f"0 to {len(items) - 1}" if items else "none, the list is empty"

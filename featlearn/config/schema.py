@@ -7,6 +7,7 @@ from typing import cast
 
 from msgspec import inspect
 
+from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.recipe import Recipe
 
 Keys = tuple[str | int, ...]
@@ -15,10 +16,19 @@ Keys = tuple[str | int, ...]
 TAG = "kind"
 
 
+SEVERAL = "modalities"
+"""The key by which a recipe of several modalities is known."""
+
+
+def recipe_kind(raw: Mapping[str, object]) -> type[Recipe] | type[MultimodalRecipe]:
+    """Tell what a raw recipe should become."""
+    return MultimodalRecipe if SEVERAL in raw else Recipe
+
+
 @cache
-def recipe_type() -> inspect.Type:
+def recipe_type(kind: type[Recipe] | type[MultimodalRecipe] = Recipe) -> inspect.Type:
     """Give the type of a whole recipe."""
-    return inspect.type_info(Recipe)
+    return inspect.type_info(kind)
 
 
 def alternatives(kind: inspect.Type) -> tuple[inspect.Type, ...]:

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from featlearn.config import schema
+from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.recipe import Recipe
 from featlearn.config.schema import Keys
 from featlearn.wording import suggestion
 
+_NAMED = {"stages": "stage", schema.SEVERAL: "modality"}
 _PATH_KEY = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]")
 
 
@@ -31,23 +33,35 @@ def validate(raw: Mapping[str, object]) -> Recipe | Problem:
     Returns:
         The recipe, or the first problem; its text names the stage and the key.
     """
+    result = validate_any(raw)
+    if isinstance(result, MultimodalRecipe):
+        return Problem(
+            (schema.SEVERAL,),
+            "it describes several modalities, and what was asked for is about one stack of stages",
+        )
+    return result
+
+
+def validate_any(raw: Mapping[str, object]) -> Recipe | MultimodalRecipe | Problem:
+    """Build the recipe of one or several modalities, or say why `raw` describes none."""
     unusable = _unusable_number(raw, ())
     if unusable is not None:
         keys, text = unusable
         return Problem(keys, f"{label(raw, keys)} {text}")
     try:
-        return msgspec.convert(raw, Recipe)
+        return msgspec.convert(raw, schema.recipe_kind(raw))
     except msgspec.ValidationError as error:
         return _reworded(str(error), raw)
 
 
 def label(raw: Mapping[str, object], keys: Keys) -> str:
     """Name a place as people do: `stage 'strokes': pool.size`."""
-    if len(keys) >= 2 and keys[0] == "stages" and isinstance(keys[1], int):
-        name = schema.at(schema.at(raw.get("stages"), keys[1]), "name")
-        stage = f"stage {name!r}" if isinstance(name, str) and name else f"stage {keys[1] + 1}"
-        return f"{stage}: {dotted(keys[2:])}" if keys[2:] else stage
-    return dotted(keys)
+    if len(keys) < 2 or keys[0] not in _NAMED or not isinstance(keys[1], int):
+        return dotted(keys)
+    inside = schema.table(schema.at(raw.get(str(keys[0])), keys[1]))
+    what, name = _NAMED[str(keys[0])], inside.get("name")
+    named = f"{what} {name!r}" if isinstance(name, str) and name else f"{what} {keys[1] + 1}"
+    return f"{named}: {label(inside, keys[2:])}" if keys[2:] else named
 
 
 def dotted(keys: Keys) -> str:
@@ -59,8 +73,8 @@ def unknown_key(raw: Mapping[str, object], keys: Keys, known: tuple[str, ...]) -
     """Say that the last of `keys` is not known, and what is."""
     *above, wrong = keys
     inside = label(raw, tuple(above))
-    stage, found, path = inside.rpartition(": ")
-    if not found and len(above) == 2 and above[0] == "stages":
+    stage, _, path = inside.rpartition(": ")
+    if len(above) >= 2 and above[-2] in _NAMED:
         stage, path = inside, ""
     key = f"{path}.{wrong}" if path else str(wrong)
     hint = suggestion(str(wrong), known)
@@ -118,7 +132,7 @@ def _reworded(message: str, raw: Mapping[str, object]) -> Problem:
 
 def _walk(raw: Mapping[str, object], keys: Keys) -> tuple[msgspec.inspect.Type, object]:
     """Go down to `keys`, in the types and in the values at once."""
-    kind, value = schema.recipe_type(), raw
+    kind, value = schema.recipe_type(schema.recipe_kind(raw)), raw
     current: object = value
     for key in keys:
         below = schema.step(kind, current, key)

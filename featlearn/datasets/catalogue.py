@@ -63,7 +63,8 @@ def fetch(
     if known.folders:
         raise DataError(
             f"{name} is no list of files that could be fetched, and no address is published for "
-            f"it: put its folders of images, {' and '.join(known.folders)}, into {folder}"
+            f"it: put its folders of {'recordings' if known.sounds else 'images'}, "
+            f"{' and '.join(known.folders)}, into {folder}"
         )
     mirrors = known.mirrors if mirror is None else (_checked_mirror(mirror),)
     if not mirrors:

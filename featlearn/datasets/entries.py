@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from featlearn.config.audio import LogMelSpec, audio_shape
 from featlearn.config.data import DataSpec
 from featlearn.geometry import MapShape
 from featlearn.wording import suggestion
@@ -29,7 +30,8 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     is the address of a folder that holds all `files`; without any, the files are to be
     put under the data root by hand, or fetched from an address that the user gives.
     `folders` hold pictures that are not listed one by one: they are put there by hand. A set
-    with `parts` is made of other known sets each time that it is opened.
+    with `parts` is made of other known sets each time that it is opened. One with `sounds` holds
+    recordings, and `shape` is what becomes of one unless a recipe describes sound otherwise.
     """
 
     name: str
@@ -44,6 +46,7 @@ class KnownSet(msgspec.Struct, frozen=True, kw_only=True):
     folders: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    sounds: bool = False
 
     @property
     def classes(self) -> int:
@@ -293,6 +296,19 @@ _NAMED = KnownSet(
     parts=("faces-olivetti", "natural-bsds500"),
 )
 
+_SPOKEN = KnownSet(
+    name="fsdd",
+    title="Free Spoken Digit Dataset: six speakers, 8 kHz (recordings 5 to 9 are left alone)",
+    shape=audio_shape(LogMelSpec()),
+    train=2400,
+    test=300,
+    class_names=_NUMERALS,
+    licence="CC BY-SA 4.0",
+    citation="Jackson et al., Free Spoken Digit Dataset, doi:10.5281/zenodo.1342401, 2018",
+    folders=("recordings",),
+    sounds=True,
+)
+
 KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     {
         known.name: known
@@ -308,6 +324,7 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
             _CBCL,
             _SCENES,
             _NAMED,
+            _SPOKEN,
         )
     }
 )
@@ -321,6 +338,9 @@ def told_shape(spec: DataSpec) -> MapShape | None:
         `None` where the images must be read to know it.
     """
     known = KNOWN.get(spec.source.partition(":")[0])
+    if known is not None and known.sounds:
+        heard = audio_shape(spec.audio or LogMelSpec())
+        return heard if spec.size is None else MapShape(heard.maps, *spec.size)
     maps = {"grey": 1, "rgb": 3, "keep": known.shape.maps if known else None}[spec.colour]
     size = spec.size or ((known.shape.height, known.shape.width) if known else None)
     return None if maps is None or size is None else MapShape(maps, *size)

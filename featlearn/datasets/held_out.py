@@ -3,7 +3,7 @@
 import numpy as np
 
 from featlearn.config.recipe import Recipe
-from featlearn.datasets.imageset import ImageSet
+from featlearn.datasets.imageset import ImageSet, Indices
 from featlearn.datasets.labels import hold_out
 from featlearn.seeds import derive
 
@@ -21,10 +21,16 @@ def split_training(recipe: Recipe, images: ImageSet) -> tuple[ImageSet, ImageSet
     Returns:
         The images to learn from, and those held out, of which there may be none.
     """
+    learned, kept = split_places(recipe, len(images))
+    return images.subset(learned), images.subset(kept)
+
+
+def split_places(recipe: Recipe, count: int) -> tuple[Indices, Indices]:
+    """Give the places of `count` training images as `split_training` parts them."""
     seed = derive(recipe.seed, "hold-out")
     crops = recipe.data.crops or 1
-    pictures = hold_out(len(images) // crops, recipe.data.hold_out, seed=seed)
+    pictures = hold_out(count // crops, recipe.data.hold_out, seed=seed)
     learned, kept = (
         (chosen[:, None] * crops + np.arange(crops)).reshape(-1) for chosen in pictures
     )
-    return images.subset(learned), images.subset(kept)
+    return learned, kept

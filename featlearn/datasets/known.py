@@ -11,6 +11,7 @@ from featlearn.datasets.idx import read_idx
 from featlearn.datasets.known_faces import open_named, open_olivetti, open_scenes
 from featlearn.datasets.pictures import open_folder, open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
+from featlearn.datasets.recordings import open_spoken
 from featlearn.errors import DataError
 
 _TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -79,7 +80,7 @@ def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
     if missing:
         advice = f"fetch it with `featlearn data fetch {known.name}`"
         if not known.mirrors:
-            what = "files" if known.files else "folders of images"
+            what = "files" if known.files else f"folders of {_material(known)}"
             advice = f"no address is published for it: put its {what} there"
         raise DataError(
             f"{known.name} is not under the data root: {folder / missing[0]} is missing; {advice}"
@@ -87,6 +88,8 @@ def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
     match known.name:
         case "natural-olshausen-field":
             return _open_planes(known, folder)
+        case "fsdd":
+            return open_spoken(folder / known.folders[0], known.class_names)
         case "natural-bsds500":
             return open_folder(folder)
         case "cifar10-jpg" | "faces-cbcl":
@@ -95,6 +98,11 @@ def _open_fetched(known: KnownSet, folder: Path) -> RawSplits:
             return open_olivetti(folder / known.files[0].name)
         case _:
             return open_idx_folder(folder, name=known.name, classes=known.class_names)
+
+
+def _material(known: KnownSet) -> str:
+    """Name what a set holds."""
+    return "recordings" if known.sounds else "images"
 
 
 def _missing(known: KnownSet, folder: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """What the paths of a folder or an archive of images say: splits and classes."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,13 @@ class Group(NamedTuple):
     classes: tuple[str, ...]
 
 
-def arrange(paths: Iterable[str], *, source: str) -> tuple[Group, Group | None]:
+def arrange(
+    paths: Iterable[str],
+    *,
+    source: str,
+    suffixes: Collection[str] = SUFFIXES,
+    what: str = "images",
+) -> tuple[Group, Group | None]:
     """Sort image files into splits and classes.
 
     Only files with an image's suffix count, and none whose path has a part that
@@ -41,6 +47,8 @@ def arrange(paths: Iterable[str], *, source: str) -> tuple[Group, Group | None]:
     Args:
         paths: Relative POSIX paths.
         source: What they are in, for messages.
+        suffixes: Of the files that count, in lower case.
+        what: What these files are, for messages.
 
     Returns:
         The training images, and the test images if the source has such a split.
@@ -48,31 +56,32 @@ def arrange(paths: Iterable[str], *, source: str) -> tuple[Group, Group | None]:
     Raises:
         DataError: If there are no images, or their places contradict each other.
     """
-    kept = sorted(filter(_is_image, paths), key=natural_key)
+    kept = sorted((path for path in paths if _counts(path, suffixes)), key=natural_key)
     for path in kept:
         if not in_utf8(path):
             raise DataError(f"{source} holds {path!r}, a name that is not in UTF-8; rename it")
     if not kept:
         raise DataError(
-            f"{source} holds no images; files ending in "
-            f"{', '.join(sorted(SUFFIXES))} were looked for"
+            f"{source} holds no {what}; files ending in "
+            f"{', '.join(sorted(suffixes))} were looked for"
         )
     depth = _wrapping(kept)
     tops = {_parts(path)[depth].casefold() for path in kept if len(_parts(path)) > depth + 1}
     if not tops.issuperset(_SPLITS):
-        return _group(kept, depth, source=source), None
+        return _group(kept, depth, source=source, what=what), None
     others = sorted(tops - set(_SPLITS) - _UNUSED_SPLITS)
     if others or any(len(_parts(path)) == depth + 1 for path in kept):
-        found = f"the folder {others[0]!r}" if others else "images"
+        found = f"the folder {others[0]!r}" if others else what
         raise DataError(
             f"{source} has {found} beside the folders 'train' and 'test'; "
-            "put every image into one of these two"
+            f"put all {what} into one of these two"
         )
     train, test = (
         _group(
             [path for path in kept if _parts(path)[depth].casefold() == split],
             depth + 1,
             source=f"{source}: {split}",
+            what=what,
         )
         for split in _SPLITS
     )
@@ -93,10 +102,10 @@ def _parts(path: str) -> tuple[str, ...]:
     return tuple(part for part in path.split("/") if part not in {"", "."})
 
 
-def _is_image(path: str) -> bool:
-    """Tell images by their suffix, and leave hidden files out."""
+def _counts(path: str, suffixes: Collection[str]) -> bool:
+    """Tell files by their suffix, and leave hidden ones out."""
     hidden = any(part.startswith(".") for part in _parts(path))
-    return not hidden and f".{path.rpartition('.')[2]}".lower() in SUFFIXES
+    return not hidden and f".{path.rpartition('.')[2]}".lower() in suffixes
 
 
 def _wrapping(paths: list[str]) -> int:
@@ -109,7 +118,7 @@ def _wrapping(paths: list[str]) -> int:
     return depth
 
 
-def _group(paths: list[str], depth: int, *, source: str) -> Group:
+def _group(paths: list[str], depth: int, *, source: str, what: str) -> Group:
     """Read the classes off the folders at `depth`."""
     flat = [path for path in paths if len(_parts(path)) == depth + 1]
     if len(flat) == len(paths):
@@ -117,7 +126,7 @@ def _group(paths: list[str], depth: int, *, source: str) -> Group:
     if flat:
         nested = next(path for path in paths if len(_parts(path)) > depth + 1)
         raise DataError(
-            f"{source} holds images both in subfolders ({nested}) and beside them ({flat[0]}); "
+            f"{source} holds {what} both in subfolders ({nested}) and beside them ({flat[0]}); "
             "put each into the subfolder of its class, or none into subfolders"
         )
     names = [_parts(path)[depth] for path in paths]

@@ -5,7 +5,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from functools import partial
 from io import BytesIO
 from lzma import LZMAError
@@ -57,7 +57,7 @@ def open_folder(folder: Path) -> RawSplits:
     Raises:
         DataError: If there are none, or their places contradict each other.
     """
-    return _splits(FolderImages, folder, _walk(folder))
+    return _splits(FolderImages, folder, walk(folder))
 
 
 def open_zip(path: Path) -> RawSplits:
@@ -184,8 +184,16 @@ def _targets(
     return *parse_targets(data, folder=folder, name=name), name
 
 
-def _walk(folder: Path) -> list[str]:
-    """List all files under a folder as POSIX paths, links followed but not in circles."""
+def walk(folder: Path, *, suffixes: Collection[str] = SUFFIXES) -> list[str]:
+    """List all files under a folder as POSIX paths, links followed but not in circles.
+
+    Args:
+        folder: Where to look.
+        suffixes: Of the files that will be read, in lower case.
+
+    Raises:
+        DataError: If a folder cannot be listed, or one of these files is no regular file.
+    """
     found: list[str] = []
     seen: set[str] = set()
 
@@ -200,14 +208,14 @@ def _walk(folder: Path) -> list[str]:
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            _check_regular(here / name)
+            _check_regular(here / name, suffixes)
         found += [(here / name).relative_to(folder).as_posix() for name in files]
     return found
 
 
-def _check_regular(path: Path) -> None:
-    """Refuse what would be waited for in vain: a pipe or a device with the name of an image."""
-    if path.suffix.lower() in SUFFIXES and path.exists() and not path.is_file():
+def _check_regular(path: Path, suffixes: Collection[str]) -> None:
+    """Refuse what would be waited for in vain: a pipe or a device with the name of what is read."""
+    if path.suffix.lower() in suffixes and path.exists() and not path.is_file():
         raise DataError(f"{path} is no regular file; move it out of the folder")
 
 

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
+from featlearn.config.audio import AudioSpec
 from featlearn.config.data import Colour
 from featlearn.datasets.images import decode_image
 from featlearn.datasets.imageset import Images, Indices, Targets
@@ -26,13 +27,21 @@ class EncodedImages(ABC):
                 yield name, decode_image(file, name=name, colour=colour)
 
 
+class EncodedSounds(ABC):
+    """Recordings in files of their own, which become maps as a recipe describes sound."""
+
+    @abstractmethod
+    def maps(self, places: Indices, spec: AudioSpec) -> Images:
+        """Describe the recordings at these places, `(n, 1, rows, frames)` in float32."""
+
+
 @dataclass(frozen=True, eq=False)
 class RawSet:
     """Images before the recipe's size policy.
 
     Attributes:
         name: What the set is called in messages.
-        images: `(n, maps, height, width)`, or pictures that are still encoded.
+        images: `(n, maps, height, width)`, or pictures or recordings that are still encoded.
         count: How many images there are.
         labels: `(n,)` places in `classes`, or None.
         classes: The names of the classes.
@@ -42,7 +51,7 @@ class RawSet:
     """
 
     name: str
-    images: Images | EncodedImages
+    images: Images | EncodedImages | EncodedSounds
     count: int
     labels: Indices | None = None
     classes: tuple[str, ...] = ()

@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from featlearn.config.audio import LogMelSpec
 from featlearn.config.data import DataSpec
 from featlearn.datasets.images import convert_maps
 from featlearn.datasets.imageset import Images, ImageSet, Indices
 from featlearn.datasets.labels import limited
 from featlearn.datasets.limits import check_set_bytes
-from featlearn.datasets.raw import EncodedImages, RawSet
+from featlearn.datasets.raw import EncodedImages, EncodedSounds, RawSet
 from featlearn.datasets.sizing import fit_images, random_crops
 from featlearn.errors import DataError, UnfitError
 from featlearn.seeds import derive
@@ -35,7 +36,12 @@ class Part(NamedTuple):
 def read(part: Part, spec: DataSpec, *, seed: int) -> ImageSet:
     """Decode, convert, size and crop the images of a part."""
     raw, places = part.raw, part.places
-    if isinstance(raw.images, EncodedImages):
+    if spec.audio is not None and not isinstance(raw.images, EncodedSounds):
+        raise DataError(f"`data.audio` describes recordings, and {part.name} holds images")
+    if isinstance(raw.images, EncodedSounds):
+        sounds = raw.images.maps(places, spec.audio or LogMelSpec())
+        images = _sized(sounds, places, spec, seed=seed, name=f"{part.name}: each recording")
+    elif isinstance(raw.images, EncodedImages):
         images = _decoded(raw.images, places, spec, seed=seed, name=part.name)
     else:
         chosen = raw.images if len(places) == raw.count else raw.images[places]

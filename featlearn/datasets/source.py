@@ -18,6 +18,7 @@ from featlearn.datasets.labels import set_apart
 from featlearn.datasets.pictures import open_folder, open_picture, open_zip
 from featlearn.datasets.raw import RawSplits
 from featlearn.datasets.reading import Part, read
+from featlearn.datasets.recordings import is_recording, open_recording, open_recordings
 from featlearn.errors import DataError, UnfitError, UsageError
 from featlearn.seeds import derive
 
@@ -26,7 +27,7 @@ Split = Literal["all", "train", "test"]
 # Which images are for test must not change with the seed of a run.
 _SPLIT_SEED = 0
 
-_FORMATS = "a folder or zip of images, an image, or an IDX, NPY or NPZ file"
+_FORMATS = "a folder or zip of images, an image, recordings, or an IDX, NPY or NPZ file"
 
 
 def find_root(option: Path | None = None) -> Path:
@@ -185,7 +186,7 @@ def _open_path(path: Path) -> RawSplits:
     if path.is_dir():
         if is_idx_folder(path):
             return open_idx_folder(path, name=str(path))
-        return open_folder(path)
+        return open_recordings(path) or open_folder(path)
     suffix = path.suffix.lower()
     if not path.is_file():
         raise DataError(f"{path} is no regular file; {_FORMATS} was expected")
@@ -193,6 +194,8 @@ def _open_path(path: Path) -> RawSplits:
         raise DataError(f"{path} is empty; {_FORMATS} was expected")
     if suffix in SUFFIXES:
         return open_picture(path)
+    if is_recording(path):
+        return open_recording(path)
     if opener := {".npy": open_npy, ".npz": open_npz, ".zip": open_zip}.get(suffix):
         return opener(path)
     with path.open("rb") as file:

@@ -39,7 +39,10 @@ from featlearn.training.settling import (
 class Conductor(Protocol):
     """Takes loops to their end: a `Driver`, which writes a run, or one that writes nothing."""
 
-    standing: Standing
+    @property
+    def standing(self) -> Standing:
+        """Where the training stands."""
+        ...
 
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Take a loop to its end; `module` is what it trains, all of it."""

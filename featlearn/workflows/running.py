@@ -141,7 +141,15 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             CheckpointError: If a training that is resumed was begun with others.
         """
         data = {"images": len(splits.train), **splits.fingerprints()}
-        named = msgspec.structs.replace(identity, data=data)
+        return self.naming(folder, identity, data)
+
+    def naming(self, folder: Folder, identity: Identity, data: Mapping[str, str | int]) -> Identity:
+        """Name the samples in an identity, by their number and fingerprints.
+
+        Raises:
+            CheckpointError: If a training that is resumed was begun with others.
+        """
+        named = msgspec.structs.replace(identity, data=dict(data))
         if self.resume:
             Identity.load(folder.identity_file).check_data(named, folder.path)
         return named

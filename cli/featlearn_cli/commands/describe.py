@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn.geometry import MapShape
+from featlearn_cli.modalities import describe_several
 from featlearn_cli.options import DataOptions, data_options, example
 from featlearn_cli.params import PathParam, RecipeParam
 
@@ -94,6 +95,15 @@ def command(
     and an addition are two. Beside each layer stands what it would weigh if its weights
     were shared otherwise, and what it takes of memory while all layers learn.
     """
+    from featlearn.config.load import load_any_recipe
+    from featlearn.config.modalities import MultimodalRecipe
+
+    several = load_any_recipe(recipe, overrides=sets)
+    if isinstance(several, MultimodalRecipe):
+        given = {"--input": input_shape, "--batch": batch, "--figure": figure}
+        refused = [said for said, value in given.items() if value is not None]
+        describe_several(several, refused=refused, tables=_tables, options=options)
+        return
     from featlearn.workflows.describe import describe_source
 
     found = describe_source(

@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from featlearn_cli.modalities import encode_several, has_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam, SourceParam
 
@@ -14,6 +15,7 @@ from featlearn_cli.params import PathParam, RunParam, SourceParam
     epilog=example(
         "featlearn encode runs/local my-images/ --out features.npy",
         "featlearn encode runs/local mnist:test --out codes.npy --stage strokes --what code",
+        "featlearn encode runs/av fsdd:test --modality sound --out codes.npy",
     ),
 )
 @click.argument("run", type=RunParam())
@@ -33,6 +35,9 @@ from featlearn_cli.params import PathParam, RunParam, SourceParam
     help="Which values of the stage.",
 )
 @click.option("--head", help="Take the stages as this head's fine-tuning left them.")
+@click.option(
+    "--modality", help="Of a run of several: which one SOURCE is; its shared code is written."
+)
 @click.option("--overwrite", is_flag=True, help="Replace what is there already.")
 @computing_options
 def command(
@@ -43,6 +48,7 @@ def command(
     stage: str | None,
     what: Literal["output", "code", "pooled"],
     head: str | None,
+    modality: str | None,
     overwrite: bool,
     options: Computing,
 ) -> None:
@@ -51,6 +57,21 @@ def command(
     Rows keep the order of the source. Names and labels of the images are written beside
     NAME.npy to NAME.index.csv; a Parquet table has them as columns of its own.
     """
+    if has_modalities(run):
+        given = {"--stage": stage is not None, "--what": what != "output", "--head": bool(head)}
+        refused = [said for said, asked in given.items() if asked]
+        encode_several(
+            run,
+            source,
+            modality=modality,
+            out=out,
+            overwrite=overwrite,
+            refused=refused,
+            options=options,
+        )
+        return
+    if modality is not None:
+        raise click.UsageError(f"--modality is for a run of several, and {run} has one")
     from featlearn.workflows.encode import encode
 
     result = encode(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from featlearn_cli.modalities import evaluate_several, has_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import RunParam, SourceParam
 
@@ -120,6 +121,12 @@ def command(
     beside those of the same network with random weights: how sparse they are, in how many
     directions they vary, how many units repeat another, and how like stages are (CKA).
     """
+    if has_modalities(run):
+        given = {"--probe": probe, "--units": units, "--representation": representation}
+        given |= {"SOURCE": source is not None}
+        refused = [said for said, asked in given.items() if asked]
+        evaluate_several(run, head=head, refused=refused, options=options)
+        return
     mode = _mode(probe=probe, units=units, representation=representation)
     _check_units(units, positives=positives, distractors=distractors, against=against)
     _check_labels(mode, labels=labels, label_seed=label_seed)

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from featlearn.config.semi import SEMI_KINDS
+from featlearn_cli.modalities import finetune_several, has_modalities
 from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
 from featlearn_cli.tasks import has_tasks, train_tasks
@@ -121,10 +122,28 @@ def command(
     thread, and keeps none of them. Draw K has the label seed K, and K is added to the
     seed of the weights, so that the intervals speak of both.
     """
-    from featlearn.workflows.head_plan import semi_overrides
-
-    options = dataclasses.replace(options, sets=(*semi_overrides(run, semi), *options.sets))
     counts: list[Labels] = [*(labels or ("all",))]
+    if has_modalities(run):
+        single = {
+            "several --labels": len(counts) > 1,
+            "--label-seeds": label_seeds is not None,
+            "--control": bool(controls),
+            "--tune": tune,
+            "--freeze": freeze is not None,
+            "--from-scratch": from_scratch,
+            "--find-lr": find_lr,
+            "--alone": alone is not None,
+            "--semi": semi is not None,
+        }
+        finetune_several(
+            run,
+            name=name,
+            labels=None if counts[0] == "all" else counts[0],
+            label_seed=label_seed or 0,
+            refused=[said for said, given in single.items() if given],
+            options=options,
+        )
+        return
     sweeps = len(counts) > 1 or label_seeds is not None
     if has_tasks(run):
         refused = {
@@ -135,6 +154,7 @@ def command(
             "--tune": tune,
             "--from-scratch": from_scratch,
             "--find-lr": find_lr,
+            "--semi": semi is not None,
         }
         train_tasks(
             run,
@@ -145,6 +165,10 @@ def command(
             options=options,
         )
         return
+    if semi is not None:
+        from featlearn.workflows.head_plan import semi_overrides
+
+        options = dataclasses.replace(options, sets=(*semi_overrides(run, semi), *options.sets))
     if alone is not None:
         raise click.UsageError("--alone belongs to a run whose recipe has [[tasks]]")
     _check_finding(find_lr, sweeps=sweeps, name=name, out=out, options=options)

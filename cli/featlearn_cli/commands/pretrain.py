@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from featlearn_cli.modalities import pretrain_several
 from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import PathParam, RecipeParam
 
@@ -45,10 +46,16 @@ def command(recipe: str, out: Path, weights: Path | None, options: Training) -> 
     a recipe file. Stages without an objective learn nothing here: a network of such stages
     becomes a run to fine-tune, with random weights or with those of --weights.
     """
-    from featlearn.config.load import load_recipe
+    from featlearn.config.load import load_any_recipe
+    from featlearn.config.modalities import MultimodalRecipe
+
+    # A mistake shows before torch loads.
+    loaded = load_any_recipe(recipe, overrides=options.overrides)
+    if isinstance(loaded, MultimodalRecipe):
+        pretrain_several(loaded, out, options)
+        return
     from featlearn.workflows.changes import check_changes
 
-    loaded = load_recipe(recipe, overrides=options.overrides)  # a mistake shows before torch loads
     check_changes(recipe, loaded, options.overrides)
     from featlearn.workflows.pretrain import pretrain
 

@@ -1,64 +1,13 @@
 """`featlearn study`."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from featlearn_cli.options import ByRecipe, example, recipe_options
 from featlearn_cli.params import PathParam
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from featlearn.studies.faces.helped import HelpResult
-    from featlearn.studies.faces.results import FaceUnitResult, Regime
-
-
-def _face_unit(out: Path, options: ByRecipe) -> None:
-    from featlearn.studies.faces.study import face_unit
-
-    result = face_unit(
-        out,
-        root=options.root,
-        seed=options.seed or 0,
-        overrides=options.sets,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-    )
-    options.show(result, _summary)
-    options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
-
-
-def _faces_multitask(out: Path, options: ByRecipe) -> None:
-    from featlearn.studies.faces.helped import faces_multitask
-
-    result = faces_multitask(
-        out,
-        root=options.root,
-        seed=options.seed or 0,
-        overrides=options.sets,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-    )
-    options.show(result, _help)
-    options.next_step(f"look at {out / 'README.md'}")
-
-
-def _mnist_table(out: Path, options: ByRecipe) -> None:
-    from featlearn_cli.mnist_table import run_mnist_table
-
-    run_mnist_table(out, options)
-
-
-STUDIES = {
-    "face-unit": _face_unit,
-    "faces-multitask": _faces_multitask,
-    "mnist-table": _mnist_table,
-}
+STUDIES = ("digits-av", "face-unit", "faces-multitask", "mnist-table")
 
 
 @click.command(
@@ -66,19 +15,31 @@ STUDIES = {
     epilog=example(
         "featlearn study face-unit --out faces",
         "featlearn study faces-multitask --out help --json",
+        "featlearn study digits-av --out seen-and-heard --draws 3",
         "featlearn study mnist-table --out table --threads 2 --json",
     ),
 )
-@click.argument("name", type=click.Choice(list(STUDIES)), metavar="NAME")
+@click.argument("name", type=click.Choice(STUDIES), metavar="NAME")
 @click.option(
     "--out",
     required=True,
     type=PathParam(path_type=Path, file_okay=False),
     help="Folder of runs, tables and pictures; what is trained there already is kept.",
 )
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1, max=1000),
+    metavar="N",
+    help="In digits-av, draws of every number of pairs. [default: 10]",
+)
 @recipe_options("pretrain.epochs=2")
-def command(name: str, out: Path, options: ByRecipe) -> None:
-    """Rerun a comparison. NAME is face-unit, faces-multitask or mnist-table.
+def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
+    """Rerun a comparison. NAME is digits-av, face-unit, faces-multitask or mnist-table.
+
+    digits-av learns one code for written and for spoken digits, from few pairs of the two and
+    from many; then a classifier that learned from sound names images, beside canonical
+    correlations, linear maps and small nets. Noisy pairs tell what fusion is worth, and what
+    it costs if one modality is missing.
 
     face-unit trains a network on natural scenes, a few per cent of which hold a face,
     without any label; again without contrast normalisation, without pooling, and
@@ -94,51 +55,22 @@ def command(name: str, out: Path, options: ByRecipe) -> None:
 
     A study that was stopped goes on with the same command.
     """
-    STUDIES[name](out, options)
+    if draws is not None and name != "digits-av":
+        raise click.UsageError(f"--draws belongs to digits-av; got it for {name}")
+    match name:
+        case "digits-av":
+            from featlearn_cli.studies.digits_av import run_digits_av
 
+            run_digits_av(out, options, draws=draws)
+        case "face-unit":
+            from featlearn_cli.studies.face_unit import run_face_unit
 
-def _help(result: "HelpResult") -> "Iterable[RenderableType]":
-    from featlearn.studies.faces.helped import markdown
+            run_face_unit(out, options)
+        case "faces-multitask":
+            from featlearn_cli.studies.faces_multitask import run_faces_multitask
 
-    yield markdown(result)
+            run_faces_multitask(out, options)
+        case _:
+            from featlearn_cli.studies.mnist_table import run_mnist_table
 
-
-def _summary(result: "FaceUnitResult") -> "Iterable[RenderableType]":
-    from featlearn.studies.faces.results import HEADLINE
-    from featlearn.wording import duration
-    from featlearn_cli.text import facts
-
-    for regime in result.regimes:
-        if regime.name == HEADLINE:
-            yield from _table(regime, result.published)
-    evidence = result.evidence
-    yield facts(
-        [
-            ("best unit", evidence.unit),
-            *((kept.kind, f"{kept.low:g} to {kept.high:g}") for kept in evidence.invariance),
-            ("stimulus", f"above {evidence.stimulus.percentile:.2f} % of real answers"),
-            ("time", duration(result.seconds)),
-        ]
-    )
-
-
-def _table(regime: "Regime", published: dict[str, float]) -> "Iterable[RenderableType]":
-    """Write the table of a regime."""
-    from featlearn.studies.faces.results import REGIMES
-    from featlearn_cli.text import table
-
-    yield f"{REGIMES[regime.name]}; {regime.scenes:,} scenes, {regime.faces:,} with a face"
-    yield table(
-        ["method", "accuracy", "95 %", "ahead by", "95 %", "2012"],
-        [
-            [
-                row.method,
-                f"{100 * row.accuracy:.1f} %",
-                f"{100 * row.low:.1f} to {100 * row.high:.1f}",
-                f"{100 * row.behind:+.1f}",
-                f"{100 * row.behind_low:+.1f} to {100 * row.behind_high:+.1f}",
-                f"{100 * published[row.method]:.1f} %" if row.method in published else "",
-            ]
-            for row in regime.rows
-        ],
-    )
+            run_mnist_table(out, options)

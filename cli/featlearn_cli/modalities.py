@@ -1,0 +1,227 @@
+"""What commands do where a recipe or a run has several modalities."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from featlearn_cli.options import Computing, DataOptions, Training
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.config.modalities import MultimodalRecipe
+    from featlearn.workflows.describe import Description
+    from featlearn.workflows.multimodal.describe import MultimodalDescription
+    from featlearn.workflows.multimodal.evaluate import FusionEvaluation
+    from featlearn.workflows.multimodal.finetune import FusionResult
+    from featlearn.workflows.multimodal.pretrain import MultimodalResult
+
+
+def has_modalities(run: Path) -> bool:
+    """Tell a run of several modalities, without loading torch."""
+    import tomllib
+
+    from featlearn.filenames import RECIPE
+
+    try:
+        return "modalities" in tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -> None:
+    """Learn the stack of each modality, and the code that they share."""
+    from featlearn.workflows.multimodal.pretrain import pretrain_modalities
+
+    result = pretrain_modalities(
+        recipe,
+        out=out,
+        root=options.root,
+        device=options.device,
+        threads=options.threads,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        progress=options.progress(),
+        save_seconds=options.save_seconds,
+        track=options.track,
+    )
+    options.show(result, _learned)
+    options.next_step(f"`featlearn finetune {out}` with labels")
+
+
+def finetune_several(
+    run: Path,
+    *,
+    name: str | None,
+    labels: int | None,
+    label_seed: int,
+    refused: Sequence[str],
+    options: Training,
+) -> None:
+    """Train a head over several modalities."""
+    _refuse(refused, run)
+    from featlearn.workflows.multimodal.finetune import finetune_modalities
+
+    result = finetune_modalities(
+        run,
+        root=options.root,
+        name=name,
+        labels=labels,
+        label_seed=label_seed,
+        seed=options.seed,
+        overrides=options.sets,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+        save_seconds=options.save_seconds,
+        track=options.track,
+    )
+    options.show(result, _head)
+    options.next_step(f"`featlearn evaluate {run} --head {result.head}`")
+
+
+def evaluate_several(
+    run: Path, *, head: str | None, refused: Sequence[str], options: Computing
+) -> None:
+    """Measure a head over several modalities, together and with all but one missing."""
+    _refuse(refused, run)
+    from featlearn.workflows.multimodal.evaluate import evaluate_modalities
+
+    result = evaluate_modalities(
+        run, root=options.root, head=head, device=options.device, threads=options.threads
+    )
+    options.show(result, _figures)
+
+
+def encode_several(
+    run: Path,
+    source: str,
+    *,
+    modality: str | None,
+    out: Path,
+    overwrite: bool,
+    refused: Sequence[str],
+    options: Computing,
+) -> None:
+    """Write the shared codes of samples of one modality."""
+    _refuse(refused, run)
+    from featlearn.workflows.multimodal.encode import encode_modality
+
+    result = encode_modality(
+        run,
+        source,
+        modality=modality,
+        out=out,
+        root=options.root,
+        device=options.device,
+        threads=options.threads,
+        overwrite=overwrite,
+    )
+    options.show(result)
+
+
+def describe_several(
+    recipe: "MultimodalRecipe",
+    *,
+    refused: Sequence[str],
+    tables: "Callable[[Description], Iterable[RenderableType]]",
+    options: DataOptions,
+) -> None:
+    """Print the layers of every stack, and of the code that they share."""
+    _refuse(refused, recipe.title)
+    from featlearn.workflows.multimodal.describe import describe_modalities
+
+    found = describe_modalities(recipe, root=options.root)
+
+    def shown(result: "MultimodalDescription") -> "Iterable[RenderableType]":
+        from featlearn_cli.text import table
+
+        for each in result.modalities.values():
+            yield from tables(each)
+            yield ""
+        rows = [
+            (layer.name, layer.inputs, layer.outputs, layer.weights, layer.biases)
+            for layer in result.shared
+        ]
+        headers = ["layer", "inputs", "outputs", "weights", "biases"]
+        yield table(headers, rows, title="nets to the shared code, and back")
+        yield f"weights and biases in all: {result.parameters}"
+
+    options.show(found, shown)
+
+
+def _refuse(given: Sequence[str], what: Path | str) -> None:
+    """Refuse options that are about a single stack."""
+    if given:
+        raise click.UsageError(f"{what} has several modalities, which {given[0]} is not for")
+
+
+def _learned(result: "MultimodalResult") -> "Iterable[RenderableType]":
+    from featlearn.wording import duration
+    from featlearn_cli.text import facts, table
+
+    seen = [
+        (name, f"{data.train} samples of {data.source}") for name, data in result.modalities.items()
+    ]
+    yield facts(
+        [
+            ("run", result.run),
+            ("learned", result.title),
+            *seen,
+            ("pairs", result.pairs),
+            ("parameters", result.parameters),
+            ("time", duration(result.seconds)),
+        ]
+    )
+    rows = [
+        (
+            phase.name,
+            phase.epochs,
+            phase.steps,
+            duration(phase.seconds),
+            phase.loss,
+            None if phase.held_out is None else phase.held_out.get("loss"),
+        )
+        for phase in result.phases
+    ]
+    yield ""
+    yield table(["phase", "epochs", "steps", "time", "loss", "held out"], rows)
+
+
+def _head(result: "FusionResult") -> "Iterable[RenderableType]":
+    from featlearn.wording import duration
+    from featlearn_cli.text import facts
+
+    alone = [(f"labelled, {name}", count) for name, count in result.alone.items()]
+    yield facts(
+        [
+            ("run", result.run),
+            ("head", f"{result.head}, {result.kind} fusion"),
+            ("labelled pairs", result.labelled),
+            *alone,
+            ("classes", len(result.classes)),
+            ("time", duration(result.seconds)),
+        ]
+    )
+
+
+def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":
+    from featlearn.wording import percent
+    from featlearn_cli.text import facts, table
+
+    yield facts(
+        [
+            ("head", f"{result.head} of {result.run}, {result.kind} fusion"),
+            ("judged on", f"{result.pairs} test pairs, by {result.paired_by}"),
+        ]
+    )
+    rows = [("together", result.together.images, percent(result.together.error))]
+    rows += [
+        (f"{name} alone", each.images, percent(each.error)) for name, each in result.alone.items()
+    ]
+    yield ""
+    yield table(["from", "samples", "error"], rows)

@@ -1,0 +1,1 @@
+"""How each study is run and printed."""

@@ -1,0 +1,52 @@
+"""`featlearn study digits-av`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from featlearn_cli.options import ByRecipe
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.studies.digits_av.results import DigitsAVResult
+
+
+def run_digits_av(out: Path, options: ByRecipe, *, draws: int | None) -> None:
+    """Rerun the study of digits seen and heard in `out`, and print its tables."""
+    from featlearn.studies.digits_av.study import DRAWS, digits_av
+
+    result = digits_av(
+        out,
+        root=options.root,
+        seed=options.seed or 0,
+        overrides=options.sets,
+        draws=draws or DRAWS,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    options.show(result, _summary)
+    options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")
+
+
+def _summary(result: "DigitsAVResult") -> "Iterable[RenderableType]":
+    from featlearn.wording import duration, percent
+    from featlearn_cli.text import facts, table
+
+    rows = [
+        (point.pairs, point.draws, each.name, percent(each.seen.mean), percent(each.heard.mean))
+        for point in result.curve
+        for each in point.methods
+    ]
+    yield "accuracy of a classifier that learned from the other modality"
+    yield table(["pairs", "draws", "method", "images", "recordings"], rows)
+    noisy = [
+        (net.name, way, percent(error.mean))
+        for net in result.noisy
+        for way, error in net.error.items()
+    ]
+    yield ""
+    yield "error on noisy pairs"
+    yield table(["net", "there", "error"], noisy)
+    yield facts([("figure", result.figure), ("time", duration(result.seconds))])

@@ -1,0 +1,35 @@
+"""`featlearn study faces-multitask`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from featlearn_cli.options import ByRecipe
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from featlearn.studies.faces.helped import HelpResult
+
+
+def run_faces_multitask(out: Path, options: ByRecipe) -> None:
+    """Rerun the study of detection helped by identification in `out`, and print its table."""
+    from featlearn.studies.faces.helped import faces_multitask
+
+    result = faces_multitask(
+        out,
+        root=options.root,
+        seed=options.seed or 0,
+        overrides=options.sets,
+        device=options.device,
+        threads=options.threads,
+        progress=options.progress(),
+    )
+    options.show(result, _summary)
+    options.next_step(f"look at {out / 'README.md'}")
+
+
+def _summary(result: "HelpResult") -> "Iterable[RenderableType]":
+    from featlearn.studies.faces.helped import markdown
+
+    yield markdown(result)

@@ -1,0 +1,1 @@
+"""Digits seen and heard: what a shared code is worth."""

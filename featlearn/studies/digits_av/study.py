@@ -1,0 +1,199 @@
+"""`study digits-av`: one code for digits seen and heard, and what it is worth."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from featlearn.config.load import load_any_recipe
+from featlearn.config.modalities import FusionHeadSpec, MultimodalRecipe
+from featlearn.datasets.recordings import speakers_of
+from featlearn.datasets.source import find_root
+from featlearn.errors import UsageError
+from featlearn.filenames import CARD, RESULTS
+from featlearn.files import write_bytes, write_json
+from featlearn.studies.digits_av.cells import Cells
+from featlearn.studies.digits_av.folds import hear_speaker
+from featlearn.studies.digits_av.hearing import Draw, hear
+from featlearn.studies.digits_av.material import IMAGE, SOUND, Material, open_material
+from featlearn.studies.digits_av.noise import (
+    HEADS,
+    Levels,
+    NoisyNet,
+    choose_levels,
+    groups_of_pairs,
+    learn_noisy,
+    noisy_splits,
+)
+from featlearn.studies.digits_av.results import (
+    DigitsAVResult,
+    Fused,
+    Point,
+    fused_of,
+    markdown,
+    missing_costs,
+    point_of,
+)
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.progress import Progress, Silent
+from featlearn.training.rundir import RunDirectory
+from featlearn.visualize.pair_curve import pair_curve
+from featlearn.visualize.style import save_figure
+from featlearn.workflows.multimodal.pretrain import pretrain_modalities
+
+RECIPE = "digits-av"
+"""The shipped recipe that the study trains."""
+
+COUNTS = (100, 300, 1000)
+"""Numbers of pairs, beside all."""
+
+DRAWS = 10
+"""Draws of each of these numbers."""
+
+
+def digits_av(
+    out: Path | str,
+    *,
+    root: Path | None = None,
+    seed: int = 0,
+    overrides: tuple[str, ...] = (),
+    draws: int = DRAWS,
+    counts: Sequence[int] = COUNTS,
+    speakers: bool = True,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> DigitsAVResult:
+    """Learn a code for digits seen and heard, and measure it; what is there already is kept.
+
+    Args:
+        out: Folder of the run, the figures and the tables.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        seed: Of the run.
+        overrides: Changes of the recipe `digits-av`, as `key=value` texts.
+        draws: Draws of each number of pairs.
+        counts: Numbers of pairs, beside all.
+        speakers: Whether each speaker is left out of training in turn, too.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told of every step.
+
+    Raises:
+        FeatlearnError: If the data are missing, or the folder holds other runs.
+        Interrupted: If a signal asked for a stop; the same call goes on.
+    """
+    begun = time.monotonic()
+    folder, root, told = Path(out), find_root(root), progress or Silent()
+    chosen = pick_device(device)
+    use_threads(threads)
+    recipe = load_any_recipe(RECIPE, overrides=(*overrides, f"seed={seed}"))
+    if not isinstance(recipe, MultimodalRecipe):
+        raise UsageError(f"the recipe {RECIPE} was changed to one of a single modality")
+    run = folder / "runs" / RECIPE
+    resume = RunDirectory(run).started
+    pretrain_modalities(
+        recipe, out=run, root=root, device=device, threads=threads, resume=resume, progress=told
+    )
+    cells = Cells(folder / "cells", recipe)
+    material = open_material(run, root=root, device=chosen)
+    levels, noisy = _noisy(material, cells, root=root, told=told)
+    curve = _curve(material, cells, counts=counts, draws=draws, told=told)
+    folds = _folds(material, cells, told=told) if speakers else {}
+    figure = folder / "figures" / "pairs.png"
+    save_figure(pair_curve([_lines(point) for point in curve]), figure)
+    result = DigitsAVResult(
+        out=str(folder),
+        seconds=round(time.monotonic() - begun, 1),
+        seed=seed,
+        run=str(run),
+        curve=curve,
+        levels=levels,
+        noisy=[*noisy.values()],
+        missing=missing_costs(noisy),
+        folds=folds,
+        figure=str(figure),
+    )
+    write_json(folder / RESULTS, msgspec.to_builtins(result))
+    write_bytes(folder / CARD, markdown(result).encode())
+    return result
+
+
+def _curve(
+    material: Material, cells: Cells, *, counts: Sequence[int], draws: int, told: Progress
+) -> list[Point]:
+    """Judge every method at every number of pairs."""
+    plans: list[tuple[int | None, int]] = [(None, 0)]
+    plans += [(count, draw) for draw in range(draws) for count in sorted(counts)]
+    found: dict[int | None, list[Draw]] = {}
+    for count, draw in plans:
+        name = "all" if count is None else str(count)
+        told.note(f"hearing to see: {name} pairs, draw {draw + 1}")
+
+        def compute(count: int | None = count, draw: int = draw) -> Draw:
+            return hear(material, count=count, draw=draw, progress=told)
+
+        cell = cells.get(f"pairs-{name}-{draw}", Draw, compute)
+        found.setdefault(count, []).append(cell)
+    images, recordings = (len(each) for each in material.judged)
+    points = [point_of(each, images=images, recordings=recordings) for each in found.values()]
+    return sorted(points, key=lambda point: point.pairs)
+
+
+def _noisy(
+    material: Material, cells: Cells, *, root: Path, told: Progress
+) -> tuple[Levels, dict[str, Fused]]:
+    """Fix the noise, and train every head and each modality alone under it."""
+    told.note("fixing the noise on validation samples")
+    levels = cells.get("levels", Levels, lambda: choose_levels(material, root))
+    splits = noisy_splits(material, root, levels)
+    groups, pairs = groups_of_pairs(splits["test"]), len(splits["test"].pairs)
+    plans: dict[str, tuple[FusionHeadSpec, int | None]] = {
+        name: (head, None) for name, head in HEADS.items()
+    }
+    plans |= {
+        f"{name} alone": (HEADS["late"], place) for place, name in enumerate(("image", "sound"))
+    }
+    nets: dict[str, Fused] = {}
+    for name, (head, only) in plans.items():
+        told.note(f"noisy pairs: {name}")
+
+        def compute(head: FusionHeadSpec = head, only: int | None = only) -> NoisyNet:
+            seed = material.recipe.seed
+            return learn_noisy(material, splits, head, only=only, seed=seed, progress=told)
+
+        net = cells.get(f"noisy-{name.replace(' ', '-')}", NoisyNet, compute)
+        nets[name] = fused_of(name, net, groups, pairs=pairs)
+    return levels, nets
+
+
+def _folds(
+    material: Material, cells: Cells, *, told: Progress
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Leave each speaker out in turn."""
+    ids = material.learned[SOUND].ids
+    assert ids is not None
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for speaker in sorted({*speakers_of(ids)}):
+        told.note(f"hearing to see without {speaker}")
+
+        def compute(speaker: str = speaker) -> Draw:
+            return hear_speaker(material, speaker, count=None, progress=told)
+
+        draw = cells.get(f"speaker-{speaker}", Draw, compute)
+        judged = material.judged[SOUND].ids
+        assert judged is not None
+        recordings = speakers_of(judged).count(speaker)
+        images = len(material.judged[IMAGE])
+        found[speaker] = {
+            name: (1 - len(each.seen) / images, 1 - len(each.heard) / recordings)
+            for name, each in draw.wrong.items()
+        }
+    return found
+
+
+def _lines(point: Point) -> tuple[int, dict[str, tuple[float, float, float]]]:
+    """Give the accuracies on images at one number of pairs, for the picture."""
+    return point.pairs, {
+        each.name: (each.seen.mean, each.seen.low, each.seen.high) for each in point.methods
+    }

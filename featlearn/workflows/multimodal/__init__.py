@@ -1,0 +1,1 @@
+"""The commands' work where a recipe or a run has several modalities."""

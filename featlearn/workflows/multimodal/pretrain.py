@@ -1,0 +1,213 @@
+"""`pretrain` where a recipe has several modalities."""
+
+from pathlib import Path
+
+import msgspec
+
+from featlearn._version import __version__
+from featlearn.config.load import dump_recipe
+from featlearn.config.modalities import MultimodalRecipe
+from featlearn.config.tables import as_tables
+from featlearn.files import sha256, write_bytes
+from featlearn.geometry import MapShape
+from featlearn.networks.formats import FORMAT, read_figures
+from featlearn.networks.multimodal_store import save_multimodal
+from featlearn.networks.stack import parameter_count
+from featlearn.training.driver import PhaseResult
+from featlearn.training.identity import Environment
+from featlearn.training.locks import writing_in
+from featlearn.training.multimodal import MultimodalPretraining
+from featlearn.training.progress import Progress
+from featlearn.training.rundir import RunDirectory
+from featlearn.wording import count
+from featlearn.workflows.multimodal.samples import (
+    Divided,
+    divided,
+    fingerprints,
+    open_modalities,
+    train_sets,
+)
+from featlearn.workflows.running import SAVE_SECONDS, Running
+
+
+class ModalityData(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run learned from in one modality.
+
+    Attributes:
+        source: The recipe's source.
+        train: Samples learned from.
+        held_out: Training samples that were only measured.
+        input_shape: Shape of a sample.
+    """
+
+    source: str
+    train: int
+    held_out: int
+    input_shape: MapShape
+
+
+class MultimodalResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What pre-training on several modalities came to, as `results.json` holds it.
+
+    Attributes:
+        run: The folder.
+        title: The recipe's.
+        seconds: Time that it took.
+        parameters: Numbers that were learned.
+        phases: What each came to.
+        modalities: What was learned from, by modality.
+        pairs: Pairs that the shared code was learned by.
+        held_out_pairs: Pairs that were only measured.
+        fingerprints: Of the training samples of all modalities, and of the test samples.
+        environment: What it was computed with.
+        files: Checksums.
+    """
+
+    format: int = FORMAT
+    command: str = "pretrain"
+    run: str
+    title: str
+    seconds: float
+    parameters: int
+    phases: list[PhaseResult]
+    modalities: dict[str, ModalityData]
+    pairs: int
+    held_out_pairs: int
+    fingerprints: dict[str, str]
+    environment: Environment
+    files: dict[str, str]
+
+
+def pretrain_modalities(
+    recipe: MultimodalRecipe,
+    *,
+    out: Path | str,
+    root: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    save_seconds: float = SAVE_SECONDS,
+    track: bool = False,
+) -> MultimodalResult:
+    """Train the stack of each modality and the code that they share, and write a run directory.
+
+    Args:
+        recipe: Everything about the run.
+        out: The run directory to make.
+        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        resume: Go on from the newest checkpoint that verifies.
+        overwrite: Replace a run that is there.
+        progress: Told of every step.
+        save_seconds: Time between checkpoints, in seconds.
+        track: Write TensorBoard's files too (needs the extra `track`).
+
+    Raises:
+        FeatlearnError: If the recipe, the data or the folder stand in the way.
+        Interrupted: If a signal asked for a stop, after a checkpoint.
+    """
+    running = Running.prepare(
+        device=device,
+        threads=threads,
+        root=root,
+        progress=progress,
+        resume=resume,
+        overwrite=overwrite,
+        save_seconds=save_seconds,
+        track=track,
+    )
+    run = RunDirectory(out)
+    with writing_in(run.path):
+        return _pretrain(recipe, run, running, root=root)
+
+
+def _pretrain(
+    recipe: MultimodalRecipe, run: RunDirectory, running: Running, *, root: Path | None
+) -> MultimodalResult:
+    """Train in a folder that no other training writes into."""
+    identity = running.identity(as_tables(recipe))
+    if not running.ready(run, identity):
+        return read_multimodal_result(run)
+    splits = open_modalities(recipe, root=root)
+    sets = train_sets(splits)
+    known = fingerprints(splits)
+    identity = running.naming(run, identity, {"images": sum(map(len, sets)), **known})
+    data = divided(recipe, sets, running.device)
+    training = MultimodalPretraining(recipe, data.learned, held_out=data.held_out)
+    run.begin(dump_recipe(recipe), identity, resume=running.resume)
+    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
+    with running.driving(run, identity, stack=None, command=command) as driver:
+        training.run(driver, driver.resume() if running.resume else None)
+    save_multimodal(run.model_file, training.net, recipe)
+    phases = driver.standing.results
+    result = MultimodalResult(
+        run=str(run.path),
+        title=recipe.title,
+        seconds=running.whole_seconds(phases),
+        parameters=parameter_count(training.net),
+        phases=phases,
+        modalities=_data(recipe, data),
+        pairs=len(data.learned.pairs),
+        held_out_pairs=len(data.held_out.pairs),
+        fingerprints=known,
+        environment=running.environment,
+        files={file.name: sha256(file) for file in (run.model_file, run.recipe_file)},
+    )
+    _write_card(run, recipe, result)
+    driver.finish(msgspec.to_builtins(result))
+    return result
+
+
+def _data(recipe: MultimodalRecipe, data: Divided) -> dict[str, ModalityData]:
+    """Say what was learned from."""
+    sides = zip(recipe.modalities, data.learned.samples, data.held_out.samples, strict=True)
+    return {
+        spec.name: ModalityData(
+            source=spec.data.source,
+            train=len(learned),
+            held_out=len(kept),
+            input_shape=learned.shape,
+        )
+        for spec, learned, kept in sides
+    }
+
+
+def _write_card(run: RunDirectory, recipe: MultimodalRecipe, result: MultimodalResult) -> None:
+    """Write `README.md`: what the model is, what it saw, how to use it."""
+    seen = "\n".join(
+        f"- `{name}`: {count(data.train)} samples of `{data.source}` ({data.input_shape})"
+        for name, data in result.modalities.items()
+    )
+    by_class = ""
+    if recipe.pairs.by == "class":
+        by_class = " Samples of one class were paired: the shared code has learned from labels."
+    text = f"""\
+# {recipe.title}
+
+{recipe.shows or "A code that several modalities share."}
+
+Learned by featlearn {__version__} from {count(result.pairs)} pairs of
+
+{seen}
+
+{count(result.parameters)} parameters.{by_class}
+
+    featlearn finetune .           # put a classifier on top
+    featlearn encode . SRC --modality {recipe.names[0]} --out codes.npy
+
+`model.safetensors` holds the weights and, in its metadata, all that is needed to
+rebuild the network; `recipe.toml` is the recipe, `results.json` the figures and checksums.
+"""
+    write_bytes(run.card_file, text.encode())
+
+
+def read_multimodal_result(run: RunDirectory) -> MultimodalResult:
+    """Read what a finished run came to.
+
+    Raises:
+        CheckpointError: If `results.json` is not what `pretrain` writes.
+    """
+    return read_figures(run.results_file, MultimodalResult)
