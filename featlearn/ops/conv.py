@@ -99,6 +99,13 @@ def conv_transpose2d(
         positions=grid(size, window=window, stride=stride, padding=padding),
     )
     left, _, top, _ = borders(size, window=window, stride=stride, padding=padding)
+    if isinstance(padding, int):
+        # The last window may end before the border does: what it lays down inside is not cut off.
+        rows, columns = (
+            length - ((count - 1) * stride - 2 * padding + side)
+            for length, count, side in zip(size, h.shape[2:], window, strict=True)
+        )
+        return F.conv_transpose2d(h, weight, None, stride, (top, left), (rows, columns), groups)
     x = F.conv_transpose2d(h, weight, stride=stride, padding=(top, left), groups=groups)
     missing = (size[1] - x.shape[3], size[0] - x.shape[2])
     return F.pad(x, (0, missing[0], 0, missing[1])) if any(missing) else x

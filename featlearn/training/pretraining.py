@@ -118,8 +118,8 @@ class Pretraining:
         """
         if checkpoint is not None:
             load_state(Path("the checkpoint"), self.stack, checkpoint.model)
-        elif self.phases[0].joint and not self.begun:
-            settle(self.stack, self.sample)
+        elif self.phases[0].joint:
+            settle(self.stack, self.sample, norms=not self.begun)
         for phase in self.phases[driver.standing.phase :]:
             self._run_phase(phase, driver, checkpoint)
             driver.between(self.stack)

@@ -67,11 +67,18 @@ def settle_norm(stack: Stack, place: int, sample: Pictures) -> None:
         norm.eval()
 
 
-def settle(stack: Stack, sample: Pictures) -> None:
-    """Fit every stage's scaling and statistics as its weights are, bottom first."""
+def settle(stack: Stack, sample: Pictures, *, norms: bool = True) -> None:
+    """Fit every stage's scaling and statistics as its weights are, bottom first.
+
+    Args:
+        stack: The network.
+        sample: The images to fit on.
+        norms: Whether batch statistics are measured; otherwise they stay as they are.
+    """
     for place in range(len(stack)):
         fit_scaler(stack, place, sample)
-        settle_norm(stack, place, sample)
+        if norms:
+            settle_norm(stack, place, sample)
 
 
 def settle_above(stack: Stack, place: int, sample: Pictures) -> None:

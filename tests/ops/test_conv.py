@@ -1,5 +1,7 @@
 """Convolution against SciPy, and its adjoint."""
 
+from typing import Any
+
 import pytest
 import scipy.signal
 import torch
@@ -7,6 +9,8 @@ import torch
 from featlearn.errors import ShapeError
 from featlearn.geometry import Padding
 from featlearn.ops.conv import conv2d, conv_transpose2d
+from featlearn.ops.local import local2d, local_transpose2d
+from featlearn.ops.tiled import tiled2d, tiled_transpose2d
 
 GEOMETRIES = [
     (size, stride, padding)
@@ -90,3 +94,25 @@ def test_another_number_of_channels_is_named() -> None:
 def test_codes_of_another_size_are_named() -> None:
     with pytest.raises(ShapeError, match=r"codes \(batch, 1, 7, 7\).*got \(1, 1, 6, 7\)"):
         conv_transpose2d(torch.ones(1, 1, 6, 7), torch.ones(1, 1, 3, 3), size=(9, 9))
+
+
+@pytest.mark.parametrize("padding", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_border_of_so_many_zeros_is_the_same_for_every_way_of_sharing(
+    padding: int, stride: int
+) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(shape, generator=draw) for shape in ((2, 3, 8, 7), (4, 3, 3, 3)))
+    expected = torch.nn.functional.conv2d(x, weight, stride=stride, padding=padding)
+    how: dict[str, Any] = {"stride": stride, "padding": padding}
+    torch.testing.assert_close(conv2d(x, weight, **how), expected)
+    rows, columns = expected.shape[2:]
+    untied = weight.expand(rows, columns, *weight.shape).contiguous()
+    torch.testing.assert_close(local2d(x, untied, **how), expected)
+    tiled = weight.expand(2, 2, *weight.shape).contiguous()
+    torch.testing.assert_close(tiled2d(x, tiled, **how), expected)
+    h = torch.randn(expected.shape, generator=draw)
+    (down,) = torch.autograd.grad(conv2d(at := x.clone().requires_grad_(), weight, **how), at, h)
+    torch.testing.assert_close(conv_transpose2d(h, weight, size=(8, 7), **how), down)
+    torch.testing.assert_close(local_transpose2d(h, untied, size=(8, 7), **how), down)
+    torch.testing.assert_close(tiled_transpose2d(h, tiled, size=(8, 7), **how), down)
