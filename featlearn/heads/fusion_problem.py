@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.modalities import FusionTrainingSpec
@@ -25,6 +25,7 @@ class FusionProblem:
     """
 
     name = "finetune"
+    aside: nn.Module | None = None
 
     def __init__(
         self,

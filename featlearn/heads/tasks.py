@@ -91,6 +91,7 @@ class MultiTaskProblem:
     """
 
     name = "finetune"
+    aside: nn.Module | None = None
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class SharedProblem:
         in turn; Chandar et al., Neural Computation 2016, for correlating the codes as well.
     """
 
+    aside: nn.Module | None = None
     name = SHARED
 
     def __init__(

@@ -166,7 +166,7 @@ def _targets(images: ImageSet, names: Sequence[str]) -> tuple[Targets, NDArray[n
         DataError: If none has.
     """
     targets = match_targets(images, names)
-    known = ~np.isnan(targets).any(1)
+    known = np.logical_not(np.isnan(targets).any(axis=1, keepdims=True))[:, 0]
     if not known.any():
         raise DataError(f"no image of {images.name} has all of {', '.join(names)}")
     return targets[known], known

@@ -14,7 +14,8 @@ from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.labels import hold_out_labelled, limited
 from featlearn.errors import DataError, RecipeError
 from featlearn.heads.finetuning import Finetuning, start_finetuning
-from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.labels import labels_of
+from featlearn.heads.problem import logits_of
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
 from featlearn.seeds import derive

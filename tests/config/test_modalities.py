@@ -14,6 +14,7 @@ from featlearn.config.modalities import (
     PairsSpec,
     one_modality,
 )
+from featlearn.config.stages import WindowedSpec
 from featlearn.errors import RecipeError, UsageError
 
 TEXT = """
@@ -61,7 +62,9 @@ def test_modalities_and_stages_are_addressed_by_name(tmp_path: Path) -> None:
         "modalities.image.data.limit=50",
         "shared.code=7",
     )
-    assert found.modalities[1].stages[0].filter.maps == 9
+    syllables = found.modalities[1].stages[0].filter
+    assert isinstance(syllables, WindowedSpec)
+    assert syllables.maps == 9
     assert found.modalities[0].data.limit == 50
     assert found.shared.code == 7
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from featlearn.config.load import load_recipe
+from featlearn.config.pieces import L2PoolSpec, MaxPoolSpec
 from featlearn.config.space import (
     Choices,
     Range,
@@ -15,7 +16,6 @@ from featlearn.config.space import (
     plain,
     with_params,
 )
-from featlearn.config.stages import L2PoolSpec, MaxPoolSpec
 from featlearn.errors import RecipeError, UsageError
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec
+from featlearn.config.stages import BankSpec, ConvSpec, DenseSpec, LocalSpec
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator
 from featlearn.stages.decoder import Decoder
@@ -14,7 +14,7 @@ SPECS = [DenseSpec(maps=5), ConvSpec(maps=5, size=3, stride=2), LocalSpec(maps=5
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_tied_is_the_adjoint_and_a_bias(spec: FilterSpec) -> None:
+def test_tied_is_the_adjoint_and_a_bias(spec: BankSpec) -> None:
     encoder = build_filter(spec, SHAPE, generator=generator(0))
     decoder = Decoder(encoder, tied=True)
     torch.nn.init.normal_(decoder.bias)
@@ -25,7 +25,7 @@ def test_tied_is_the_adjoint_and_a_bias(spec: FilterSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_untied_starts_with_the_filters_weights_and_parts_from_them(spec: FilterSpec) -> None:
+def test_untied_starts_with_the_filters_weights_and_parts_from_them(spec: BankSpec) -> None:
     encoder = build_filter(spec, SHAPE, generator=generator(0))
     decoder = Decoder(encoder, tied=False)
     h = torch.randn(3, *encoder.output_shape)
@@ -39,7 +39,7 @@ def test_untied_starts_with_the_filters_weights_and_parts_from_them(spec: Filter
 @pytest.mark.parametrize(
     ("spec", "shape"), list(zip(SPECS, [(2, 7, 6), (2, 1, 1), (2, 7, 6)], strict=True))
 )
-def test_the_bias_has_the_shape_of_what_is_shared(spec: FilterSpec, shape: tuple[int, ...]) -> None:
+def test_the_bias_has_the_shape_of_what_is_shared(spec: BankSpec, shape: tuple[int, ...]) -> None:
     decoder = Decoder(build_filter(spec, SHAPE, generator=generator(0)), tied=True)
     assert decoder.bias.shape == shape
 

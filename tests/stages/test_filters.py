@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from featlearn.config.stages import (
+    BankSpec,
     ConvSpec,
     DenseSpec,
-    FilterSpec,
     LocalSpec,
     TiledSpec,
     WindowedSpec,
@@ -48,7 +48,7 @@ NOT_PADDED = [spec for spec in SPECS if getattr(spec, "padding", "valid") == "va
 
 @pytest.mark.parametrize(("spec", "output", "weight", "bias"), CASES)
 def test_shapes(
-    spec: FilterSpec, output: MapShape, weight: tuple[int, ...], bias: tuple[int, ...]
+    spec: BankSpec, output: MapShape, weight: tuple[int, ...], bias: tuple[int, ...]
 ) -> None:
     built = build_filter(spec, SHAPE, generator=generator(0))
     assert built.input_shape == SHAPE
@@ -61,7 +61,7 @@ def test_shapes(
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_adjoint_is_one(spec: FilterSpec) -> None:
+def test_the_adjoint_is_one(spec: BankSpec) -> None:
     built = build_filter(spec, SHAPE, generator=generator(0)).double()
     x = torch.randn(3, *SHAPE, dtype=torch.float64)
     y = built(x)
@@ -70,7 +70,7 @@ def test_the_adjoint_is_one(spec: FilterSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_adjoint_takes_other_weights(spec: FilterSpec) -> None:
+def test_the_adjoint_takes_other_weights(spec: BankSpec) -> None:
     built = build_filter(spec, SHAPE, generator=generator(0))
     h = torch.randn(3, *built.output_shape)
     twice = built.adjoint(h, weight=2 * built.weight)
@@ -95,7 +95,7 @@ def test_others_are_not_shared() -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_without_bias_there_is_none(spec: FilterSpec) -> None:
+def test_without_bias_there_is_none(spec: BankSpec) -> None:
     bare = msgspec.structs.replace(spec, bias=False)
     built = build_filter(bare, SHAPE, generator=generator(0))
     assert built.bias is None
@@ -104,7 +104,7 @@ def test_without_bias_there_is_none(spec: FilterSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", NOT_PADDED)
-def test_a_reconstruction_starts_with_the_variance_of_the_input(spec: FilterSpec) -> None:
+def test_a_reconstruction_starts_with_the_variance_of_the_input(spec: BankSpec) -> None:
     shape = MapShape(2, 13, 13)
     many = msgspec.structs.replace(spec, maps=60)
     there, back = (build_filter(many, shape, generator=generator(seed)) for seed in (0, 1))
@@ -117,7 +117,7 @@ def test_a_reconstruction_starts_with_the_variance_of_the_input(spec: FilterSpec
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_generator_decides_the_weights(spec: FilterSpec) -> None:
+def test_the_generator_decides_the_weights(spec: BankSpec) -> None:
     first, again, other = (
         build_filter(spec, SHAPE, generator=generator(seed)).weight for seed in (0, 0, 1)
     )
@@ -126,7 +126,7 @@ def test_the_generator_decides_the_weights(spec: FilterSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_columns_are_brought_to_unit_length(spec: FilterSpec) -> None:
+def test_columns_are_brought_to_unit_length(spec: BankSpec) -> None:
     built = build_filter(spec, SHAPE, generator=generator(0))
     before = built.weight.detach().clone()
     with torch.no_grad():
@@ -145,7 +145,7 @@ def test_columns_are_brought_to_unit_length(spec: FilterSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_an_empty_batch_passes(spec: FilterSpec) -> None:
+def test_an_empty_batch_passes(spec: BankSpec) -> None:
     built = build_filter(spec, SHAPE, generator=generator(0))
     assert built.adjoint(built(torch.zeros(0, *SHAPE))).shape == (0, *SHAPE)
 

@@ -32,6 +32,7 @@ class Fit:
     """Fits the net to numbers, and notes what its held-out loss was asked of."""
 
     name = "fit"
+    aside = None
     samples = 12
     device = torch.device("cpu")
 

@@ -14,7 +14,8 @@ import torch
 from featlearn.config.load import load_recipe
 from featlearn.config.space import with_params
 from featlearn.errors import Interrupted
-from featlearn.heads.problem import labels_of, logits_of
+from featlearn.heads.labels import labels_of
+from featlearn.heads.problem import logits_of
 from featlearn.heads.store import load_classifier
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
