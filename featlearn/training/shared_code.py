@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.modalities import SHARED, SharedSpec
