@@ -91,7 +91,7 @@ class ResidualSpec(KindSpec, frozen=True, kw_only=True, tag="residual"):
     """Residual blocks: what each computes is added to what it is given (He et al., CVPR 2016).
 
     There are `repeats` of them, each giving `maps` maps; the first moves its windows by
-    `stride`. A `basic` block has two convolutions of 3x3, a `bottleneck` 1x1, 3x3 and 1x1.
+    `stride`. A `block` that is `basic` has two convolutions of 3x3, a `bottleneck` 1x1, 3x3, 1x1.
     Between them there are `width` maps: as many as come out in a basic block, a quarter in a
     bottleneck, more in wide networks (Zagoruyko & Komodakis, BMVC 2016). `groups` splits the
     3x3 of a bottleneck (Xie et al., CVPR 2017). Where a block gives another shape than it is

@@ -105,7 +105,9 @@ class Checker:
         work = start_finetuning(copy.deepcopy(stack), spec, labelled, sample=self.sample, seed=seed)
         network, places = work.classifier.stack, range(spec.freeze, len(stack))
         parts: dict[str, nn.Module] = {"head": work.classifier.layers}
-        parts |= {network.stage(place).name: network.stage(place) for place in places}
+        # What only pools or takes means has nothing to learn.
+        learning = [stage for stage in map(network.stage, places) if list(stage.parameters())]
+        parts |= {stage.name: stage for stage in learning}
         suffix = f" ({FINETUNE})"
         # The head begins at zero, and passes no gradient down before its first step.
         found = first_steps(work.loop.problem, spec, parts, seed=seed, steps=2)
