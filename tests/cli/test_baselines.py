@@ -25,10 +25,13 @@ def test_a_table_for_people_and_one_for_programs(run: Run) -> None:
 
 
 def test_what_a_budget_cut_is_told(run: Run) -> None:
+    from featlearn.baselines.boosted import KINDS
+
     said = run("baselines", "digits", "--only", "boosted-stumps", "--budget", "0.01", "-q")
     assert said.exit_code == 0, said.output
     assert said.stderr == ""
-    assert "of 3000 rounds" in said.stdout.replace("\u202f", "")
+    rounds = KINDS["boosted-stumps"].rounds
+    assert f"of {rounds} rounds" in said.stdout.replace("\u202f", "")
 
 
 def test_the_help_names_every_row(run: Run) -> None:
