@@ -47,7 +47,7 @@ def test_a_rate_is_found(run: Run, tiny: Path, trained: Callable[..., Path]) -> 
         (["finetune", "RUN", "--out", "x"], "--out belongs to --find-lr"),
         (
             ["finetune", "RUN", "--alone", "x"],
-            "--alone belongs to a run whose recipe has [[tasks]]",
+            "--alone belongs to a run whose recipe",
         ),
         (["evaluate", "RUN", "--probe", "--tta", "2"], "--probe looks at no head; drop --tta"),
         (["evaluate", "RUN", "--units", "--calibrate"], "drop --calibrate"),

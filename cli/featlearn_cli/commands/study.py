@@ -12,7 +12,7 @@ from featlearn_cli.params import PathParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from featlearn.studies.faces.helped import HelpResult
+    from featlearn.studies.faces.help_results import HelpResult
     from featlearn.studies.faces.results import FaceUnitResult, Regime
 
 
@@ -83,7 +83,7 @@ def command(name: str, out: Path, options: ByRecipe) -> None:
 
 
 def _help(result: "HelpResult") -> "Iterable[RenderableType]":
-    from featlearn.studies.faces.helped import markdown
+    from featlearn.studies.faces.help_results import markdown
 
     yield markdown(result)
 
