@@ -9,7 +9,7 @@ from featlearn.config.heads import ClassificationSpec, HeadSpec
 class TaskSpec(Spec, frozen=True, kw_only=True):
     """One task of several: a head of its own on the shared stages, and the images it learns from.
 
-    `name` is that of its head in the run. `source` is where its images come from, taken under
+    `name` is that of its `head` in the run. `source` is where its images come from, taken under
     the size policy of `[data]`; the recipe's own if absent. `targets` are the columns of the
     source's targets that a regression or multi-label head learns, all if empty. An image that
     lacks a label of the task is not learned from by it. `labels` is how many labels

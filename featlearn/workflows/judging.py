@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from featlearn.config.heads import (
@@ -15,7 +14,7 @@ from featlearn.config.heads import (
     MultiLabelSpec,
     RegressionSpec,
 )
-from featlearn.datasets.imageset import ImageSet, Targets
+from featlearn.datasets.imageset import ImageSet, Indices, Targets
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.targets import match_targets
 from featlearn.errors import DataError
@@ -148,26 +147,21 @@ def judge(trained: TrainedHead, images: ImageSet, outputs: Tensor, **common: Any
             return RegressionEvaluation(**msgspec.structs.asdict(numbers), **common)
         case MultiLabelSpec():
             targets, known = _targets(images, trained.classes)
-            check_binary(
-                replace(
-                    images,
-                    targets=match_targets(images, trained.classes),
-                    target_names=trained.classes,
-                )
-            )
+            wanted = images.subset(known)
+            check_binary(replace(wanted, targets=targets, target_names=trained.classes))
             sets = multi_label_report(targets, said[known], trained.classes)
             return MultiLabelEvaluation(**msgspec.structs.asdict(sets), **common)
 
 
-def _targets(images: ImageSet, names: Sequence[str]) -> tuple[Targets, NDArray[np.bool_]]:
-    """Take the targets of the images that have all of them, and tell which do.
+def _targets(images: ImageSet, names: Sequence[str]) -> tuple[Targets, Indices]:
+    """Take the targets of the images that have all of them, and say which these are.
 
     Raises:
         DataError: If none has.
     """
     targets = match_targets(images, names)
-    known = np.logical_not(np.isnan(targets).any(axis=1, keepdims=True))[:, 0]
-    if not known.any():
+    known = np.flatnonzero(~np.isnan(targets).any(1))
+    if not len(known):
         raise DataError(f"no image of {images.name} has all of {', '.join(names)}")
     return targets[known], known
 

@@ -45,6 +45,10 @@ def test_a_rate_is_found(run: Run, tiny: Path, trained: Callable[..., Path]) -> 
         (["finetune", "RUN", "--find-lr", "--name", "x"], "keeps no head; drop --name"),
         (["finetune", "RUN", "--find-lr", "--labels", "10,20"], "drop several numbers or draws"),
         (["finetune", "RUN", "--out", "x"], "--out belongs to --find-lr"),
+        (
+            ["finetune", "RUN", "--alone", "x"],
+            "--alone belongs to a run whose recipe",
+        ),
         (["evaluate", "RUN", "--probe", "--tta", "2"], "--probe looks at no head; drop --tta"),
         (["evaluate", "RUN", "--units", "--calibrate"], "drop --calibrate"),
         (["evaluate", "RUN", "--units", "--calibrate-on", "digits"], "drop --calibrate-on"),

@@ -9,7 +9,7 @@ from featlearn_cli.options import ByRecipe
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from featlearn.studies.faces.helped import HelpResult
+    from featlearn.studies.faces.help_results import HelpResult
 
 
 def run_faces_multitask(out: Path, options: ByRecipe) -> None:
@@ -30,6 +30,6 @@ def run_faces_multitask(out: Path, options: ByRecipe) -> None:
 
 
 def _summary(result: "HelpResult") -> "Iterable[RenderableType]":
-    from featlearn.studies.faces.helped import markdown
+    from featlearn.studies.faces.help_results import markdown
 
     yield markdown(result)

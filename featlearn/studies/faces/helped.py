@@ -18,20 +18,20 @@ from featlearn.datasets.imageset import Splits
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import find_root
 from featlearn.errors import CheckpointError
-from featlearn.evaluate.paired import Interval, mean_interval, paired_interval
 from featlearn.filenames import CARD, RESULTS, TRIALS
 from featlearn.files import BAD_JSON, canonical_json, sha256, write_bytes, write_json
 from featlearn.heads.problem import logits_of
 from featlearn.heads.tasks import start_tasks
-from featlearn.networks.formats import FORMAT
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import find_model, load_stack
+from featlearn.studies.faces.help_results import HelpPoint, HelpResult, HelpTrial, markdown, sum_up
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.training.settling import fitting_sample
-from featlearn.wording import percent
+from featlearn.visualize.helped import helped_figure
+from featlearn.visualize.style import save_figure
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.task_data import draw_tasks, open_sources
 from featlearn.workflows.tasks import task_data
@@ -42,65 +42,6 @@ COUNTS = (10, 30, 100, 300)
 
 DRAWS = 10
 """Draws of detection labels at each, with a seed of the weights of their own."""
-
-
-class HelpTrial(msgspec.Struct, frozen=True, kw_only=True):
-    """One network, as a line of `trials.jsonl` holds it.
-
-    Attributes:
-        labels: Labelled images that detection learned from.
-        draw: Seed of their draw; it is added to the recipe's seed for the weights.
-        together: Whether identification was learned with it.
-        error: Of detection on the test scenes, in [0, 1].
-        identification: Error of naming people on other portraits of them, where it was learned.
-    """
-
-    labels: int
-    draw: int
-    together: bool
-    error: float
-    identification: float | None = None
-
-
-class HelpPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What one number of detection labels came to.
-
-    Attributes:
-        labels: That number.
-        alone: Mean error of detection learned alone, and its 95 % interval.
-        together: The same where identification was learned with it.
-        gain: Mean of `alone - together`, pair by pair, and its 95 % interval.
-        identification: Mean error of identification.
-    """
-
-    labels: int
-    alone: Interval
-    together: Interval
-    gain: Interval
-    identification: float
-
-
-class HelpResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What the study came to, as `results.json` holds it.
-
-    Attributes:
-        out: The folder.
-        seconds: Time that everything took, this time.
-        draws: Draws at each number of labels.
-        test: Scenes that detection was judged on, once by each network.
-        majority: Error of always saying that there is no face.
-        table: A row for each number of labels.
-        run: The pre-trained run that every network began from.
-    """
-
-    format: int = FORMAT
-    out: str
-    seconds: float
-    draws: int
-    test: int
-    majority: float
-    table: list[HelpPoint]
-    run: str
 
 
 def faces_multitask(
@@ -158,7 +99,7 @@ def faces_multitask(
             pairs.append((alone, together))
             done += 2
             told.count("networks", done=done, of=of)
-        table.append(_point(labels, pairs))
+        table.append(sum_up(labels, pairs))
     told.stop()
     test = bench.test
     assert test.set.labels is not None
@@ -171,35 +112,18 @@ def faces_multitask(
         table=table,
         run=str(run),
     )
+    figure = helped_figure(
+        [point.labels for point in table],
+        [point.alone for point in table],
+        [point.together for point in table],
+        [point.gain for point in table],
+        names=("detection alone", "with identification"),
+    )
+    for ending in ("png", "svg"):
+        save_figure(figure, folder / "figures" / f"help.{ending}")
     write_json(folder / RESULTS, msgspec.to_builtins(result))
     write_bytes(folder / CARD, markdown(result).encode())
     return result
-
-
-def markdown(result: HelpResult) -> str:
-    """Write the table."""
-    of = f"{result.test:,} scenes with people and pictures never seen"
-    naive = f'always "no face": {percent(result.majority)}'
-    lines = [
-        "# Finding faces, helped by naming them",
-        "",
-        f"Error of detection on {of} ({naive}); means over {result.draws} draws, 95 % intervals.",
-        "",
-        "| detection labels | alone | with identification | gain, points | identification errs |",
-        "|---|---|---|---|---|",
-    ]
-    for point in result.table:
-        cells = [_cell(found) for found in (point.alone, point.together)]
-        mean, low, high = (100 * value for value in point.gain)
-        cells += [f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]", percent(point.identification)]
-        lines.append(f"| {point.labels} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(found: Interval) -> str:
-    """Write a mean and its interval."""
-    mean, low, high = found
-    return f"{percent(mean)} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
 class _Bench:
@@ -243,7 +167,9 @@ class _Bench:
 
 def _setting(recipe: Recipe, run: Path) -> str:
     """Name what decides trials beside their own fields, as a checksum."""
-    decided = canonical_json({"recipe": as_tables(recipe), "model": sha256(find_model(run))})
+    said = ("title", "shows", "expect", "minutes")
+    tables = {key: value for key, value in as_tables(recipe).items() if key not in said}
+    decided = canonical_json({"recipe": tables, "model": sha256(find_model(run))})
     return hashlib.sha256(decided.encode()).hexdigest()
 
 
@@ -284,17 +210,3 @@ class _Trials:
             file.flush()
             os.fsync(file.fileno())
         return trial
-
-
-def _point(labels: int, pairs: list[tuple[HelpTrial, HelpTrial]]) -> HelpPoint:
-    """Sum up the draws at one number of labels."""
-    alone = [pair[0].error for pair in pairs]
-    together = [pair[1].error for pair in pairs]
-    named = [pair[1].identification or 0.0 for pair in pairs]
-    return HelpPoint(
-        labels=labels,
-        alone=mean_interval(alone),
-        together=mean_interval(together),
-        gain=paired_interval(alone, together),
-        identification=sum(named) / len(named),
-    )
