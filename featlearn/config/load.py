@@ -13,6 +13,7 @@ from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
+from featlearn.config.schema import SEVERAL
 from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate, validate_any
 from featlearn.errors import DataError, RecipeError, UsageError
@@ -48,6 +49,11 @@ def recipe_names() -> tuple[str, ...]:
     """List the recipes that come with the package, in alphabetical order."""
     files = resources.files(_SHIPPED).iterdir()
     return tuple(sorted(file.name[:-5] for file in files if file.name.endswith(".toml")))
+
+
+def stack_recipe_names() -> tuple[str, ...]:
+    """List those of the shipped recipes that are about a single stack of stages."""
+    return tuple(name for name in recipe_names() if SEVERAL not in tomllib.loads(recipe_text(name)))
 
 
 def recipe_text(name: str) -> str:

@@ -57,8 +57,10 @@ class FusionHead(nn.Module):
         )
         for layers in self.layers:
             assert isinstance(layers, nn.Sequential)
+            last = layers[-1]
+            assert isinstance(last, nn.Linear)
             # Every class is as likely as another at first, whatever the codes.
-            nn.init.zeros_(layers[-1].weight)
+            nn.init.zeros_(last.weight)
         gated = range(modalities) if isinstance(spec, GatedFusionSpec) else ()
         self.mixed = nn.ModuleList(
             multilayer([code, code], dropout=0.0, generator=draw) for _ in gated

@@ -89,6 +89,7 @@ def test_spoken_digits_are_parted_by_their_index(tmp_path: Path) -> None:
     assert splits.test.ids == ("3_ann_0.wav", "3_ann_4.wav", "7_ann_0.wav", "7_ann_4.wav")
     assert splits.train.labels is not None
     assert splits.train.labels.tolist() == [3, 3, 7, 7]
+    assert splits.train.ids is not None
     assert speakers_of(splits.train.ids) == ("ann",) * 4
 
 
