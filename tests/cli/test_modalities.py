@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,9 @@ def recipe(empty_folder: Path) -> Path:
         images = rng.integers(0, 90, (60, side, side)) + 120 * labels[:, None, None]
         split = {"x_train": images[:48], "y_train": labels[:48]}
         split |= {"x_test": images[48:], "y_test": labels[48:]}
-        kinds = {k: v.astype(np.uint8 if k[0] == "x" else np.int64) for k, v in split.items()}
+        kinds: dict[str, Any] = {
+            k: v.astype(np.uint8 if k[0] == "x" else np.int64) for k, v in split.items()
+        }
         np.savez(empty_folder / f"{name}.npz", **kinds)
     (empty_folder / "two.toml").write_text(RECIPE, encoding="utf-8")
     return empty_folder / "two.toml"
