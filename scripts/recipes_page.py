@@ -18,6 +18,7 @@ from msgspec.inspect import Field, StructType, Type, VarTupleType
 
 from featlearn.config import schema
 from featlearn.config.base import KindSpec, Spec
+from featlearn.config.modalities import MultimodalRecipe
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "recipes.md"
 
@@ -37,6 +38,13 @@ A value that is a table is written as one: `--set 'stages.strokes.pool={ kind = 
 """
 
 
+SEVERAL = """\
+## A recipe of several modalities
+
+Known by its `[[modalities]]`. Tables that a recipe of one stack has too are explained above.
+"""
+
+
 class Section(NamedTuple):
     """One table of a recipe, or several kinds of it, and where it may stand.
 
@@ -44,28 +52,51 @@ class Section(NamedTuple):
         kinds: What it may be.
         paths: Keys that lead to it, as `stages.filter`.
         listed: Whether it is a list of such tables.
+        title: What it is called, if not by where it stands.
     """
 
     kinds: tuple[StructType, ...]
     paths: list[str]
     listed: bool
+    title: str = ""
+
+    @property
+    def classes(self) -> tuple[type, ...]:
+        """What its tables become."""
+        return tuple(kind.cls for kind in self.kinds)
 
 
 def page() -> str:
     """Write the page."""
-    root = schema.recipe_type()
+    root, several = schema.recipe_type(), schema.recipe_type(MultimodalRecipe)
     assert isinstance(root, StructType)
+    assert isinstance(several, StructType)
     places = list(sections(root))
     links = {path: _anchor(place) for place in places for path in place.paths}
-    parts = [HEAD, "## The recipe itself\n", _struct(root, "", links)]
+    parts = [HEAD, "## The recipe itself\n", _struct(root, "", links), *_written(places, links)]
+    explained = {place.classes: place for place in places}
+    others = [
+        place._replace(title=f"Several modalities: {_title(place)}")
+        if place.classes not in explained
+        else place._replace(title=_title(explained[place.classes]))
+        for place in sections(several)
+    ]
+    links = {path: _anchor(place) for place in others for path in place.paths}
+    new = [place for place in others if place.classes not in explained]
+    parts += [SEVERAL, _struct(several, "", links), *_written(new, links)]
+    return "\n".join(parts)
+
+
+def _written(places: list[Section], links: dict[str, str]) -> Iterator[str]:
+    """Write the sections of some tables."""
     for place in places:
-        parts.append(f"## {_title(place)}\n")
+        yield f"## {_title(place)}\n"
         if place.kinds[0].tag is None:
-            parts.append(_struct(place.kinds[0], place.paths[0], links))
+            yield _struct(place.kinds[0], place.paths[0], links)
             continue
         for kind in place.kinds:
-            parts += [f'### `kind = "{kind.tag}"`\n', _struct(kind, place.paths[0], links)]
-    return "\n".join(parts)
+            yield f'### `kind = "{kind.tag}"`\n'
+            yield _struct(kind, place.paths[0], links)
 
 
 def sections(root: StructType) -> Iterator[Section]:
@@ -110,6 +141,8 @@ def _tables(kind: Type) -> tuple[tuple[StructType, ...], bool]:
 def _title(place: Section) -> str:
     """Name a table as it is written in a file: `[data]`, `[[stages]]`, `stages.filter`."""
     path = place.paths[0]
+    if place.title:
+        return place.title
     if "." in path:
         return ", ".join(f"`{path}`" for path in place.paths)
     return f"`[[{path}]]`" if place.listed else f"`[{path}]`"

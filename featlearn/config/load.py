@@ -15,6 +15,7 @@ from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.named import network_text, with_network
 from featlearn.config.overrides import Override, apply_overrides
 from featlearn.config.recipe import Recipe
+from featlearn.config.schema import SEVERAL
 from featlearn.config.tables import as_tables
 from featlearn.config.validate import Problem, validate, validate_any
 from featlearn.errors import DataError, RecipeError, UsageError
@@ -56,6 +57,11 @@ def recipe_names() -> tuple[str, ...]:
 def shipped_names() -> tuple[str, ...]:
     """List what a recipe may be called without a path: shipped recipes, then networks."""
     return (*recipe_names(), *network_names())
+
+
+def stack_recipe_names() -> tuple[str, ...]:
+    """List those of the shipped recipes that are about a single stack of stages."""
+    return tuple(name for name in recipe_names() if SEVERAL not in tomllib.loads(recipe_text(name)))
 
 
 def recipe_text(name: str) -> str:

@@ -57,9 +57,9 @@ class FusionHead(nn.Module):
         )
         for layers in self.layers:
             assert isinstance(layers, nn.Sequential)
-            # Every class is as likely as another at first, whatever the codes.
             last = layers[-1]
             assert isinstance(last, nn.Linear)
+            # Every class is as likely as another at first, whatever the codes.
             nn.init.zeros_(last.weight)
         gated = range(modalities) if isinstance(spec, GatedFusionSpec) else ()
         self.mixed = nn.ModuleList(

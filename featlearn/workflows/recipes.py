@@ -3,15 +3,17 @@
 import msgspec
 
 from featlearn.config.architectures.catalogue import architecture, network_names
-from featlearn.config.load import parse_recipe, recipe_names, recipe_text
+from featlearn.config.load import load_any_recipe, recipe_names, recipe_text
 from featlearn.config.named import network_recipe
 from featlearn.config.plan import plan
+from featlearn.config.recipe import Recipe
 
 
 class RecipeRow(msgspec.Struct, frozen=True, kw_only=True):
     """A shipped recipe in one line.
 
-    `minutes` is its time on 2 CPU cores, if it is stated.
+    `minutes` is its time on 2 CPU cores, if it is stated. Of several modalities `source` names
+    each, and `stages` are those of one after the other.
     """
 
     name: str
@@ -82,13 +84,14 @@ def _network(name: str) -> NetworkRow:
 
 
 def _row(name: str) -> RecipeRow:
-    recipe = parse_recipe(recipe_text(name), title=f"recipe {name}")
+    recipe = load_any_recipe(name)
+    parts = [recipe] if isinstance(recipe, Recipe) else recipe.modalities
     return RecipeRow(
         name=name,
         title=recipe.title,
         shows=recipe.shows,
         expect=recipe.expect,
         minutes=recipe.minutes,
-        source=recipe.data.source,
-        stages=[stage.name for stage in recipe.stages],
+        source=" + ".join(part.data.source for part in parts),
+        stages=[stage.name for part in parts for stage in part.stages],
     )

@@ -13,6 +13,7 @@ from featlearn.config.load import (
     parse_recipe,
     recipe_names,
     recipe_text,
+    stack_recipe_names,
 )
 from featlearn.config.pieces import L2PoolSpec
 from featlearn.datasets.catalogue import KNOWN
@@ -27,7 +28,7 @@ def test_reads_what_the_file_says(small: Path) -> None:
     assert recipe.stages[0].pool == L2PoolSpec(size=2)
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", stack_recipe_names())
 def test_every_shipped_recipe_loads_and_survives_writing(name: str) -> None:
     recipe = load_recipe(name)
     assert parse_recipe(dump_recipe(recipe)) == recipe

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featlearn.config.load import dump_recipe, load_recipe, parse_recipe, recipe_names, recipe_text
+from featlearn.config.load import (
+    dump_recipe,
+    load_recipe,
+    parse_recipe,
+    recipe_text,
+    stack_recipe_names,
+)
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.geometry import MapShape
@@ -19,7 +25,7 @@ Put = Callable[[Path, bytes], None]
 
 _WORDS = re.compile(r"[\w.+-]+|\s+|.")
 _LINES = re.compile(r"[^\n]*\n")
-TEXTS = {name: recipe_text(name) for name in recipe_names()}
+TEXTS = {name: recipe_text(name) for name in stack_recipe_names()}
 
 
 def once(parts: list[str], place: int, how: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from featlearn.config.load import load_recipe, recipe_names
+from featlearn.config.load import load_recipe, stack_recipe_names
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
 
@@ -31,6 +31,6 @@ def test_lists_and_kinds_are_plain() -> None:
 
 
 def test_every_shipped_recipe_comes_back() -> None:
-    for name in recipe_names():
+    for name in stack_recipe_names():
         found = load_recipe(name)
         assert msgspec.convert(as_tables(found), Recipe) == found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from featlearn.config.load import load_recipe, recipe_names
+from featlearn.config.load import load_recipe, stack_recipe_names
 from featlearn.config.objectives import L1Spec, PlainSpec, SparseSpec
 from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec, PatchSpec, StageSpec
 from featlearn.report import words
@@ -75,7 +75,7 @@ def test_dead_units_are_explained(spec: StageSpec, tries: str, spares: str) -> N
     assert spares not in said
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", stack_recipe_names())
 def test_every_shipped_recipe_has_words(name: str) -> None:
     recipe = load_recipe(name)
     said = [part for stage in recipe.stages for part in words.stage_words(stage)]

@@ -10,7 +10,8 @@ import pytest
 from msgspec.inspect import StructType
 
 from featlearn.config import schema
-from featlearn.config.load import load_recipe, recipe_names
+from featlearn.config.load import load_any_recipe, recipe_names
+from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.tables import as_tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,9 +21,13 @@ PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 
 def structs() -> list[StructType]:
     """List every table that a recipe may have, by the script's own walk."""
-    root = schema.recipe_type()
-    assert isinstance(root, StructType)
-    return [root, *(kind for place in SCRIPT["sections"](root) for kind in place.kinds)]
+    roots = [schema.recipe_type(), schema.recipe_type(MultimodalRecipe)]
+    found: dict[type, StructType] = {}
+    for root in roots:
+        assert isinstance(root, StructType)
+        kinds = [root, *(kind for place in SCRIPT["sections"](root) for kind in place.kinds)]
+        found |= {kind.cls: kind for kind in kinds}
+    return [*found.values()]
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -40,7 +45,7 @@ def keys_of(value: object) -> set[str]:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_key_of_a_shipped_recipe_is_on_the_page(name: str) -> None:
     rows = set(re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)) | {"kind"}
-    assert keys_of(as_tables(load_recipe(name))) <= rows
+    assert keys_of(as_tables(load_any_recipe(name))) <= rows
 
 
 @pytest.mark.parametrize("struct", structs(), ids=lambda struct: struct.cls.__name__)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from matplotlib.text import Text
 
-from featlearn.config.load import load_recipe, parse_recipe, recipe_names
+from featlearn.config.load import load_recipe, parse_recipe, stack_recipe_names
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.entries import told_shape
@@ -46,7 +46,7 @@ def test_every_layer_of_lenet_5_is_there_with_its_sizes() -> None:
 
 
 def test_no_words_overlap_or_leave_the_page() -> None:
-    for name in recipe_names():
+    for name in stack_recipe_names():
         recipe = load_recipe(name)
         image = told_shape(recipe.data) or MapShape(1, 8, 8)
         figure = network_figure(plan(recipe, image, 10), title=recipe.title)

@@ -1,0 +1,111 @@
+"""Commands on a recipe and a run of two modalities, made of arrays that are paired by order."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+RECIPE = """
+title = "Two arrays"
+[[modalities]]
+name = "first"
+data = { source = "first.npz" }
+[[modalities.stages]]
+name = "one"
+filter = { kind = "dense", maps = 4 }
+objective = { kind = "plain" }
+[modalities.pretrain]
+epochs = 1
+[[modalities]]
+name = "second"
+data = { source = "second.npz" }
+[[modalities.stages]]
+name = "two"
+filter = { kind = "dense", maps = 4 }
+objective = { kind = "plain" }
+[modalities.pretrain]
+epochs = 1
+[pairs]
+by = "order"
+[shared]
+code = 4
+hidden = []
+epochs = 1
+[finetune]
+epochs = 2
+"""
+
+
+@pytest.fixture
+def recipe(empty_folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    for name, side in (("first", 3), ("second", 4)):
+        images = rng.integers(0, 90, (60, side, side)) + 120 * labels[:, None, None]
+        split = {"x_train": images[:48], "y_train": labels[:48]}
+        split |= {"x_test": images[48:], "y_test": labels[48:]}
+        kinds: dict[str, Any] = {
+            k: v.astype(np.uint8 if k[0] == "x" else np.int64) for k, v in split.items()
+        }
+        np.savez(empty_folder / f"{name}.npz", **kinds)
+    (empty_folder / "two.toml").write_text(RECIPE, encoding="utf-8")
+    return empty_folder / "two.toml"
+
+
+def test_from_pretraining_to_evaluation(run: Run, recipe: Path) -> None:
+    learned = run("pretrain", recipe, "--out", "run", "-q", "--json")
+    assert learned.exit_code == 0, learned.output
+    assert json.loads(learned.stdout)["modalities"]["second"]["input_shape"] == [1, 4, 4]
+    tuned = run("finetune", "run", "-q")
+    assert tuned.exit_code == 0, tuned.output
+    assert "late fusion" in tuned.stdout
+    judged = run("evaluate", "run", "--json")
+    assert judged.exit_code == 0, judged.output
+    found = json.loads(judged.stdout)
+    assert found["pairs"] == 12
+    assert set(found["alone"]) == {"first", "second"}
+    coded = run("encode", "run", "first.npz", "--modality", "first", "--out", "c.npy")
+    assert coded.exit_code == 0, coded.output
+    assert np.load("c.npy").shape == (60, 4)
+    for words, said in (
+        (("evaluate", "run", "--probe"), "several modalities, which --probe is not for"),
+        (("finetune", "run", "--freeze", "1"), "which --freeze is not for"),
+        (("encode", "run", "first.npz", "--out", "d.npy"), "with --modality: first, second"),
+        (("encode", "run", "x.npz", "--out", "d.npy", "--stage", "one"), "--stage is not for"),
+    ):
+        refused = run(*words)
+        assert refused.exit_code == 2
+        assert said in refused.stderr or "x.npz" in refused.stderr
+
+
+def test_layers_for_people(run: Run, recipe: Path) -> None:
+    result = run("describe", recipe)
+    assert result.exit_code == 0, result.output
+    assert "second.encoder1" in result.stdout
+    assert "weights and biases in all" in result.stdout
+
+
+def test_modalities_of_different_lengths_are_refused(run: Run, recipe: Path) -> None:
+    np.savez("second.npz", x_train=np.zeros((9, 4, 4), np.uint8), y_train=np.arange(9) % 2)
+    result = run("pretrain", recipe, "--out", "run")
+    assert result.exit_code == 1
+    assert "first has 48, second has 7; pair them by key or by class" in result.stderr
+    assert not Path("run").exists()
+
+
+def test_draws_are_for_the_study_that_draws(run: Run) -> None:
+    result = run("study", "face-unit", "--out", "x", "--draws", "3")
+    assert result.exit_code == 2
+    assert "--draws is for digits-av" in result.stderr
+
+
+def test_what_is_about_one_stack_says_so(run: Run) -> None:
+    result = run("check", "digits-av")
+    assert result.exit_code == 1
+    assert "describes several modalities (image, sound)" in result.stderr
