@@ -32,7 +32,7 @@ def pair_curve(points: Sequence[tuple[int, Mapping[str, Ends]]]) -> Figure:
             ends = [[100 * end for end in methods[name]] for _, methods in points]
             first = place == 0
             colour = SERIES[0] if first else MUTED
-            style = "-o" if first else _STYLES[place % len(_STYLES)]
+            style = "-o" if first else _STYLES[(place - 1) % len(_STYLES)]
             width, size = (1.8, 5) if first else (1.0, 3.5)
             means = [mean for mean, _, _ in ends]
             axes.plot(
