@@ -139,7 +139,8 @@ class LadderSpec(SemiBase, frozen=True, kw_only=True, tag="ladder"):
     costs: Annotated[tuple[NonNegative, ...], msgspec.Meta(min_length=1)] = (1000.0, 10.0, 0.1)
 
     def __post_init__(self) -> None:
-        """Something is to be rebuilt."""
+        """Something is to be rebuilt, and a batch to be normalised over."""
+        _check_several(self)
         if not any(self.costs):
             raise ValueError("`costs` are all 0, so that nothing would be rebuilt")
 
@@ -152,6 +153,16 @@ class GammaSpec(SemiBase, frozen=True, kw_only=True, tag="ladder-gamma"):
 
     ramp: Fraction = 0.0
     noise: Positive = 0.3
+
+    def __post_init__(self) -> None:
+        """There is a batch to normalise over."""
+        _check_several(self)
+
+
+def _check_several(spec: SemiBase) -> None:
+    """A ladder normalises its answer over the batch, unit by unit."""
+    if spec.batch < 2:
+        raise ValueError("`batch` must be at least 2 for a ladder, which normalises over it; got 1")
 
 
 SemiSpec = (

@@ -55,7 +55,13 @@ class Dead(NamedTuple):
 
 
 def first_steps(
-    problem: Problem, spec: LoopSpec, parts: Mapping[str, nn.Module], *, seed: int, steps: int = 1
+    problem: Problem,
+    spec: LoopSpec,
+    parts: Mapping[str, nn.Module],
+    *,
+    seed: int,
+    steps: int = 1,
+    term: str | None = None,
 ) -> FirstSteps:
     """Take the first steps of a training and look at the gradients; all is undone.
 
@@ -65,6 +71,7 @@ def first_steps(
         parts: Parts of the network, by the names they have in the result.
         seed: Seed of order and noise.
         steps: A head that begins at zero passes no gradient down in its first step.
+        term: Which term of the loss to give; their sum if absent.
     """
     plain = msgspec.structs.replace(spec, clip=None)
     loss = math.nan
@@ -72,7 +79,8 @@ def first_steps(
     with unchanged(problem.module):
         try:
             for report in tried_steps(problem, plain, [spec.optimizer.lr] * steps, seed=seed):
-                loss = report.loss if report.step == 1 else loss
+                if report.step == 1:
+                    loss = report.loss if term is None else report.terms[term]
         except TrainingError:
             return FirstSteps(loss, norms)
         norms = {name: gradient_norm(part) for name, part in parts.items()}

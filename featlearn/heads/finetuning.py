@@ -138,6 +138,10 @@ def _build_problem(
             validation=validation,
             augment=augment,
         )
+    if not classifier.frozen_statistics:
+        learning = range(spec.freeze, len(classifier.stack))
+        batch, samples = spec.semi.batch, len(unlabelled)
+        check_norms(classifier.stack, learning, batch=batch, samples=samples, table="finetune.semi")
     if unlabelled.shape != labelled.shape:
         raise DataError(
             f"{unlabelled.set.name}: unlabelled images must have the shape of the labelled ones, "

@@ -109,6 +109,8 @@ def certainty(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
     Source:
         Iscen et al., CVPR 2019, equation 9.
     """
+    if probabilities.shape[1] == 1:
+        return np.ones(len(probabilities), probabilities.dtype)
     logs = np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
     entropy = -(probabilities * logs).sum(1)
     return 1 - entropy / np.log(probabilities.shape[1])

@@ -110,9 +110,9 @@ class Checker:
         parts |= {stage.name: stage for stage in learning}
         suffix = f" ({FINETUNE})"
         # The head begins at zero, and passes no gradient down before its first step.
-        found = first_steps(work.loop.problem, spec, parts, seed=seed, steps=2)
-        guess = build_head_loss(spec.head, work.classifier, labelled).guess
-        self._add(FIRST_LOSS, FINETUNE, judge_first_loss(found.loss, guess))
+        head = build_head_loss(spec.head, work.classifier, labelled)
+        found = first_steps(work.loop.problem, spec, parts, seed=seed, steps=2, term=head.name)
+        self._add(FIRST_LOSS, FINETUNE, judge_first_loss(found.loss, head.guess))
         self._gradients(found, step=2, suffix=suffix)
         for name in stack.names[: spec.freeze]:
             self._add(GRADIENT, f"{name}{suffix}", Verdict(None, "finetune.freeze keeps it"))

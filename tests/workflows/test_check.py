@@ -84,6 +84,13 @@ def test_the_first_loss_is_the_logarithm_of_the_classes(tiny: Make, tmp_path: Pa
     assert row.said == f"{math.log(3):.4f}, and ln 3 = {math.log(3):.4f}"
 
 
+def test_the_first_loss_is_that_of_the_labels_alone(tiny: Make, tmp_path: Path) -> None:
+    """What is asked of unlabelled images has no such value to begin at."""
+    recipe = changed(tiny, finetune={"semi": {"kind": "ladder", "batch": 16}})
+    (row,) = [row for row in check(recipe, root=tmp_path).checks if row.name == "first loss"]
+    assert row.status == "passed"
+
+
 def test_a_rate_that_is_too_high_fails_in_its_phase_alone(tiny: Make, tmp_path: Path) -> None:
     result = check(changed(tiny, {"lr": 100.0}, data={"limit": 400}), root=tmp_path)
     assert not result.passed

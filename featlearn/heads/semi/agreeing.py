@@ -27,9 +27,9 @@ class Pi(Way):
 
     def terms(self, images: Tensor, given: Given) -> LossTerms:
         """Compute the squared difference of the two answers; both learn."""
-        first, second = (
-            given.classifier(given.change(images, given.draw)).float() for _ in range(2)
-        )
+        first = given.classifier(given.change(images, given.draw)).float()
+        with statistics_held(given.classifier):
+            second = given.classifier(given.change(images, given.draw)).float()
         return {"consistency": squared_difference(first, second)}
 
 

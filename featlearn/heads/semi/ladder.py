@@ -16,6 +16,7 @@ from featlearn.heads.semi.way import Given, Way, statistics_held
 from featlearn.ops.ladder import NUMBERS, batch_normalised, combine
 from featlearn.ops.random import generator
 from featlearn.stages.filters import Filter
+from featlearn.training.optimizers import Group
 
 
 @final
@@ -47,7 +48,7 @@ class Ladder(Way):
             seed: Seed of the weights.
 
         Raises:
-            RecipeError: If a stage that learns is no single bank of filters.
+            RecipeError: If no stage learns, or one that does is no single bank of filters.
         """
         super().__init__()
         filters = _filters(classifier)
@@ -57,6 +58,11 @@ class Ladder(Way):
         self.noise = noise
         self.costs = [costs[min(k, len(costs) - 1)] for k in range(len(outputs))]
         lowest = next(k for k, cost in enumerate(self.costs) if cost)
+        if not filters and lowest < len(outputs) - 1:
+            raise RecipeError(
+                "finetune.semi.kind 'ladder' denoises the responses of stages that learn, and "
+                f"finetune.freeze keeps all {classifier.freeze}: lower it, or take 'ladder-gamma'"
+            )
         shared = [bool(filters) and filters[0].shared, *per_map(classifier)]
         self.down = nn.ParameterDict()
         self.numbers = nn.ParameterDict()
@@ -65,6 +71,13 @@ class Ladder(Way):
             if k > lowest:
                 self.down[str(k)] = nn.Parameter(self._weights(filters, k, classifier, seed))
         self.lowest, self.shared = lowest, shared
+
+    def groups(self, classifier: Classifier) -> list[Group]:
+        """Give what leads down, which decays as weights do, and the combinators' numbers."""
+        del classifier
+        down: list[Tensor] = list(self.down.values())
+        numbers: Group = {"params": list(self.numbers.values()), "scale": 1.0, "weight_decay": 0.0}
+        return [{"params": down, "scale": 1.0}, numbers] if down else [numbers]
 
     def answer(self, images: Tensor, given: Given) -> Tensor:
         """Give the noisy logits of labelled images."""

@@ -200,6 +200,38 @@ def test_a_ladder_that_rebuilds_nothing() -> None:
         msgspec.convert({"semi": {"kind": "ladder", "costs": [0, 0]}}, FinetuneSpec)
 
 
+def test_a_ladder_needs_a_stage_that_learns(start: Callable[..., Finetuning]) -> None:
+    with pytest.raises(RecipeError, match=r"finetune\.freeze keeps all 2"):
+        start({"kind": "ladder"}, freeze=2)
+    list(start({"kind": "ladder-gamma"}, freeze=2, epochs=2).loop.steps())
+
+
+@pytest.mark.parametrize("kind", ["ladder", "ladder-gamma"])
+def test_a_ladder_normalises_over_two_images_or_more(kind: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="`batch` must be at least 2"):
+        msgspec.convert({"semi": {"kind": kind, "batch": 1}}, FinetuneSpec)
+
+
+def test_batches_of_one_image_have_no_statistics(tiny: Tiny, labelled: Labelled) -> None:
+    stages = msgspec.to_builtins(tiny().stages)
+    stages[1]["norm"] = {"kind": "batch"}
+    few, many = labelled(6), labelled(40, seed=5, labels=False)
+    spec = msgspec.convert({"semi": {"kind": "vat", "batch": 1}}, FinetuneSpec)
+    stack = _settled(tiny(stages=stages), many)
+    with pytest.raises(RecipeError, match=r"set finetune\.semi\.batch above 1"):
+        start_finetuning(stack, spec, few, sample=many, unlabelled=many, seed=0)
+
+
+def test_only_what_leads_down_a_ladder_decays(start: Callable[..., Finetuning]) -> None:
+    problem = start({"kind": "ladder"}).loop.problem
+    assert isinstance(problem, SemiProblem)
+    decaying, rest = problem.way.groups(problem.classifier)
+    assert "weight_decay" not in decaying
+    assert rest["weight_decay"] == 0
+    assert len(decaying["params"]) == 3
+    assert len(rest["params"]) == 4
+
+
 def test_nothing_is_left_to_rebuild_where_all_is_frozen(start: Callable[..., Finetuning]) -> None:
     with pytest.raises(RecipeError, match=r"no stage that learns here has an objective"):
         start({"kind": "reconstruction"}, freeze=2)
