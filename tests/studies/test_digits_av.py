@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -72,6 +73,9 @@ def test_a_missing_modality_costs_what_the_errors_say() -> None:
     wide, narrow = fused["late"].by_recording["both"], fused["late"].error["both"]
     assert wide.mean == narrow.mean
     assert missing_costs(fused) == {"late": {"image": 0.0, "sound": 0.5}}
+    right = fused_of("sound alone", NoisyNet({"sound": 0.0}, {"sound": []}), groups, pairs=10)
+    without = missing_costs({**fused, "sound alone": right})
+    assert without == {"late": {"image": 0.0, "sound": None}}
     result = DigitsAVResult(
         out="x",
         seconds=1.0,
@@ -87,4 +91,6 @@ def test_a_missing_modality_costs_what_the_errors_say() -> None:
     told = markdown(result)
     assert "| 100 | 2 | shared code | 85.00 |" in told
     assert "- late, sound only: +50.0 %" in told
+    bare = markdown(msgspec.structs.replace(result, missing=without))
+    assert "- late, sound only: —" in bare
     assert "| ann | shared code | 90.00 | 80.00 |" in told
