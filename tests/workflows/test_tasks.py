@@ -11,9 +11,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from featlearn.config.recipe import Recipe
-from featlearn.errors import DataError, ShapeError, UsageError
+from featlearn.errors import CheckpointError, DataError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.heads.store import load_classifier
+from featlearn.training.locks import writing_in
 from featlearn.training.progress import Progress
 from featlearn.workflows.evaluate import evaluate, evaluate_targets
 from featlearn.workflows.pretrain import pretrain
@@ -147,6 +148,45 @@ def test_it_goes_on_after_a_crash(
     for name in ("digit", "size", "even"):
         one, two = (path / "heads" / name / "model.safetensors" for path in (run, other))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_head_that_is_there_is_not_trained_for_in_vain(
+    run: Path, stopper: Callable[..., Progress]
+) -> None:
+    tune(run, alone="digit", overrides=["finetune.epochs=1"])
+    (run / "heads/digit-alone").rename(run / "heads/digit")
+    kept = (run / "heads/digit/model.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="heads/digit holds a finished run; add --overwrite"):
+        tune(run, progress=stopper(at=1))
+    assert not (run / "tasks/together").exists()
+    assert not (run / "heads/size").exists()
+    with (
+        writing_in(run / "heads/even"),
+        pytest.raises(CheckpointError, match="heads/even is in use by another training"),
+    ):
+        tune(run, overwrite=True, progress=stopper(at=1))
+    assert (run / "heads/digit/model.safetensors").read_bytes() == kept
+
+
+def test_a_resumed_training_replaces_only_heads_of_its_own(
+    run: Path, stopper: Callable[..., Progress], crash: type[BaseException]
+) -> None:
+    tune(run, alone="digit", overrides=["finetune.epochs=1"])
+    shutil.copytree(run / "heads/digit-alone", run / "heads/digit")
+    with pytest.raises(crash):
+        tune(run, overwrite=True, save_seconds=0.0, progress=stopper(at=7))
+    shutil.rmtree(run / "heads/digit")
+    (run / "heads/digit-alone").rename(run / "heads/digit")
+    kept = (run / "heads/digit/model.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match=r"holds a head that .*/together did not make; move"):
+        tune(run, resume=True)
+    assert (run / "heads/digit/model.safetensors").read_bytes() == kept
+    (run / "heads/digit").rename(run / "heads/mine")
+    found = tune(run, resume=True)
+    assert [head.head for head in found.heads] == ["digit", "size", "even"]
+    # As after a crash between the last head and the end of the training: all are its own.
+    (run / "tasks/together/results.json").unlink()
+    assert tune(run, resume=True).heads[0].files == found.heads[0].files
 
 
 def test_tasks_that_cannot_be_learned_are_refused(
