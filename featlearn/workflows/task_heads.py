@@ -119,7 +119,7 @@ def write_task_head(
         labels=task.spec.labels or "all",
         label_seed=options.label_seed,
         labelled=len(task.train),
-        validation=0 if task.validation is None else len(task.validation),
+        validation=len(task.validation_indices),
         freeze=options.freeze,
         from_scratch=False,
         seed=options.seed,
@@ -143,13 +143,16 @@ def write_task_head(
 def _write_labels(head: TaskHead, names: Sequence[str], options: Options) -> None:
     """Write which labels a head learned from, and which of them were only measured."""
     task = head.task
+    # Where not all images carry the label of a task, "all" does not say which ones do.
+    some = task.spec.labels is not None or len(task.indices) < len(task.splits.train)
+    validation = task.validation_indices.tolist()
     labels = {
         "format": FORMAT,
         "kind": head_kind(task.spec.head),
         "classes": list(names),
         "labels": task.spec.labels or "all",
         "label_seed": options.label_seed,
-        "indices": task.indices.tolist() if task.spec.labels else None,
-        "validation": None,
+        "indices": task.indices.tolist() if some else None,
+        "validation": validation if some or validation else None,
     }
     write_json(head.folder.labels_file, labels)

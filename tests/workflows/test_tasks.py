@@ -1,5 +1,6 @@
 """Several tasks of a run: data that carry some labels, heads that are kept, a control, resuming."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ from featlearn.geometry import MapShape
 from featlearn.heads.store import load_classifier
 from featlearn.training.locks import writing_in
 from featlearn.training.progress import Progress
+from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.evaluate import evaluate, evaluate_targets
+from featlearn.workflows.head_plan import head_recipe
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.task_data import open_tasks
@@ -187,6 +190,21 @@ def test_a_resumed_training_replaces_only_heads_of_its_own(
     # As after a crash between the last head and the end of the training: all are its own.
     (run / "tasks/together/results.json").unlink()
     assert tune(run, resume=True).heads[0].files == found.heads[0].files
+
+
+def test_the_labels_of_a_head_are_written_down(run: Path, several: Path) -> None:
+    changes = ["finetune.patience=5", "finetune.epochs=1"]
+    recipe = head_recipe(RunDirectory(run), changes, freeze=None)
+    opened = open_tasks(recipe, root=several, shape=SHAPE, label_seed=0)
+    tune(run, overrides=changes)
+    for task in opened:
+        written = json.loads((run / "heads" / task.spec.name / "labels.json").read_text())
+        learned = sorted({*written["indices"]} - {*written["validation"]})
+        whole = task.splits.train
+        assert task.validation is not None
+        assert (whole.images[written["validation"]] == task.validation.images).all()
+        assert len(learned) == len(task.train)
+        assert (whole.images[learned].sum(0) == task.train.images.sum(0)).all()
 
 
 def test_tasks_that_cannot_be_learned_are_refused(
