@@ -100,6 +100,7 @@ class MultiTaskProblem:
         *,
         batch: int,
         stack_lr: float = 1.0,
+        decay_by_stage: float = 1.0,
         augment: Augment | None = None,
     ) -> None:
         """Take the network and what each task learns from.
@@ -109,6 +110,8 @@ class MultiTaskProblem:
             tasks: In the order of the module's heads.
             batch: Images of every task but the first in a step.
             stack_lr: Multiplies the learning rate of the stages.
+            decay_by_stage: Multiplies that of each stage under the last one once more, for every
+                stage that it is further down.
             augment: Applied to every training batch.
 
         Raises:
@@ -123,6 +126,7 @@ class MultiTaskProblem:
                 task.images,
                 spec=task.spec.head,
                 stack_lr=stack_lr,
+                decay_by_stage=decay_by_stage,
                 validation=task.validation,
                 augment=augment,
             )
@@ -222,17 +226,24 @@ def start_tasks(
             classes=len(output_names(task.spec.head, task.images.set)),
             freeze=spec.freeze,
             seed=derive(seed, task.spec.name),
+            frozen_statistics=spec.batch_statistics == "frozen",
         ).to(device)
         fit_feature_scaler(head, sample)
         fit_targets(head, task.images)
         classifiers[task.spec.name] = head
-    learning = range(spec.freeze, len(stack))
-    least = min(len(task.images) for task in tasks)
-    check_norms(stack, learning, batch=spec.batch, samples=least, table="finetune")
+    if spec.batch_statistics != "frozen":
+        learning = range(spec.freeze, len(stack))
+        least = min(len(task.images) for task in tasks)
+        check_norms(stack, learning, batch=spec.batch, samples=least, table="finetune")
     module = MultiTask(classifiers, learned=spec.weighting == "uncertainty")
     augment = build_augment(spec.augment) if spec.augment else None
     problem = MultiTaskProblem(
-        module, tasks, batch=spec.batch, stack_lr=spec.stack_lr, augment=augment
+        module,
+        tasks,
+        batch=spec.batch,
+        stack_lr=spec.stack_lr,
+        decay_by_stage=spec.decay_by_stage,
+        augment=augment,
     )
     steps = len(batches_of(problem.samples, batch=spec.batch, seed=seed, epoch=0))
     epochs = max(spec.epochs, math.ceil(spec.steps / steps))

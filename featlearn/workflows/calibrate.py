@@ -49,7 +49,7 @@ def calibrate(
     """
     run, chosen = RunDirectory.open(path), pick_device(device)
     use_threads(threads)
-    trained = open_head(run, head, chosen)
+    trained = open_head(run, head, chosen, tempered=False)
     if not isinstance(trained.recipe.finetune.head, ClassificationSpec):
         raise UsageError(f"head {trained.name!r} is no classification; it has no temperature")
     folder = run.head(trained.name)

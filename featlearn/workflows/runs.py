@@ -37,11 +37,23 @@ class TrainedHead(NamedTuple):
     temperature: float | None = None
 
 
-def open_head(run: RunDirectory, name: str | None, device: torch.device) -> TrainedHead:
-    """Load a head of a run; without a name, the only one."""
+def open_head(
+    run: RunDirectory, name: str | None, device: torch.device, *, tempered: bool = True
+) -> TrainedHead:
+    """Load a head of a run; without a name, the only one.
+
+    Args:
+        run: The run.
+        name: Of the head.
+        device: Where it computes.
+        tempered: Whether to read its temperature, too; what fits one anew has no use for it.
+
+    Raises:
+        FeatlearnError: If there is no such head, or what belongs to it is damaged.
+    """
     chosen, folder = run.open_head(name)
     loaded = load_classifier(folder.path)
-    temperature = read_temperature(folder)
+    temperature = read_temperature(folder) if tempered else None
     return TrainedHead(
         chosen, loaded.classifier.to(device), loaded.classes, loaded.recipe, temperature
     )

@@ -29,6 +29,7 @@ class TaskImages(NamedTuple):
         validation: Labelled images that are only measured, if training needs some.
         splits: All images of its source.
         indices: Places in the training split of all labels that are used.
+        validation_indices: Those of them that are only measured.
     """
 
     spec: TaskSpec
@@ -37,6 +38,7 @@ class TaskImages(NamedTuple):
     validation: ImageSet | None
     splits: Splits
     indices: Indices
+    validation_indices: Indices
 
 
 def open_tasks(
@@ -158,6 +160,7 @@ def _drawn(task: TaskSpec, recipe: Recipe, splits: Splits, *, label_seed: int) -
         validation=pool.subset(drawn.validation) if len(drawn.validation) else None,
         splits=splits,
         indices=places[drawn.used],
+        validation_indices=places[drawn.validation],
     )
 
 

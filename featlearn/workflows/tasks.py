@@ -1,6 +1,7 @@
 """`finetune` of a recipe with tasks: several heads learn together on one stack."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,6 @@ from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.errors import UsageError
-from featlearn.files import sha256, write_json
-from featlearn.heads.labels import output_names
-from featlearn.heads.losses import build_head_loss
-from featlearn.heads.problem import logits_of
-from featlearn.heads.store import save_classifier
 from featlearn.heads.tasks import MultiTask, TaskData, start_tasks
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.store import load_stack, load_state
@@ -25,7 +21,7 @@ from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
-from featlearn.training.rundir import RunDirectory, TasksFolder
+from featlearn.training.rundir import HeadFolder, RunDirectory, TasksFolder
 from featlearn.training.settling import fitting_sample
 from featlearn.workflows.head_plan import (
     Options,
@@ -35,9 +31,16 @@ from featlearn.workflows.head_plan import (
     head_settings,
     resume_command,
 )
-from featlearn.workflows.head_results import FinetuneResult, head_kind
+from featlearn.workflows.head_results import FinetuneResult
 from featlearn.workflows.running import SAVE_SECONDS, Running
 from featlearn.workflows.task_data import TaskImages, open_tasks
+from featlearn.workflows.task_heads import (
+    TaskHead,
+    check_heads,
+    claim_heads,
+    plan_heads,
+    write_task_head,
+)
 
 TOGETHER = "together"
 """Name of the training of all tasks; a task alone has its own name with `-alone`."""
@@ -127,8 +130,14 @@ def finetune_tasks(
         words = [*options.words(), "--label-seed", str(options.label_seed)]
         words += [] if alone is None else ["--alone", alone]
         command = resume_command(run.path, None, words, overrides)
-        with writing_in(folder.path):
-            return _finetune(run, folder, recipe, options, running, root=root, command=command)
+        suffix = "" if alone is None else "-alone"
+        heads = [run.head(task.name + suffix) for task in recipe.tasks]
+        with ExitStack() as locks:
+            for each in (folder, *heads):
+                locks.enter_context(writing_in(each.path))
+            return _finetune(
+                run, folder, heads, recipe, options, running, root=root, command=command
+            )
 
 
 def _only(recipe: Recipe, alone: str | None) -> Recipe:
@@ -147,6 +156,7 @@ def _only(recipe: Recipe, alone: str | None) -> Recipe:
 def _finetune(
     run: RunDirectory,
     folder: TasksFolder,
+    folders: Sequence[HeadFolder],
     recipe: Recipe,
     options: Options,
     running: Running,
@@ -154,7 +164,7 @@ def _finetune(
     root: Path | None,
     command: Sequence[str],
 ) -> TasksResult:
-    """Train in a folder that no other training writes into."""
+    """Train in folders, its own and those of the heads, that no other training writes into."""
     stack = load_stack(run.path).stack.to(running.device)
     tasks = open_tasks(recipe, root=root, shape=stack.input_shape, label_seed=options.label_seed)
     for task in tasks:
@@ -167,21 +177,20 @@ def _finetune(
     identity = running.identity(settings)
     if not running.ready(folder, identity):
         return read_figures(folder.results_file, TasksResult)
+    heads = plan_heads(run, folders, tasks, options, running, folder=folder, training=identity)
+    check_heads(heads, running, folder=folder)
     sample = fitting_sample(recipe, Pictures(tasks[0].splits.train, running.device))
     data = [task_data(task, running.device) for task in tasks]
     module, loop = start_tasks(stack, recipe, data, sample=sample, seed=options.seed)
     folder.begin(dump_recipe(recipe), identity, resume=running.resume)
+    claim_heads(heads)
     with running.driving(folder, identity, stack=stack, command=command) as driver:
         _train(module, loop, driver, resume=running.resume)
     seconds = running.whole_seconds(driver.standing.results)
-    suffix = "" if folder.path.name == TOGETHER else "-alone"
     result = TasksResult(
         run=str(run.path),
         name=folder.path.name,
-        heads=[
-            _write_head(run, task, module, loop, options, running, suffix=suffix, seconds=seconds)
-            for task in tasks
-        ],
+        heads=_write_heads(run, heads, module, loop, options, running, seconds=seconds),
         weights=_weights(module, recipe),
         seconds=seconds,
     )
@@ -215,63 +224,26 @@ def _weights(module: MultiTask, recipe: Recipe) -> dict[str, float]:
     }
 
 
-def _write_head(
+def _write_heads(
     run: RunDirectory,
-    task: TaskImages,
+    heads: Sequence[TaskHead],
     module: MultiTask,
     loop: Loop,
     options: Options,
     running: Running,
     *,
-    suffix: str,
     seconds: float,
-) -> FinetuneResult:
-    """Write the head of one task with the shared stack, as any head of the run is kept."""
-    folder = run.head(task.spec.name + suffix)
-    classifier, spec = module.classifiers[task.spec.name], task.spec.head
-    names = output_names(spec, task.train)
-    if folder.path.exists():
-        folder.check(resume=False, overwrite=running.overwrite or running.resume)
-    identity = running.identity(head_settings(run, task.recipe, options))
-    folder.begin(dump_recipe(task.recipe), identity, resume=False)
-    save_classifier(
-        folder.model_file, classifier, task.recipe, names, options=msgspec.to_builtins(options)
-    )
-    labels = {
-        "format": FORMAT,
-        "kind": head_kind(spec),
-        "classes": list(names),
-        "labels": task.spec.labels or "all",
-        "label_seed": options.label_seed,
-        "indices": task.indices.tolist() if task.spec.labels else None,
-        "validation": None,
-    }
-    write_json(folder.labels_file, labels)
-    train = Pictures(task.train, running.device)
-    loss = build_head_loss(spec, classifier, train)
-    figures = loss.measured(logits_of(classifier, train), loss.aims(train))
-    result = FinetuneResult(
-        run=str(run.path),
-        head=folder.path.name,
-        labels=task.spec.labels or "all",
-        label_seed=options.label_seed,
-        labelled=len(task.train),
-        validation=0 if task.validation is None else len(task.validation),
-        freeze=options.freeze,
-        from_scratch=False,
-        seed=options.seed,
-        epochs=loop.state.epoch,
-        seconds=seconds,
-        kind=head_kind(spec),
-        train_error=figures.get("error"),
-        train_loss=figures["loss"],
-        classes=list(names),
-        fingerprints=task.splits.fingerprints(),
-        environment=running.environment,
-        files={
-            file.name: sha256(file)
-            for file in (folder.model_file, folder.labels_file, folder.recipe_file)
-        },
-    )
-    write_json(folder.results_file, msgspec.to_builtins(result))
-    return result
+) -> list[FinetuneResult]:
+    """Write every head with the shared stack, in the order of the tasks."""
+    return [
+        write_task_head(
+            run,
+            head,
+            module.classifiers[head.task.spec.name],
+            options,
+            running,
+            epochs=loop.state.epoch,
+            seconds=seconds,
+        )
+        for head in heads
+    ]

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor
 
 from featlearn.config.load import parse_recipe
 from featlearn.config.recipe import Recipe
+from featlearn.config.tasks import TaskSpec
 from featlearn.config.training import ClassificationSpec, FinetuneSpec, SGDSpec
+from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.finetuning import start_finetuning
 from featlearn.heads.problem import FinetuneProblem
+from featlearn.heads.tasks import TaskData, start_tasks
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.norm import BatchNorm
+from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 
 Labelled = Callable[..., Pictures]
@@ -107,6 +112,52 @@ def test_frozen_statistics_stay_and_normalise_while_weights_learn(
     take_steps(stack, labelled(24), batch_statistics="frozen")
     assert all(torch.equal(tensor, seen[name]) for name, tensor in statistics(stack).items())
     assert not any(torch.equal(p, before[name]) for name, p in stack.named_parameters())
+
+
+def together(
+    recipe: Recipe, stack: Stack, images: Pictures, *, batch: int = 8, **finetune: object
+) -> Loop:
+    """Set up two tasks of a recipe with batch normalisation, on the same images."""
+    tasks = tuple(
+        TaskSpec(name=name, head=ClassificationSpec(input="none")) for name in ("one", "other")
+    )
+    spec = FinetuneSpec(
+        epochs=2,
+        batch=batch,
+        optimizer=SGDSpec(lr=0.1, momentum=0.0),
+        **finetune,  # pyright: ignore[reportArgumentType]
+    )
+    recipe = msgspec.structs.replace(recipe, tasks=tasks, finetune=spec)
+    data = [TaskData(task, images) for task in tasks]
+    return start_tasks(stack, recipe, data, sample=images, seed=0)[1]
+
+
+def test_rates_fall_for_several_tasks_too(recipe: Recipe, stack: Stack, labelled: Labelled) -> None:
+    loop = together(recipe, stack, labelled(), stack_lr=0.5, decay_by_stage=0.2)
+    scales = {id(p): group["scale"] for group in loop.problem.groups() for p in group["params"]}
+    for name, scale in (("bottom", 0.02), ("middle", 0.1), ("top", 0.5)):
+        for parameter in stack.stage(name).parameters():
+            assert scales[id(parameter)] == pytest.approx(scale)
+
+
+def test_statistics_stay_for_several_tasks_too(
+    recipe: Recipe, stack: Stack, labelled: Labelled
+) -> None:
+    before, seen = weights(stack), statistics(stack)
+    for _ in together(recipe, stack, labelled(24), batch_statistics="frozen").steps():
+        pass
+    assert all(torch.equal(tensor, seen[name]) for name, tensor in statistics(stack).items())
+    assert not any(torch.equal(p, before[name]) for name, p in stack.named_parameters())
+
+
+def test_single_images_are_enough_where_statistics_stay(labelled: Labelled) -> None:
+    parts = '{ kind = "batch" }, { kind = "global-avg" }'
+    recipe = parse_recipe(TEXT.replace(parts, '{ kind = "global-avg" }, { kind = "batch" }'))
+    stack = build_stack(recipe, MapShape(1, 8, 8), seed=0)
+    with pytest.raises(RecipeError, match=r"stage 'top': .* set finetune.batch above 1"):
+        together(recipe, stack, labelled(), batch=1)
+    loop = together(recipe, stack, labelled(), batch=1, batch_statistics="frozen")
+    next(loop.steps())
 
 
 def test_running_statistics_follow_the_batches(stack: Stack, labelled: Labelled) -> None:

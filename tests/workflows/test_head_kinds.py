@@ -224,6 +224,9 @@ def test_a_temperature_of_other_weights_is_refused(run: Path) -> None:
     file.write_text(json.dumps(wrong))
     with pytest.raises(CheckpointError, match=r"calibration\.json is not of these weights"):
         evaluate(run, root=run)
+    again = calibrate(run, root=run, source="digits:test")  # as the sentence advises
+    assert evaluate(run, root=run).calibration is not None
+    assert again.model != wrong["model"]
 
 
 def test_a_hinge_has_scores_until_it_is_calibrated(run: Path) -> None:

@@ -1,5 +1,6 @@
 """Several tasks of a run: data that carry some labels, heads that are kept, a control, resuming."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 from sklearn.datasets import load_digits
 
 from featlearn.config.recipe import Recipe
-from featlearn.errors import DataError, ShapeError, UsageError
+from featlearn.errors import CheckpointError, DataError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.heads.store import load_classifier
+from featlearn.training.locks import writing_in
 from featlearn.training.progress import Progress
+from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.evaluate import evaluate, evaluate_targets
+from featlearn.workflows.head_plan import head_recipe
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.task_data import open_tasks
@@ -147,6 +151,60 @@ def test_it_goes_on_after_a_crash(
     for name in ("digit", "size", "even"):
         one, two = (path / "heads" / name / "model.safetensors" for path in (run, other))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_head_that_is_there_is_not_trained_for_in_vain(
+    run: Path, stopper: Callable[..., Progress]
+) -> None:
+    tune(run, alone="digit", overrides=["finetune.epochs=1"])
+    (run / "heads/digit-alone").rename(run / "heads/digit")
+    kept = (run / "heads/digit/model.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="heads/digit holds a finished run; add --overwrite"):
+        tune(run, progress=stopper(at=1))
+    assert not (run / "tasks/together").exists()
+    assert not (run / "heads/size").exists()
+    with (
+        writing_in(run / "heads/even"),
+        pytest.raises(CheckpointError, match="heads/even is in use by another training"),
+    ):
+        tune(run, overwrite=True, progress=stopper(at=1))
+    assert (run / "heads/digit/model.safetensors").read_bytes() == kept
+
+
+def test_a_resumed_training_replaces_only_heads_of_its_own(
+    run: Path, stopper: Callable[..., Progress], crash: type[BaseException]
+) -> None:
+    tune(run, alone="digit", overrides=["finetune.epochs=1"])
+    shutil.copytree(run / "heads/digit-alone", run / "heads/digit")
+    with pytest.raises(crash):
+        tune(run, overwrite=True, save_seconds=0.0, progress=stopper(at=7))
+    shutil.rmtree(run / "heads/digit")
+    (run / "heads/digit-alone").rename(run / "heads/digit")
+    kept = (run / "heads/digit/model.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match=r"holds a head that .*/together did not make; move"):
+        tune(run, resume=True)
+    assert (run / "heads/digit/model.safetensors").read_bytes() == kept
+    (run / "heads/digit").rename(run / "heads/mine")
+    found = tune(run, resume=True)
+    assert [head.head for head in found.heads] == ["digit", "size", "even"]
+    # As after a crash between the last head and the end of the training: all are its own.
+    (run / "tasks/together/results.json").unlink()
+    assert tune(run, resume=True).heads[0].files == found.heads[0].files
+
+
+def test_the_labels_of_a_head_are_written_down(run: Path, several: Path) -> None:
+    changes = ["finetune.patience=5", "finetune.epochs=1"]
+    recipe = head_recipe(RunDirectory(run), changes, freeze=None)
+    opened = open_tasks(recipe, root=several, shape=SHAPE, label_seed=0)
+    tune(run, overrides=changes)
+    for task in opened:
+        written = json.loads((run / "heads" / task.spec.name / "labels.json").read_text())
+        learned = sorted({*written["indices"]} - {*written["validation"]})
+        whole = task.splits.train
+        assert task.validation is not None
+        assert (whole.images[written["validation"]] == task.validation.images).all()
+        assert len(learned) == len(task.train)
+        assert (whole.images[learned].sum(0) == task.train.images.sum(0)).all()
 
 
 def test_tasks_that_cannot_be_learned_are_refused(

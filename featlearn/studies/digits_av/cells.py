@@ -1,15 +1,14 @@
 """The study's parts, each kept in a file of its own, so that a stopped study goes on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from featlearn.config.modalities import MultimodalRecipe
-from featlearn.config.tables import as_tables
 from featlearn.errors import CheckpointError
-from featlearn.files import BAD_JSON, canonical_json, write_json
+from featlearn.files import BAD_JSON, write_json
+from featlearn.training.identity import differences
 
 T = TypeVar("T")
 
@@ -17,21 +16,27 @@ T = TypeVar("T")
 class Cells:
     """Figures by name in a folder; what is there is not computed again."""
 
-    def __init__(self, folder: Path, recipe: MultimodalRecipe) -> None:
-        """Take the folder, and the recipe that all figures belong to.
+    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+        """Take the folder, and what decides all figures in it.
+
+        Args:
+            folder: Where they are kept.
+            settings: The recipe, the model, the data and the study's constants, as nested tables.
 
         Raises:
-            CheckpointError: If the folder holds figures of another recipe.
+            CheckpointError: If the folder holds figures of other settings; the sentence says
+                which.
         """
         self.folder = folder
-        settings = {key: value for key, value in as_tables(recipe).items() if key not in _SAID}
-        text, file = canonical_json(settings), folder / "settings.json"
+        file = folder / "settings.json"
         if not file.exists():
-            write_json(file, settings)
-        elif canonical_json(_read(file, dict[str, object])) != text:
+            write_json(file, dict(settings))
+            return
+        differing = differences(_read(file, dict[str, object]), settings)
+        if differing:
             raise CheckpointError(
-                f"{folder} holds figures of another recipe; give the same --set and --seed, or "
-                "another --out"
+                f"{folder} holds figures of another recipe, model, data or study "
+                f"({differing[0]}); give the same --set and --seed, or another --out"
             )
 
     def get(self, name: str, kind: type[T], compute: Callable[[], T]) -> T:
@@ -46,9 +51,6 @@ class Cells:
         found = compute()
         write_json(file, msgspec.to_builtins(found))
         return found
-
-
-_SAID = ("title", "shows", "expect", "minutes")
 
 
 def _read(file: Path, kind: type[T]) -> T:

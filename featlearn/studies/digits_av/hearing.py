@@ -37,6 +37,11 @@ _AT_ONCE = 2000
 _DIRECTIONS_OF_CCA = 20
 
 
+def constants() -> dict[str, object]:
+    """Name what decides the figures of hearing to see beside the recipe, as a table."""
+    return {"learned_from": _LEARNED_FROM, "directions_of_cca": _DIRECTIONS_OF_CCA}
+
+
 class Wrong(msgspec.Struct, frozen=True):
     """Test samples that a method named wrong, by their places: of images, and of recordings."""
 

@@ -28,6 +28,11 @@ _FITTED = 10_000  # samples that principal components are fitted on
 Numbers = NDArray[np.floating]
 
 
+def constants() -> dict[str, object]:
+    """Name what decides the principal components beside the recipe, as a table."""
+    return {"components": COMPONENTS, "fitted": _FITTED}
+
+
 class Material:
     """The samples of a run, and its stacks' outputs for them.
 
@@ -64,6 +69,11 @@ class Material:
     def truth(self, place: int) -> Indices:
         """Give the classes of the test samples of a modality."""
         return _labels(self.judged[place])
+
+    def fingerprints(self) -> dict[str, list[str]]:
+        """Fingerprint the samples of each part, by modality."""
+        parts = {"learned": self.learned, "kept": self.kept, "judged": self.judged}
+        return {name: [each.fingerprint for each in part] for name, part in parts.items()}
 
     @cached_property
     def described(self) -> list[Described]:

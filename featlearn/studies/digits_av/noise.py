@@ -72,6 +72,19 @@ HEADS: dict[str, FusionHeadSpec] = {
 _PROBED = 4000  # samples from which the choice of the noise learns
 
 
+def constants() -> dict[str, object]:
+    """Name what decides the figures on noisy pairs beside the recipe, as nested tables."""
+    return {
+        "wanted": [WANTED[IMAGE], WANTED[SOUND]],
+        "image_levels": [*IMAGE_LEVELS],
+        "sound_levels": [*SOUND_LEVELS],
+        "images": IMAGES,
+        "repeats": REPEATS,
+        "heads": {name: msgspec.to_builtins(head) for name, head in HEADS.items()},
+        "probed": _PROBED,
+    }
+
+
 class Levels(msgspec.Struct, frozen=True):
     """The noise, as it was fixed on validation samples.
 

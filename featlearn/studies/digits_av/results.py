@@ -86,7 +86,7 @@ class DigitsAVResult(msgspec.Struct, frozen=True, kw_only=True):
         levels: The noise.
         noisy: Nets on noisy pairs.
         missing: By head and modality, the error with the other one missing over that of the net
-            of that modality alone, less 1.
+            of that modality alone, less 1; nothing where that net named all right.
         folds: By speaker who was never heard, the accuracy of each method, all pairs.
         figure: The picture of the curve.
     """
@@ -99,7 +99,7 @@ class DigitsAVResult(msgspec.Struct, frozen=True, kw_only=True):
     curve: list[Point]
     levels: Levels
     noisy: list[Fused]
-    missing: dict[str, dict[str, float]]
+    missing: dict[str, dict[str, float | None]]
     folds: dict[str, dict[str, tuple[float, float]]]
     figure: str
 
@@ -154,11 +154,15 @@ def fused_of(
     return Fused(name=name, validation=net.validation, error=by_image, by_recording=by_recording)
 
 
-def missing_costs(nets: Mapping[str, Fused]) -> dict[str, dict[str, float]]:
-    """Compare every head, one modality missing, with the net of the other one alone."""
+def missing_costs(nets: Mapping[str, Fused]) -> dict[str, dict[str, float | None]]:
+    """Compare every head, one modality missing, with the net of the other one alone.
+
+    Returns:
+        By head and modality, the ratio of the errors, less 1; `None` where the net errs nowhere.
+    """
     return {
         name: {
-            way: round(net.error[way].mean / nets[f"{way} alone"].error[way].mean - 1, 4)
+            way: _more(net.error[way].mean, nets[f"{way} alone"].error[way].mean)
             for way in ("image", "sound")
         }
         for name, net in nets.items()
@@ -214,7 +218,7 @@ def markdown(result: DigitsAVResult) -> str:
     )
     lines += ["", "One modality missing costs, against the net of the other one alone:", ""]
     lines += [
-        f"- {head}, {way} only: {100 * cost:+.1f} %"
+        f"- {head}, {way} only: {'—' if cost is None else f'{100 * cost:+.1f} %'}"
         for head, costs in result.missing.items()
         for way, cost in costs.items()
     ]
@@ -229,6 +233,11 @@ def markdown(result: DigitsAVResult) -> str:
             ),
         )
     return "\n".join([*lines, ""])
+
+
+def _more(error: float, than: float) -> float | None:
+    """Say how much larger an error is, as a share of one that may be 0."""
+    return round(error / than - 1, 4) if than else None
 
 
 def _right(draws: Sequence[Draw], name: str, way: str, size: int) -> NDArray[np.float64]:

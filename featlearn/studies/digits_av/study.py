@@ -8,15 +8,19 @@ import msgspec
 
 from featlearn.config.load import load_any_recipe
 from featlearn.config.modalities import FusionHeadSpec, MultimodalRecipe
+from featlearn.config.tables import as_tables
 from featlearn.datasets.recordings import speakers_of
 from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.filenames import CARD, RESULTS
-from featlearn.files import write_bytes, write_json
+from featlearn.files import sha256, write_bytes, write_json
+from featlearn.networks.store import find_model
 from featlearn.studies.digits_av.cells import Cells
 from featlearn.studies.digits_av.folds import hear_speaker
 from featlearn.studies.digits_av.hearing import Draw, hear
+from featlearn.studies.digits_av.hearing import constants as hearing_constants
 from featlearn.studies.digits_av.material import IMAGE, SOUND, Material, open_material
+from featlearn.studies.digits_av.material import constants as material_constants
 from featlearn.studies.digits_av.noise import (
     HEADS,
     Levels,
@@ -26,6 +30,7 @@ from featlearn.studies.digits_av.noise import (
     learn_noisy,
     noisy_splits,
 )
+from featlearn.studies.digits_av.noise import constants as noise_constants
 from featlearn.studies.digits_av.results import (
     DigitsAVResult,
     Fused,
@@ -95,8 +100,8 @@ def digits_av(
     pretrain_modalities(
         recipe, out=run, root=root, device=device, threads=threads, resume=resume, progress=told
     )
-    cells = Cells(folder / "cells", recipe)
     material = open_material(run, root=root, device=chosen)
+    cells = Cells(folder / "cells", settings_of(recipe, material, run))
     levels, noisy = _noisy(material, cells, root=root, told=told)
     curve = _curve(material, cells, counts=counts, draws=draws, told=told)
     folds = _folds(material, cells, told=told) if speakers else {}
@@ -117,6 +122,23 @@ def digits_av(
     write_json(folder / RESULTS, msgspec.to_builtins(result))
     write_bytes(folder / CARD, markdown(result).encode())
     return result
+
+
+def settings_of(recipe: MultimodalRecipe, material: Material, run: Path) -> dict[str, object]:
+    """Name everything that decides the study's figures, as nested tables.
+
+    Args:
+        recipe: How the run was trained; what it only says decides nothing.
+        material: The samples.
+        run: Where the model is.
+    """
+    said = ("title", "shows", "expect", "minutes")
+    return {
+        "recipe": {key: value for key, value in as_tables(recipe).items() if key not in said},
+        "model": sha256(find_model(run)),
+        "data": material.fingerprints(),
+        "study": {**material_constants(), **hearing_constants(), **noise_constants()},
+    }
 
 
 def _curve(
