@@ -40,6 +40,8 @@ Attempt = Callable[[Callable[[], object], str], Any]
         ((RATE,), {"labels": 0}, UsageError, "labels is a whole number of at least 1, or 'all'"),
         ((RATE,), {"labels": 7}, DataError, "7 labels cannot be shared among 10 classes"),
         ((RATE,), {"labels": 100}, DataError, "100 labels of 100 leave no labelled training"),
+        (("finetune.head={kind='classification'}|{kind='regression'}",), {"labels": 30}, UsageError,
+         "with {kind='regression'}, --labels searches by the error of classifiers"),
         ((RATE,), {"label_seed": -1}, UsageError, "label_seed is a whole number of at least 0"),
         ((RATE,), {"resume": True}, CheckpointError, "has nothing to resume"),
     ],
@@ -69,6 +71,35 @@ def test_a_loss_that_nothing_has_is_not_searched_by(tmp_path: Path, tiny: Tiny) 
     with pytest.raises(RecipeError, match="no stage of 'Tiny' has an objective"):
         search(tiny(stages=plain), tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("kind", ["regression", "multi-label"])
+def test_an_error_that_no_classifier_makes_is_not_searched_by(
+    tmp_path: Path, tiny: Tiny, attempt: Attempt, kind: str
+) -> None:
+    recipe = tiny(finetune={"head": {"kind": kind}})
+    said = f"by the error of classifiers, and finetune.head is of the kind '{kind}'"
+    with pytest.raises(UsageError):
+        search(recipe, tmp_path / "s", *HEAD, labels=30)
+    assert attempt(lambda: search(recipe, tmp_path / "s", *HEAD, labels=30), said).refusal
+    assert not (tmp_path / "s").exists()
+    assert search(recipe, tmp_path / "s", trials=1).judged == 10  # by the loss it is
+
+
+def test_several_tasks_are_not_searched_by_labels(
+    tmp_path: Path, tiny: Tiny, attempt: Attempt
+) -> None:
+    recipe = tiny(tasks=[{"name": "one"}, {"name": "other"}])
+    said = "--labels searches by the error of one head, and the recipe has several, its 2 tasks"
+    with pytest.raises(UsageError):
+        search(recipe, tmp_path / "s", *HEAD, labels=30)
+    assert attempt(lambda: search(recipe, tmp_path / "s", *HEAD, labels=30), said).refusal
+    with pytest.raises(
+        UsageError, match=r"tasks\.0\.weight cannot be searched, as nothing that is"
+    ):
+        search(recipe, tmp_path / "s", "tasks.0.weight=1|2")
+    assert not (tmp_path / "s").exists()
+    assert search(recipe, tmp_path / "s", trials=1).judged == 10
 
 
 def test_a_folder_that_holds_something(tmp_path: Path, tiny: Tiny) -> None:
