@@ -200,6 +200,17 @@ def test_where_none_is_complete_the_first_reason_is_given(tmp_path: Path, tiny: 
     assert not (tmp_path / "s" / "best.toml").exists()
 
 
+def test_where_all_were_stopped_early_that_is_said(
+    tmp_path: Path, tiny: Tiny, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("featlearn.workflows.search_making.stops", lambda *_, **__: True)
+    said = "came to its end: 2 stopped early; search among other values, or with --pruner none"
+    assert attempt(lambda: search(tiny(), tmp_path / "s", RATE, trials=2), said).refusal
+    spaces = "pretrain.optimizer={kind='sgd',lr=1e9}|{kind='adamw',lr=0.01}"
+    with pytest.raises(TrainingError, match=r"\d diverged \(the first: .*\) and \d stopped early"):
+        search(tiny(), tmp_path / "m", spaces, trials=8, sampler="random")
+
+
 def test_what_changes_the_loss_itself_is_cautioned_against(tmp_path: Path, tiny: Tiny) -> None:
     told = Cut()
     rate, stage = "stages.edges.objective.corruption.rate=0..0.5", "stages.parts.lr=1e-3..1e-2"
