@@ -121,13 +121,20 @@ class Boosting:
         if self.ended:
             return
         rng = np.random.default_rng(derive(self._seed, "boosting", len(self.rounds)))
-        weights = self._begin * torch.exp(-self._signs * self.margins)
-        search = _Search(self._features, weights.sum(1), self._plan, rng)
+        search = _Search(self._features, self._weights().sum(1), self._plan, rng)
         for _ in range(min(self._plan.period, self._plan.period if most is None else most)):
-            weights = self._begin * torch.exp(-self._signs * self.margins)
+            weights = self._weights()
             signed = self._signs * (weights / weights.sum())
             if not self._add(search.stumps(signed), signed):
                 break
+
+    def _weights(self) -> Tensor:
+        """Weigh images and classes, `(images, classes)`, up to a factor that all share.
+
+        That factor keeps the largest from vanishing or growing without bounds with the margins.
+        """
+        signed = self._signs * self.margins
+        return self._begin * torch.exp(signed.min() - signed)
 
     def _add(self, stumps: tuple[Stump, ...], signed: Tensor) -> bool:
         """Add a round, and say whether there may be more.
@@ -239,11 +246,13 @@ def _shares(weights: np.ndarray, count: int) -> np.ndarray:
     """Scale weights to probabilities that add up to a count."""
     certain = np.zeros(len(weights), bool)
     while True:
-        left = weights[~certain].sum()
-        scale = (count - certain.sum()) / left if left > 0 else 0.0
-        above = ~certain & (weights * scale >= 1)
+        rest = np.where(certain, 0.0, weights)
+        left = rest.sum()
+        # Divided first: the inverse of a sum that is next to nothing is not finite.
+        shares = rest / left * (count - certain.sum()) if left > 0 else rest
+        above = shares >= 1
         if not above.any():
-            return np.where(certain, 1.0, weights * scale)
+            return np.where(certain, 1.0, shares)
         certain |= above
 
 

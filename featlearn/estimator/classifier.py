@@ -40,7 +40,8 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
 
     The stages are trained without labels on every row, and fine-tuned with a head on the
     rows that have one, by the recipe's `[finetune]`. Where that has `patience` or a plateau,
-    some of these rows (the share `data.hold_out`, else a tenth) are only measured.
+    some of these rows (the share `data.hold_out`, else a tenth) are only measured. What
+    `finetune.semi` learns from without labels is every row.
 
     Args:
         recipe: Name of a shipped recipe, path of a recipe file, or a `Recipe`; its `[data]`
@@ -136,6 +137,12 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
                 "FeatureClassifier gives probabilities of classes: finetune.head must be of the "
                 "kind 'classification' with the loss 'softmax'"
             )
+        semi = recipe.finetune.semi
+        if semi is not None and semi.source is not None:
+            raise RecipeError(
+                "FeatureClassifier learns from the rows that it is given alone: leave out "
+                f"finetune.semi.source, which is {semi.source!r}"
+            )
         check_augment(recipe.finetune.augment, labelled.shape, table="finetune")
         training = self._pretrain(recipe, rows)
         work = start_finetuning(
@@ -143,6 +150,7 @@ class FeatureClassifier(ClassifierMixin, ImageEstimator):
             recipe.finetune,
             learned,
             sample=training.sample,
+            unlabelled=None if semi is None else self._pictures(rows),
             validation=measured if len(measured) else None,
             seed=recipe.seed,
         )

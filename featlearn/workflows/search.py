@@ -119,7 +119,7 @@ def _search(search: Search) -> SearchResult:
             f"{key} may change what the held-out loss measures, so that a lower one need not mean "
             "better features; to compare by what they are good for, add --labels N"
         )
-    bench = SearchBench(recipe, plan, train, search.running.device)
+    bench = SearchBench(recipe, plan, train, search.running.device, root=search.root)
     if not plan.shared:  # else pre-training says so itself
         check_memory(recipe, train.shape, search.running.device, told, images=len(train))
     folder.begin(dump_recipe(recipe), identity, resume=search.running.resume)

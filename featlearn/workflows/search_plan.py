@@ -7,10 +7,12 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 
 from featlearn.config.changes import Overrides
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.space import Space, parse_spaces
+from featlearn.config.space import Space, corner_params, parse_spaces, with_params
 from featlearn.errors import UsageError
 from featlearn.seeds import whole_seed
+from featlearn.workflows.head_results import head_kind
 from featlearn.workflows.pruning import Pruner
 
 Sampler = Literal["tpe", "random"]
@@ -26,6 +28,7 @@ _NEVER = {
     "minutes": "which only people read",
     "seed": "which is luck, and would be chosen for it",
     "data": "as all trials have to be measured on the same images",
+    "tasks": "as nothing that is minimised depends on several tasks",
 }
 _RATES = ("lr", "optimizer", "epochs")
 
@@ -112,6 +115,7 @@ def make_plan(
         trials=trials,
     )
     _check_keys(plan)
+    _check_heads(recipe, plan)
     if labels is None and recipe.data.hold_out == 0:
         raise UsageError(
             "the loss on held-out images is minimised, and the recipe holds out none: set "
@@ -167,3 +171,28 @@ def _check_keys(plan: SearchPlan) -> None:
                 f"{space.text}: {space.key} does not change how features are learned without "
                 "labels; add --labels N to search by the error of fine-tuning"
             )
+
+
+def _check_heads(recipe: Recipe, plan: SearchPlan) -> None:
+    """Refuse to search by labels what has no error of one classifier."""
+    if plan.labels is None:
+        return
+    if recipe.tasks:
+        raise UsageError(
+            "--labels searches by the error of one head, and the recipe has several, its "
+            f"{len(recipe.tasks)} tasks: leave --labels out, to search by the held-out loss, or "
+            "search a recipe without [[tasks]]"
+        )
+    _check_head(recipe, "")
+    for space, params in corner_params(plan.spaces):
+        (value,) = params.values()
+        _check_head(with_params(recipe, params), f"{space.text}: with {value}, ")
+
+
+def _check_head(recipe: Recipe, where: str) -> None:
+    head = recipe.finetune.head
+    if not isinstance(head, ClassificationSpec):
+        raise UsageError(
+            f"{where}--labels searches by the error of classifiers, and finetune.head is of the "
+            f"kind {head_kind(head)!r}"
+        )

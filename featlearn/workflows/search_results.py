@@ -86,9 +86,13 @@ def find_best(trials: Sequence[SearchTrial], search: Search) -> SearchTrial:
         for state, words in (("diverged", "diverged"), ("unfit", "do not fit"))
         if (found := [trial for trial in trials if trial.state == state])
     ]
+    pruned = sum(trial.state == "pruned" for trial in trials)
+    if pruned:
+        said.append(f"{pruned} stopped early")
     raise TrainingError(
         f"none of the {len(trials)} trials in {search.folder.path} came to its end: "
         f"{' and '.join(said)}; search among other values"
+        + (", or with --pruner none" if pruned else "")
     )
 
 

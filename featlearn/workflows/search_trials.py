@@ -25,7 +25,7 @@ from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import StepReport
 from featlearn.training.settling import fitting_sample
 from featlearn.training.unrecorded import Unrecorded
-from featlearn.workflows.labelled import draw_places
+from featlearn.workflows.labelled import draw_places, unlabelled_images
 from featlearn.workflows.pruning import Point
 from featlearn.workflows.search_plan import SearchPlan
 from featlearn.workflows.trials import MOST_JUDGED
@@ -68,7 +68,13 @@ class SearchBench:
     """
 
     def __init__(
-        self, recipe: Recipe, plan: SearchPlan, train: ImageSet, device: torch.device
+        self,
+        recipe: Recipe,
+        plan: SearchPlan,
+        train: ImageSet,
+        device: torch.device,
+        *,
+        root: Path | None,
     ) -> None:
         """Divide the training split; no other is ever looked at.
 
@@ -77,18 +83,24 @@ class SearchBench:
             plan: What is searched.
             train: The training split.
             device: Where to compute.
+            root: Where data sets are.
 
         Raises:
             DataError: If there are no labels, or too few.
+            FeatlearnError: If `finetune.semi` names images that cannot be read.
         """
         self.plan = plan
         self.train = train
         self.device = device
+        self.root = root
         self.pretrained: Path | None = None
         learned, kept = split_training(recipe, train)
         self.learned = Pictures(learned, device)
         self.kept = Pictures(kept, device) if len(kept) else None
         self.pool = self._pool(recipe) if plan.labels is not None else None
+        self._others: dict[str, Pictures] = {}
+        if self.pool is not None:
+            self._unlabelled(recipe)  # before anything is trained, as they may not be there
 
     @property
     def judged(self) -> int:
@@ -146,9 +158,20 @@ class SearchBench:
             recipe.finetune,
             Pictures(pool.learned.subset(drawn.train), self.device),
             sample=fitting_sample(recipe, self.learned),
+            unlabelled=self._unlabelled(recipe),
             validation=validation,
             seed=recipe.seed,
         )
+
+    def _unlabelled(self, recipe: Recipe) -> Pictures:
+        """Give the images that `finetune.semi` learns from, each source read once."""
+        semi = recipe.finetune.semi
+        if semi is None or semi.source is None:
+            return self.learned
+        if semi.source not in self._others:
+            images = unlabelled_images(recipe, self.learned.set, root=self.root)
+            self._others[semi.source] = Pictures(images, self.device)
+        return self._others[semi.source]
 
     def _pool(self, recipe: Recipe) -> Pool:
         """Set the images apart that every trial is measured on.

@@ -176,6 +176,25 @@ def test_going_on_gives_the_same_rounds() -> None:
     assert torch.equal(rest.margins, whole.margins)
 
 
+@pytest.mark.parametrize("far", [1000.0, -1000.0])
+def test_margins_that_all_are_as_far_off_change_nothing(far: float) -> None:
+    """What all weights share cancels out, be it as small as exp(-1000)."""
+    images, labels = images_of(60, classes=3)
+    plan = Plan(factors=2, images=25, features=9, tried=9, period=5)
+    near, off = (
+        Boosting(Pixels.of(images), labels, classes=3, plan=plan, seed=2) for _ in range(2)
+    )
+    near.advance()
+    signs = torch.from_numpy(np.where(np.arange(3) == labels[:, None], 1.0, -1.0))
+    off.restore(near.rounds, near.margins + far * signs, ended=False)
+    for boosting in (near, off):
+        boosting.advance()
+    assert not off.ended
+    assert [one.stumps for one in off.rounds] == [one.stumps for one in near.rounds]
+    weights = [[one.weight for one in boosting.rounds] for boosting in (off, near)]
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-9)
+
+
 def test_rounds_of_other_images_are_refused() -> None:
     images, labels = images_of(20, classes=3)
     boosting = Boosting(Pixels.of(images), labels, classes=3, plan=WHOLE, seed=0)
@@ -210,3 +229,10 @@ def test_a_draw_by_weight_takes_the_heaviest_for_sure() -> None:
         places, shares = draw_by_weight(weights, 2, np.random.default_rng(seed))
         assert 1 in places
         assert shares[places.tolist().index(1)] == 1
+
+
+def test_a_draw_by_weight_takes_what_is_next_to_nothing_too() -> None:
+    weights = np.array([1.0, 0.0, 1e-310, 0.0, 0.0])
+    places, shares = draw_by_weight(weights, 3, np.random.default_rng(0))
+    assert places.tolist() == [0, 2]
+    assert shares.tolist() == [1, 1]

@@ -16,6 +16,8 @@ import featlearn
 from featlearn import FeatureClassifier
 from featlearn.errors import CheckpointError, DataError, RecipeError
 from featlearn.estimator.labels import labelled_rows
+from featlearn.heads.finetuning import Finetuning, start_finetuning
+from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Silent, StepReport
 
 Rows = NDArray[np.float64]
@@ -213,6 +215,40 @@ def test_the_text_of_the_mark_is_said_to_be_a_class(data: tuple[Rows, Classes]) 
             rows, names
         )
     assert list(fitted.classes_) == ["-1", "few", "many"]
+
+
+def test_every_row_is_learned_from_without_its_label(
+    data: tuple[Rows, Classes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, classes = data
+    seen: list[NDArray[np.float32]] = []
+
+    def start(*given: Any, unlabelled: Pictures, **named: Any) -> Finetuning:
+        seen.append(np.asarray(unlabelled.set.images).reshape(len(unlabelled), -1))
+        return start_finetuning(*given, unlabelled=unlabelled, **named)
+
+    monkeypatch.setattr("featlearn.estimator.classifier.start_finetuning", start)
+    changes = {
+        "pretrain.epochs": 1,
+        "pretrain.fit_samples": 20,
+        "finetune.steps": 1,
+        "finetune.semi": {"kind": "pseudo-label"},
+    }
+    few = np.where(np.arange(200) < 50, classes[:200], -1)
+    FeatureClassifier(overrides=changes).fit(rows[:200], few)
+    np.testing.assert_array_equal(seen, [rows[:200].astype(np.float32)])
+
+
+def test_images_from_elsewhere_are_refused_before_the_training(
+    data: tuple[Rows, Classes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(FeatureClassifier, "_pretrain", never)
+    changes = {"finetune.semi": {"kind": "pseudo-label", "source": "mnist"}}
+    with pytest.raises(RecipeError, match=r"alone: leave out finetune\.semi\.source, .* 'mnist'"):
+        FeatureClassifier(overrides=changes).fit(*data)
 
 
 def test_a_cut_out_larger_than_the_images_is_refused_before_the_training(

@@ -13,7 +13,7 @@ import torch
 
 from featlearn.config.load import load_recipe
 from featlearn.config.space import with_params
-from featlearn.errors import Interrupted
+from featlearn.errors import Interrupted, UsageError
 from featlearn.heads.labels import labels_of
 from featlearn.heads.problem import logits_of
 from featlearn.heads.store import load_classifier
@@ -66,8 +66,22 @@ def test_with_patience_the_best_epoch_counts_and_a_joint_phase_stands_for_all(
         assert trial.value == min(joint)
 
 
-def test_what_is_minimised_is_the_error_of_finetune(tmp_path: Path, tiny: Tiny) -> None:
-    recipe = tiny(data={"limit": 300})
+def unlike(folder: Path) -> Path:
+    """Write images of the digits' size that are noise."""
+    images = np.random.default_rng(0).integers(0, 256, (200, 1, 8, 8), dtype=np.uint8)
+    np.savez(folder / "noise.npz", images=images)
+    return folder / "noise.npz"
+
+
+@pytest.mark.parametrize("semi", ["none", "own images", "other images"])
+def test_what_is_minimised_is_the_error_of_finetune(tmp_path: Path, tiny: Tiny, semi: str) -> None:
+    source = str(unlike(tmp_path)) if semi == "other images" else None
+    way = {"kind": "pseudo-label", "weight": 5.0, "batch": 50, "source": source}
+    recipe = tiny(
+        data={"limit": 300},
+        pretrain={"fit_samples": 20},
+        finetune={"epochs": 15, "semi": None if semi == "none" else way},
+    )
     found = search(recipe, tmp_path / "s", *HEAD, labels=50, label_seed=3)
     assert found.minimised == "validation error of fine-tuning with 50 labels"
     assert found.judged == 250
@@ -98,6 +112,15 @@ def test_keys_of_stages_are_pretrained_anew_for_each_trial(tmp_path: Path, tiny:
     assert all(
         trial.value == found.trials[trial.repeats - 1].value for trial in again if trial.repeats
     )
+
+
+def test_unlabelled_images_that_are_not_there_end_it_before_anything_is_trained(
+    tmp_path: Path, tiny: Tiny
+) -> None:
+    semi = {"kind": "pseudo-label", "source": str(tmp_path / "none.npz")}
+    with pytest.raises(UsageError, match=r"none\.npz"):
+        search(tiny(finetune={"semi": semi}), tmp_path / "s", *HEAD, labels=30)
+    assert not (tmp_path / "s").exists()
 
 
 def test_all_labels_leave_some_to_measure_on(tmp_path: Path, tiny: Tiny) -> None:

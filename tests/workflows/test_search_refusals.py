@@ -40,6 +40,8 @@ Attempt = Callable[[Callable[[], object], str], Any]
         ((RATE,), {"labels": 0}, UsageError, "labels is a whole number of at least 1, or 'all'"),
         ((RATE,), {"labels": 7}, DataError, "7 labels cannot be shared among 10 classes"),
         ((RATE,), {"labels": 100}, DataError, "100 labels of 100 leave no labelled training"),
+        (("finetune.head={kind='classification'}|{kind='regression'}",), {"labels": 30}, UsageError,
+         "with {kind='regression'}, --labels searches by the error of classifiers"),
         ((RATE,), {"label_seed": -1}, UsageError, "label_seed is a whole number of at least 0"),
         ((RATE,), {"resume": True}, CheckpointError, "has nothing to resume"),
     ],
@@ -69,6 +71,35 @@ def test_a_loss_that_nothing_has_is_not_searched_by(tmp_path: Path, tiny: Tiny) 
     with pytest.raises(RecipeError, match="no stage of 'Tiny' has an objective"):
         search(tiny(stages=plain), tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("kind", ["regression", "multi-label"])
+def test_an_error_that_no_classifier_makes_is_not_searched_by(
+    tmp_path: Path, tiny: Tiny, attempt: Attempt, kind: str
+) -> None:
+    recipe = tiny(finetune={"head": {"kind": kind}})
+    said = f"by the error of classifiers, and finetune.head is of the kind '{kind}'"
+    with pytest.raises(UsageError):
+        search(recipe, tmp_path / "s", *HEAD, labels=30)
+    assert attempt(lambda: search(recipe, tmp_path / "s", *HEAD, labels=30), said).refusal
+    assert not (tmp_path / "s").exists()
+    assert search(recipe, tmp_path / "s", trials=1).judged == 10  # by the loss it is
+
+
+def test_several_tasks_are_not_searched_by_labels(
+    tmp_path: Path, tiny: Tiny, attempt: Attempt
+) -> None:
+    recipe = tiny(tasks=[{"name": "one"}, {"name": "other"}])
+    said = "--labels searches by the error of one head, and the recipe has several, its 2 tasks"
+    with pytest.raises(UsageError):
+        search(recipe, tmp_path / "s", *HEAD, labels=30)
+    assert attempt(lambda: search(recipe, tmp_path / "s", *HEAD, labels=30), said).refusal
+    with pytest.raises(
+        UsageError, match=r"tasks\.0\.weight cannot be searched, as nothing that is"
+    ):
+        search(recipe, tmp_path / "s", "tasks.0.weight=1|2")
+    assert not (tmp_path / "s").exists()
+    assert search(recipe, tmp_path / "s", trials=1).judged == 10
 
 
 def test_a_folder_that_holds_something(tmp_path: Path, tiny: Tiny) -> None:
@@ -167,6 +198,17 @@ def test_where_none_is_complete_the_first_reason_is_given(tmp_path: Path, tiny: 
     with pytest.raises(TrainingError, match=r"none of the 2 trials in .* 2 diverged \(the first: "):
         search(tiny(), tmp_path / "s", spaces, trials=2)
     assert not (tmp_path / "s" / "best.toml").exists()
+
+
+def test_where_all_were_stopped_early_that_is_said(
+    tmp_path: Path, tiny: Tiny, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("featlearn.workflows.search_making.stops", lambda *_, **__: True)
+    said = "came to its end: 2 stopped early; search among other values, or with --pruner none"
+    assert attempt(lambda: search(tiny(), tmp_path / "s", RATE, trials=2), said).refusal
+    spaces = "pretrain.optimizer={kind='sgd',lr=1e9}|{kind='adamw',lr=0.01}"
+    with pytest.raises(TrainingError, match=r"\d diverged \(the first: .*\) and \d stopped early"):
+        search(tiny(), tmp_path / "m", spaces, trials=8, sampler="random")
 
 
 def test_what_changes_the_loss_itself_is_cautioned_against(tmp_path: Path, tiny: Tiny) -> None:
