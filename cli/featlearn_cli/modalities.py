@@ -31,6 +31,19 @@ def has_modalities(run: Path) -> bool:
         return False
 
 
+def refuse_modalities(runs: Sequence[Path], command: str) -> None:
+    """Refuse runs of several modalities where a command is for one stack.
+
+    Raises:
+        UsageError: Naming the run, and what is there for it.
+    """
+    for run in filter(has_modalities, runs):
+        raise click.UsageError(
+            f"{run} has several modalities, and `featlearn {command}` is for runs of one stack; "
+            "`evaluate`, `encode` and `describe` take it"
+        )
+
+
 def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -> None:
     """Learn the stack of each modality, and the code that they share."""
     from featlearn.workflows.multimodal.pretrain import pretrain_modalities

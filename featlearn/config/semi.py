@@ -33,6 +33,14 @@ class SemiBase(KindSpec, frozen=True, kw_only=True):
     batch: Count = 128
     source: str | None = None
 
+    def __post_init__(self) -> None:
+        """The whole weight is to be reached."""
+        if self.wait + self.ramp > 1:
+            raise ValueError(
+                "`wait` and `ramp` are shares of the steps, together at most 1; got "
+                f"{self.wait:g} and {self.ramp:g}"
+            )
+
 
 class PseudoLabelSpec(SemiBase, frozen=True, kw_only=True, tag="pseudo-label"):
     """Take the network's own choice for the label (Lee 2013).
@@ -94,6 +102,7 @@ class FixMatchSpec(SemiBase, frozen=True, kw_only=True, tag="fixmatch"):
 
     def __post_init__(self) -> None:
         """A teacher sees one image at a time."""
+        super().__post_init__()
         if any(isinstance(spec, MixupSpec) for spec in self.weak):
             raise ValueError(
                 "`weak` has the kind 'mixup', which mixes what the teacher is to name: leave it out"
@@ -140,6 +149,7 @@ class LadderSpec(SemiBase, frozen=True, kw_only=True, tag="ladder"):
 
     def __post_init__(self) -> None:
         """Something is to be rebuilt, and a batch to be normalised over."""
+        super().__post_init__()
         _check_several(self)
         if not any(self.costs):
             raise ValueError("`costs` are all 0, so that nothing would be rebuilt")
@@ -156,6 +166,7 @@ class GammaSpec(SemiBase, frozen=True, kw_only=True, tag="ladder-gamma"):
 
     def __post_init__(self) -> None:
         """There is a batch to normalise over."""
+        super().__post_init__()
         _check_several(self)
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 from featlearn.baselines.rows import WORDS, Name
 from featlearn.baselines.task import Fitted, Settings
 from featlearn.errors import CheckpointError, UsageError
+from featlearn.filenames import IDENTITY, RESULTS
 from featlearn.files import write_bytes, write_json
 from featlearn.networks.formats import FORMAT
 from featlearn.wording import count
@@ -75,7 +76,7 @@ class BaselineRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BaselinesResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The table, as `results.json` holds it.
+    """The table, as its file of results holds it.
 
     Attributes:
         source: Where the images came from.
@@ -183,7 +184,7 @@ class BaselineFolder:
             UsageError: If the folder holds rows of something else.
             CheckpointError: If it cannot be told.
         """
-        file = self.path / "identity.json"
+        file = self.path / IDENTITY
         if not file.exists():
             write_json(file, identity)
             return
@@ -217,7 +218,7 @@ class BaselineFolder:
     def finish(self, result: BaselinesResult) -> None:
         """Write the whole table."""
         text = msgspec.json.format(msgspec.json.encode(result), indent=2)
-        write_bytes(self.path / "results.json", text + b"\n")
+        write_bytes(self.path / RESULTS, text + b"\n")
 
     def _file(self, name: Name) -> Path:
         """Name the file of a row."""

@@ -6,6 +6,7 @@ import msgspec
 import torch
 
 from featlearn.config.heads import ClassificationSpec
+from featlearn.datasets.imageset import ImageSet, shared_images
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, DataError, UsageError
@@ -58,6 +59,7 @@ def calibrate(
     else:
         shape = trained.classifier.stack.input_shape
         images = open_pictures(trained.recipe, source, root=root, shape=shape, device=chosen)
+        _check_apart(images.set, folder, trained, root=root)
     labels = match_classes(images.set, trained.classes)
     logits = logits_of(trained.classifier, images).double().cpu().numpy()
     temperature = fit_temperature(logits, labels)
@@ -72,6 +74,30 @@ def calibrate(
     )
     write_json(folder.calibration_file, msgspec.to_builtins(result))
     return result
+
+
+def _check_apart(
+    images: ImageSet, folder: HeadFolder, trained: TrainedHead, *, root: Path | None
+) -> None:
+    """Refuse images that the head learned from, or that will judge it.
+
+    Raises:
+        DataError: If any is among them, pixel for pixel.
+    """
+    recipe, result = trained.recipe, read_head_result(folder)
+    splits = open_splits(recipe.data, root=root, seed=recipe.seed)
+    labels = None if result.labels == "all" else result.labels
+    learned = draw_places(recipe, splits.train, labels=labels, label_seed=result.label_seed).train
+    parts = {"head learned from": splits.train.subset(learned)}
+    if splits.test is not None:
+        parts["run is judged by"] = splits.test
+    for what, part in parts.items():
+        among = shared_images(images, part)
+        if among:
+            raise DataError(
+                f"{among} of the {len(images)} images of {images.name} are among those that the "
+                f"{what}; a temperature is fitted on others: name such by --calibrate-on"
+            )
 
 
 def _held_out(

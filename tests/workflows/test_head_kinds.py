@@ -217,19 +217,43 @@ def test_a_temperature_is_fitted_on_held_out_labels_and_used(run: Path, tmp_path
     assert not (run / "heads/kept/calibration.json").exists()
 
 
-def test_a_temperature_of_other_weights_is_refused(run: Path) -> None:
-    calibrate(run, root=run, source="digits:test")
+@pytest.fixture
+def others(run: Path, tmp_path: Path) -> str:
+    """Labelled images that no run has met: digits with one pixel changed."""
+    images = open_images(
+        "digits:train", load_classifier(run / "heads/default").recipe.data, root=run
+    )
+    changed = np.array(images.images)
+    changed[:, 0, 0, 0] ^= 1
+    np.savez(tmp_path / "others.npz", x=changed, y=images.labels)
+    return str(tmp_path / "others.npz")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("digits:test", "500 of the 500 images.*run is judged by"), ("digits:train", "learned from")],
+)
+def test_a_temperature_is_not_fitted_on_what_was_learned_from_or_judges(
+    run: Path, source: str, said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        calibrate(run, root=run, source=source)
+    assert not (run / "heads/default/calibration.json").exists()
+
+
+def test_a_temperature_of_other_weights_is_refused(run: Path, others: str) -> None:
+    calibrate(run, root=run, source=others)
     file = run / "heads/default/calibration.json"
     wrong = json.loads(file.read_text()) | {"model": "0" * 64}
     file.write_text(json.dumps(wrong))
     with pytest.raises(CheckpointError, match=r"calibration\.json is not of these weights"):
         evaluate(run, root=run)
-    again = calibrate(run, root=run, source="digits:test")  # as the sentence advises
+    again = calibrate(run, root=run, source=others)  # as the sentence advises
     assert evaluate(run, root=run).calibration is not None
     assert again.model != wrong["model"]
 
 
-def test_a_hinge_has_scores_until_it_is_calibrated(run: Path) -> None:
+def test_a_hinge_has_scores_until_it_is_calibrated(run: Path, others: str) -> None:
     finetune(run, root=run, name="hinge", labels=200, overrides=[f"{SET}.loss=hinge"])
     head = predict(run, "digits:test", root=run, head="hinge").csv
     assert head is not None
@@ -238,7 +262,7 @@ def test_a_hinge_has_scores_until_it_is_calibrated(run: Path) -> None:
     assert isinstance(found, EvaluateResult)
     assert found.calibration is None
     assert found.accuracy > 0.3
-    calibrate(run, root=run, head="hinge", source="digits:train")
+    calibrate(run, root=run, head="hinge", source=others)
     later = measure(run, root=run, head="hinge")
     assert isinstance(later, EvaluateResult)
     assert later.calibration is not None

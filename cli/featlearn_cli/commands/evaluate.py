@@ -123,7 +123,11 @@ def command(
     """
     if has_modalities(run):
         given = {"--probe": probe, "--units": units, "--representation": representation}
-        given |= {"SOURCE": source is not None}
+        given |= {
+            "SOURCE": source is not None,
+            "--tta": tta is not None,
+            "--calibrate": calibrate or calibrate_on is not None,
+        }
         refused = [said for said, asked in given.items() if asked]
         evaluate_several(run, head=head, refused=refused, options=options)
         return

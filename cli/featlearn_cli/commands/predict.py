@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from featlearn_cli.modalities import refuse_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam, SourceParam
 
@@ -47,6 +48,7 @@ def command(
     gives its numbers, a multi-label head the probability of each label.
     SOURCE is a known set, a folder or zip of images, or an IDX, NPY or NPZ file.
     """
+    refuse_modalities([run], "predict")
     from featlearn.workflows.predict import predict
     from featlearn_cli.heads import predictions
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from featlearn_cli.modalities import refuse_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam
 
@@ -114,6 +115,7 @@ def command(
       saliency         which pixels a head's answers depend on
       confused         the images behind a head's mistakes
     """  # noqa: D301 - click reads the \b
+    refuse_modalities([run], "visualize")
     from featlearn.workflows.visualize import visualize
 
     result = visualize(
