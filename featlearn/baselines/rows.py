@@ -41,6 +41,10 @@ WORDS: dict[Name, str] = {
 """What each row is called."""
 
 
+CHOOSING: frozenset[Name] = frozenset({"linear", "forest", "neighbours", "svm", "two-layer"})
+"""Those that choose settings on training images, if they have the time."""
+
+
 def fit_row(name: Name, task: Task, allowance: Allowance, kept: Kept) -> Fitted:
     """Fit one row.
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from scipy import stats
 
-from featlearn.baselines.rows import WORDS, Name
+from featlearn.baselines.rows import CHOOSING, WORDS, Name
 from featlearn.baselines.task import Fitted, Settings
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.filenames import IDENTITY, RESULTS
@@ -130,6 +130,7 @@ def make_row(
         threads: Threads that were used.
     """
     choice = None if fitted.choice is None else BaselineChoice(**fitted.choice._asdict())
+    limited = budget is not None
     return BaselineRow(
         name=name,
         words=WORDS[name],
@@ -142,7 +143,7 @@ def make_row(
         available=available,
         rounds=fitted.rounds,
         wanted=fitted.wanted,
-        cut=_cut(fitted, available),
+        cut=_cut(fitted, available, unchosen=limited and name in CHOOSING and choice is None),
         budget=budget,
         fit_seconds=round(fitted.seconds, 3),
         predict_seconds=round(predict_seconds, 3),
@@ -160,13 +161,15 @@ def wilson(wrong: int, images: int) -> tuple[float, float]:
     return float(ends.low), float(ends.high)
 
 
-def _cut(fitted: Fitted, available: int) -> str | None:
+def _cut(fitted: Fitted, available: int, *, unchosen: bool) -> str | None:
     """Say what a budget took away."""
     parts: list[str] = []
     if fitted.samples < available:
         parts.append(f"{count(fitted.samples)} of {count(available)} images")
     if fitted.rounds is not None and fitted.wanted is not None and fitted.rounds < fitted.wanted:
         parts.append(f"{count(fitted.rounds)} of {count(fitted.wanted)} rounds")
+    if unchosen:
+        parts.append("settings not chosen")
     return ", ".join(parts) or None
 
 

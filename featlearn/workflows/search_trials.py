@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,7 +144,7 @@ class SearchBench:
         for report in work.loop.steps():
             last = report.step == report.steps
             due = report.ended and (report.epoch + 1) % every == 0 and not last
-            trial.finetuning(report, (lambda: error_on(work, judged)) if due else None)
+            trial.finetuning(report, (lambda: error_on_the_way(work, judged)) if due else None)
         return error_on(work, judged)
 
     def _start(self, stack: Stack, recipe: Recipe, pool: Pool) -> Finetuning:
@@ -280,6 +281,13 @@ def error_on(work: Finetuning, judged: Pictures) -> float:
     wrong = logits_of(work.classifier, judged).argmax(1) != labels_of(judged)
     work.classifier.train()
     return int(wrong.sum()) / len(judged)
+
+
+def error_on_the_way(work: Finetuning, judged: Pictures) -> float:
+    """Give the error with which fine-tuning would end here: that of the average, if one is kept."""
+    average = work.loop.average
+    with nullcontext() if average is None else average.in_use():
+        return error_on(work, judged)
 
 
 def check_taught(recipe: Recipe, plan: SearchPlan) -> None:

@@ -79,6 +79,26 @@ def test_a_cut_row_goes_on_when_it_may_take_longer(
     assert not rounds.exists()
 
 
+@pytest.mark.parametrize("name", ["forest", "two-layer"])
+def test_settings_that_a_budget_left_unchosen_are_chosen_without_one(
+    tmp_path: Path, name: str
+) -> None:
+    options: dict[str, Any] = {"only": [name], "labels": 50, "rounds": 2, "threads": 1}
+    hasty = baselines("digits", budget=1000, out=tmp_path, **options).rows[0]
+    assert (hasty.choice, hasty.rounds, hasty.cut) == (None, 2, "settings not chosen")
+    row = baselines("digits", out=tmp_path, **options).rows[0]
+    assert (row.rounds, row.cut) == (2, None)
+    assert row.choice is not None
+    assert row.choice.tried == 2
+
+
+def test_where_nothing_is_to_be_chosen_a_budget_takes_no_choice_away(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"only": ["boosted-trees"], "labels": 50, "rounds": 2, "threads": 1}
+    row = baselines("digits", budget=1000, out=tmp_path, **options).rows[0]
+    assert (row.choice, row.cut) == (None, None)
+    assert baselines("digits", out=tmp_path, **options).rows[0] == row
+
+
 class Stopping(Silent):
     """Asks for a stop when so many rounds are done."""
 

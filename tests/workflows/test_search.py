@@ -123,6 +123,35 @@ def test_unlabelled_images_that_are_not_there_end_it_before_anything_is_trained(
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize(
+    "average", [{"ema": 0.98}, {"semi": {"kind": "mean-teacher", "ramp": 0.0, "batch": 32}}]
+)
+def test_what_is_measured_on_the_way_is_what_ending_there_would_give(
+    tmp_path: Path, tiny: Tiny, average: dict[str, Any]
+) -> None:
+    """The average of the weights, where one is kept, and not the weights."""
+    plain = {
+        "batch": 10,
+        "steps": 0,
+        "rate": {"kind": "constant"},
+        "augment": [{"kind": "shift", "pixels": 1}],
+        "optimizer": {"kind": "sgd"},
+    }
+    options: dict[str, Any] = {"labels": 50, "trials": 1, "pruner": "none"}
+    long, short = (
+        search(
+            tiny(data={"limit": 300}, finetune={**plain, **average, "epochs": epochs}),
+            tmp_path / str(epochs),
+            "finetune.optimizer.lr=0.1|0.2",
+            **options,
+        ).trials[0]
+        for epochs in (5, 3)
+    )
+    assert [point.epoch for point in long.curve] == [1, 2, 3, 4]
+    assert long.curve[2].value == short.value
+    assert long.curve[:2] == short.curve
+
+
 def test_all_labels_leave_some_to_measure_on(tmp_path: Path, tiny: Tiny) -> None:
     found = search(tiny(), tmp_path / "s", *HEAD, labels="all", trials=1)
     assert (found.labels, found.judged) == ("all", 10)
