@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from featlearn.training.rundir import RunDirectory
-from featlearn.wording import METHODS, duration, percent, plural
+from featlearn.wording import METHODS, count, duration, percent, plural
 from featlearn_cli.text import facts, table
 
 if TYPE_CHECKING:
@@ -87,6 +87,13 @@ def _labels(result: "FinetuneResult") -> str:
     return f"{result.labelled}, drawn by seed {result.label_seed}"
 
 
+def _unlabelled(result: "FinetuneResult") -> str | None:
+    """Say how unlabelled images were learned from, if they were."""
+    if result.semi is None or result.unlabelled is None:
+        return None
+    return f"{count(result.unlabelled)}, by {result.semi}"
+
+
 def head_summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
     """Write what a head was trained on, and how it fits."""
     yield facts(
@@ -96,6 +103,7 @@ def head_summary(result: "FinetuneResult") -> "Iterable[RenderableType]":
             ("kind", None if result.kind == "classification" else result.kind),
             ("begun from", "random weights" if result.from_scratch else "the pre-trained stages"),
             ("labels", _labels(result)),
+            ("unlabelled images", _unlabelled(result)),
             ("validation labels", result.validation or None),
             ("frozen stages", result.freeze),
             ("classes" if result.kind == "classification" else "targets", len(result.classes)),

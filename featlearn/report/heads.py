@@ -92,6 +92,8 @@ def head_words(record: HeadRecord) -> str:
     if record.kind != "classification":
         labels = f"{record.kind}, {labels}"
     start = "from random weights" if record.from_scratch else "on the pre-trained stages"
+    if record.semi is not None:
+        labels = f"{labels} and unlabelled images ({record.semi})"
     frozen = f", {plural(record.freeze, 'stage')} frozen" if record.freeze else ""
     return f"{labels}, {start}{frozen}"
 

@@ -56,6 +56,7 @@ class HeadRecord(msgspec.Struct, frozen=True):
     classes: list[str]
     files: dict[str, str]
     kind: str = "classification"
+    semi: str | None = None
     train_error: float | None = None
     train_loss: float | None = None
     labelled: int | None = None

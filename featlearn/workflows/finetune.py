@@ -233,6 +233,7 @@ def _result(
     train = Pictures(data.train, running.device)
     loss = build_head_loss(recipe.finetune.head, work.classifier, train)
     figures = loss.measured(logits_of(work.classifier, train), loss.aims(train))
+    semi = recipe.finetune.semi
     return FinetuneResult(
         run=str(folder.run),
         head=folder.path.name,
@@ -246,6 +247,8 @@ def _result(
         epochs=work.loop.state.epoch,
         seconds=running.whole_seconds(phases),
         kind=head_kind(recipe.finetune.head),
+        semi=None if semi is None else str(semi.__struct_config__.tag),
+        unlabelled=None if semi is None else len(data.semi),
         train_error=figures.get("error"),
         train_loss=figures["loss"],
         classes=list(output_names(recipe.finetune.head, data.train)),

@@ -15,7 +15,8 @@ class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `classes` names the head's outputs: its classes, or its targets. `train_error` is the share of
     the labelled images, or of their labels one by one under `multi-label`, that is wrong; a
-    regression has none. `train_loss` is the loss on them.
+    regression has none. `train_loss` is the loss on them. `semi` is how `unlabelled` images were
+    learned from beside them, if they were.
     """
 
     format: int = FORMAT
@@ -32,6 +33,8 @@ class FinetuneResult(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int
     seconds: float
     kind: str = "classification"
+    semi: str | None = None
+    unlabelled: int | None = None
     train_error: float | None = None
     train_loss: float | None = None
     classes: list[str]
