@@ -225,6 +225,7 @@ def others(run: Path, tmp_path: Path) -> str:
     )
     changed = np.array(images.images)
     changed[:, 0, 0, 0] ^= 1
+    assert images.labels is not None
     np.savez(tmp_path / "others.npz", x=changed, y=images.labels)
     return str(tmp_path / "others.npz")
 
