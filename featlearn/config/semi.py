@@ -158,7 +158,7 @@ class LadderSpec(SemiBase, frozen=True, kw_only=True, tag="ladder"):
 class GammaSpec(SemiBase, frozen=True, kw_only=True, tag="ladder-gamma"):
     """Denoise the answer alone: the Γ model of Rasmus et al., NIPS 2015.
 
-    As under `ladder`, with noise in every layer, but only the answer is rebuilt, from itself.
+    As under `ladder`, with `noise` in every layer, but only the answer is rebuilt, from itself.
     """
 
     ramp: Fraction = 0.0

@@ -30,10 +30,12 @@ _REQUIRED = (
     "safetensors",
     "scikit-learn",
     "scipy",
+    "threadpoolctl",
     "tomli-w",
     "torch",
 )
 _EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "audio": ("recordings other than WAV", ("soundfile",)),
     "fast": ("locally connected layers at full speed on the CPU", ("llvmlite",)),
     "tables": ("encode to Parquet", ("pyarrow",)),
     "track": ("--track", ("tensorboard",)),

@@ -219,7 +219,8 @@ class TestDoctor:
         assert versions["torch"] == torch.__version__
         (cpu,) = [device for device in found["devices"] if device["kind"] == "cpu"]
         assert cpu["speed"]["ratio"] > 0
-        assert [extra["name"] for extra in found["extras"]] == ["fast", "tables", "track", "dev"]
+        names = [extra["name"] for extra in found["extras"]]
+        assert names == ["audio", "fast", "tables", "track", "tune", "dev"]
         said = run("doctor").stdout
         assert said.startswith("featlearn")
         assert "GFLOP/s" in said

@@ -14,7 +14,7 @@ from featlearn.config.modalities import (
     PairsSpec,
     one_modality,
 )
-from featlearn.config.stages import WindowedSpec
+from featlearn.config.stages import DenseSpec
 from featlearn.errors import RecipeError, UsageError
 
 TEXT = """
@@ -63,7 +63,7 @@ def test_modalities_and_stages_are_addressed_by_name(tmp_path: Path) -> None:
         "shared.code=7",
     )
     syllables = found.modalities[1].stages[0].filter
-    assert isinstance(syllables, WindowedSpec)
+    assert isinstance(syllables, DenseSpec)
     assert syllables.maps == 9
     assert found.modalities[0].data.limit == 50
     assert found.shared.code == 7

@@ -29,6 +29,7 @@ KINDS = (
     "neighbours",
     "saliency",
     "confused",
+    "reliability",
 )
 
 
@@ -114,6 +115,7 @@ def command(
       neighbours       the nearest images, in pixels and in each stage
       saliency         which pixels a head's answers depend on
       confused         the images behind a head's mistakes
+      reliability      how often a head is right, by how sure it is
     """  # noqa: D301 - click reads the \b
     refuse_modalities([run], "visualize")
     from featlearn.workflows.visualize import visualize
