@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from scipy import stats
 from torch import nn
 
 from featlearn.config.load import load_any_recipe
@@ -13,17 +14,21 @@ from featlearn.config.modalities import LateFusionSpec, MultimodalRecipe
 from featlearn.datasets.imageset import ImageSet
 from featlearn.errors import CheckpointError
 from featlearn.studies.digits_av.cells import Cells
-from featlearn.studies.digits_av.hearing import SHARED, Draw, Wrong
+from featlearn.studies.digits_av.hearing import SHARED, Draw, Wrong, draw_pairs, seed_of
 from featlearn.studies.digits_av.material import Material
-from featlearn.studies.digits_av.noise import Levels, NoisyNet
-from featlearn.studies.digits_av.results import (
-    DigitsAVResult,
+from featlearn.studies.digits_av.noise import Levels
+from featlearn.studies.digits_av.noisy_nets import NoisyNet
+from featlearn.studies.digits_av.results import DigitsAVResult, Repeated
+from featlearn.studies.digits_av.study import settings_of
+from featlearn.studies.digits_av.summary import (
+    Groups,
+    compared,
     fused_of,
-    markdown,
-    missing_costs,
+    methods_of,
+    over_speakers,
     point_of,
 )
-from featlearn.studies.digits_av.study import settings_of
+from featlearn.studies.digits_av.telling import markdown
 
 
 def recipe(*sets: str) -> MultimodalRecipe:
@@ -51,8 +56,8 @@ def settings(
     ]
     learned, kept, test = parts
     chosen = recipe(*sets)
-    material = Material(net, chosen, learned=learned, kept=kept, judged=test, trained=True)
-    return settings_of(chosen, material, folder)
+    whole = Material(net, chosen, learned=learned, kept=kept, judged=test, trained=True)
+    return settings_of(chosen, whole, folder)
 
 
 def test_what_is_there_is_not_computed_again(tmp_path: Path) -> None:
@@ -79,7 +84,7 @@ def test_figures_of_another_model_other_data_or_another_study_are_not_mixed(
         Cells(tmp_path, settings(run, judged=1))
     for module, name, value in (
         ("noise", "IMAGE_LEVELS", (0.1, 0.2, 0.3, 0.4, 0.5)),
-        ("noise", "HEADS", {"late": LateFusionSpec()}),
+        ("noisy_nets", "HEADS", {"late": LateFusionSpec()}),
         ("hearing", "_LEARNED_FROM", 10),
         ("material", "COMPONENTS", 10),
     ):
@@ -90,7 +95,29 @@ def test_figures_of_another_model_other_data_or_another_study_are_not_mixed(
     Cells(tmp_path, settings(run))
 
 
-def test_a_point_is_the_mean_over_draws_with_differences_paired_by_sample() -> None:
+def material(seed: int) -> Material:
+    """Give 40 blank samples of two classes in each modality."""
+    net: Any = nn.Linear(1, 1)
+    sides = [
+        ImageSet(np.zeros((40, 1, 4, 4), np.uint8), np.arange(40) % 2, ("0", "1"), None, name)
+        for name in ("images", "sounds")
+    ]
+    return Material(net, recipe(f"seed={seed}"), learned=sides, kept=[], judged=sides, trained=True)
+
+
+def test_draws_of_neighbouring_seeds_have_no_pairs_in_common() -> None:
+    seeds = [seed_of(material(seed), draw) for seed in range(4) for draw in range(8)]
+    assert len({*seeds}) == len(seeds)
+    assert [seed_of(material(seed), 0) for seed in range(4)] == [0, 1, 2, 3]
+    drawn = {
+        tuple(draw_pairs(material(seed), count=10, draw=draw).ravel().tolist())
+        for seed in range(4)
+        for draw in range(4)
+    }
+    assert len(drawn) == 16
+
+
+def test_a_point_is_the_mean_over_draws_with_differences_draw_by_draw() -> None:
     point = point_of(draws(), images=10, recordings=5)
     assert (point.pairs, point.draws, point.seconds) == (100, 2, 3.0)
     own, other = point.methods
@@ -98,29 +125,83 @@ def test_a_point_is_the_mean_over_draws_with_differences_paired_by_sample() -> N
     assert own.seen.mean == pytest.approx(0.85)
     assert own.heard.mean == pytest.approx(0.9)
     assert other.seen.mean == pytest.approx(0.75)
-    assert point.ahead["CCA, inputs"].mean == pytest.approx(0.1)
-    assert own.seen.low <= own.seen.mean <= own.seen.high
-    assert own.draws == [(0.9, 0.8), (0.8, 1.0)]
+    assert own.seen.each == [0.9, 0.8]
+    assert own.heard.each == [0.8, 1.0]
+    # The CCA names 2 and 1 of 10 images more wrong than the shared code.
+    ahead = point.ahead["CCA, inputs"]
+    assert ahead.each == pytest.approx([0.2, 0.0])
+    reach = stats.sem([0.2, 0.0]) * stats.t.ppf(0.975, 1)
+    assert ahead.by_training == pytest.approx((0.1 - reach, 0.1 + reach), abs=1e-6)
+    assert ahead.by_image is not None
+    assert ahead.by_image[0] <= 0.1 <= ahead.by_image[1]
+    assert ahead.by_recording is None
+    assert ahead.widest == ahead.by_training
 
 
-def test_a_missing_modality_costs_what_the_errors_say() -> None:
-    groups = [np.arange(10), np.array(list("aabbccddee"))]
-    nets = {
-        "late": NoisyNet(
-            {"both": 0.1, "image": 0.2, "sound": 0.3},
-            {"both": [0], "image": [0, 1], "sound": [0, 1, 2]},
-        ),
-        "image alone": NoisyNet({"image": 0.2}, {"image": [0, 1]}),
-        "sound alone": NoisyNet({"sound": 0.2}, {"sound": [0, 5]}),
+def test_one_draw_has_no_interval_over_draws() -> None:
+    point = point_of(draws()[:1], images=10, recordings=5)
+    assert point.methods[0].seen.by_training is None
+    assert point.methods[0].seen.widest == point.methods[0].seen.by_image
+    assert Repeated(mean=0.5, each=[0.5]).widest == (0.5, 0.5)
+
+
+def test_the_mean_over_speakers_has_the_interval_of_speakers() -> None:
+    folds = {
+        "ann": methods_of(draws(), images=10, recordings=5),
+        "bob": methods_of(draws()[:1], images=10, recordings=5),
     }
-    fused = {name: fused_of(name, net, groups, pairs=10) for name, net in nets.items()}
-    assert fused["late"].error["both"].mean == pytest.approx(0.1)
-    wide, narrow = fused["late"].by_recording["both"], fused["late"].error["both"]
-    assert wide.mean == narrow.mean
-    assert missing_costs(fused) == {"late": {"image": 0.0, "sound": 0.5}}
-    right = fused_of("sound alone", NoisyNet({"sound": 0.0}, {"sound": []}), groups, pairs=10)
-    without = missing_costs({**fused, "sound alone": right})
-    assert without == {"late": {"image": 0.0, "sound": None}}
+    own = over_speakers(folds)[0]
+    assert own.name == SHARED
+    assert own.heard.each == pytest.approx([0.9, 0.8])
+    assert own.heard.mean == pytest.approx(0.85)
+    reach = stats.sem([0.9, 0.8]) * stats.t.ppf(0.975, 1)
+    assert own.heard.by_training == pytest.approx((0.85 - reach, 0.85 + reach), abs=1e-6)
+
+
+GROUPS: Groups = {"image": np.arange(10), "recording": np.array(list("aabbccddee"))}
+
+
+def nets(*, sound_alone: list[int]) -> dict[str, list[NoisyNet]]:
+    """Give two seeds of a head and of each modality alone, judged on ten pairs."""
+    both = {"both": [0], "image": [0, 1], "sound": [0, 1, 2]}
+    again = {"both": [], "image": [0, 1], "sound": [0, 1, 2]}
+    errors = {"both": 0.1, "image": 0.2, "sound": 0.3}
+    return {
+        "late": [NoisyNet(errors, both), NoisyNet({**errors, "both": 0.2}, again)],
+        "image alone": [NoisyNet({"image": 0.2}, {"image": [0, 1, 7]})] * 2,
+        "sound alone": [NoisyNet({"sound": 0.2}, {"sound": sound_alone})] * 2,
+    }
+
+
+def test_noisy_nets_are_compared_with_those_of_one_modality_seed_by_seed() -> None:
+    given = nets(sound_alone=[0, 5])
+    late = fused_of(given, GROUPS)[0]
+    assert late.validation["both"] == pytest.approx(0.15)
+    assert late.error["both"].mean == pytest.approx(0.05)
+    assert late.error["both"].each == [0.1, 0.0]
+    assert late.error["sound"].by_recording is not None
+    assert late.error["sound"].by_image is not None
+    fused, missing = compared(given, GROUPS)
+    assert fused["late"].against == "sound alone"
+    assert fused["late"].more == pytest.approx(0.05 / 0.2 - 1)
+    assert fused["late"].difference.each == pytest.approx([-0.1, -0.2])
+    assert missing["late"]["image"].more == pytest.approx(0.2 / 0.3 - 1, abs=1e-4)
+    assert missing["late"]["sound"].more == pytest.approx(0.5)
+    assert missing["late"]["sound"].difference.mean == pytest.approx(0.1)
+    assert [*missing] == ["late"]
+
+
+def test_what_is_missing_costs_no_share_of_a_net_that_errs_nowhere() -> None:
+    fused, missing = compared(nets(sound_alone=[]), GROUPS)
+    assert fused["late"].more is None
+    assert missing["late"]["sound"].more is None
+    assert missing["late"]["sound"].difference.mean == pytest.approx(0.3)
+
+
+def test_the_study_is_told_in_tables() -> None:
+    given = nets(sound_alone=[0, 5])
+    fused, missing = compared(given, GROUPS)
+    folds = {"ann": methods_of(draws(), images=10, recordings=5)}
     result = DigitsAVResult(
         out="x",
         seconds=1.0,
@@ -128,14 +209,21 @@ def test_a_missing_modality_costs_what_the_errors_say() -> None:
         run="r",
         curve=[point_of(draws(), images=10, recordings=5)],
         levels=Levels(0.6, 0.0, {"image 0.6": 0.19}),
-        noisy=[*fused.values()],
-        missing=missing_costs(fused),
-        folds={"ann": {SHARED: (0.9, 0.8)}},
+        noisy=fused_of(given, GROUPS),
+        fused=fused,
+        missing=missing,
+        folds=folds,
+        unheard=over_speakers(folds),
         figure="f",
     )
     told = markdown(result)
     assert "| 100 | 2 | shared code | 85.00 |" in told
-    assert "- late, sound only: +50.0 %" in told
-    bare = markdown(msgspec.structs.replace(result, missing=without))
-    assert "- late, sound only: —" in bare
-    assert "| ann | shared code | 90.00 | 80.00 |" in told
+    assert "| 100 | CCA, inputs | +10.00 |" in told
+    assert "| late | both | sound alone | -75.0 % | -15.00 |" in told
+    assert "| late | sound | sound alone | +50.0 % | +10.00 |" in told
+    assert "| ann | shared code | 85.00 | 90.00 |" in told
+    assert "| mean of all | shared code | 85.00 | 90.00 |" in told
+    without = compared(nets(sound_alone=[]), GROUPS)[1]
+    bare = markdown(msgspec.structs.replace(result, missing=without, folds={}))
+    assert "| late | sound | sound alone | — | +30.00 |" in bare
+    assert "never heard" not in bare

@@ -32,8 +32,15 @@ STUDIES = ("digits-av", "face-unit", "faces-multitask", "mnist-table")
     metavar="N",
     help="In digits-av, draws of every number of pairs. [default: 10]",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1, max=1000),
+    metavar="N",
+    help="In digits-av, trainings with all pairs, of each noisy net, and without each speaker. "
+    "[default: 5]",
+)
 @recipe_options("pretrain.epochs=2")
-def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
+def command(name: str, out: Path, draws: int | None, seeds: int | None, options: ByRecipe) -> None:
     """Rerun a comparison. NAME is digits-av, face-unit, faces-multitask or mnist-table.
 
     digits-av learns one code for written and for spoken digits, from few pairs of the two and
@@ -55,13 +62,14 @@ def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
 
     A study that was stopped goes on with the same command.
     """
-    if draws is not None and name != "digits-av":
-        raise click.UsageError(f"--draws belongs to digits-av; got it for {name}")
+    for option, given in (("--draws", draws), ("--seeds", seeds)):
+        if given is not None and name != "digits-av":
+            raise click.UsageError(f"{option} belongs to digits-av; got it for {name}")
     match name:
         case "digits-av":
             from featlearn_cli.studies.digits_av import run_digits_av
 
-            run_digits_av(out, options, draws=draws)
+            run_digits_av(out, options, draws=draws, seeds=seeds)
         case "face-unit":
             from featlearn_cli.studies.face_unit import run_face_unit
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from featlearn.studies.digits_av.results import DigitsAVResult
 
 
-def run_digits_av(out: Path, options: ByRecipe, *, draws: int | None) -> None:
+def run_digits_av(out: Path, options: ByRecipe, *, draws: int | None, seeds: int | None) -> None:
     """Rerun the study of digits seen and heard in `out`, and print its tables."""
-    from featlearn.studies.digits_av.study import DRAWS, digits_av
+    from featlearn.studies.digits_av.study import DRAWS, SEEDS, digits_av
 
     result = digits_av(
         out,
@@ -22,6 +22,7 @@ def run_digits_av(out: Path, options: ByRecipe, *, draws: int | None) -> None:
         seed=options.seed or 0,
         overrides=options.sets,
         draws=draws or DRAWS,
+        seeds=seeds or SEEDS,
         device=options.device,
         threads=options.threads,
         progress=options.progress(),
@@ -49,4 +50,20 @@ def _summary(result: "DigitsAVResult") -> "Iterable[RenderableType]":
     yield ""
     yield "error on noisy pairs"
     yield table(["net", "there", "error"], noisy)
+    against = [
+        (head, way, each.against, "—" if each.more is None else f"{100 * each.more:+.1f} %")
+        for head, fused in result.fused.items()
+        for way, each in {"both": fused, **result.missing[head]}.items()
+    ]
+    yield ""
+    yield "errors beside those of nets of one modality"
+    yield table(["head", "there", "against", "errs more by"], against)
+    if result.unheard:
+        unheard = [
+            (each.name, percent(each.seen.mean), percent(each.heard.mean))
+            for each in result.unheard
+        ]
+        yield ""
+        yield "accuracy with a speaker who was never heard, mean over the speakers"
+        yield table(["method", "images", "recordings"], unheard)
     yield facts([("figure", result.figure), ("time", duration(result.seconds))])

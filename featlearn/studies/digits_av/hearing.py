@@ -63,9 +63,18 @@ class Draw(msgspec.Struct, frozen=True):
     wrong: dict[str, Wrong]
 
 
+def seed_of(material: Material, draw: int) -> int:
+    """Give the seed of a draw, of the first the run's own; no two seeds share another."""
+    seed = material.recipe.seed
+    return seed if draw == 0 else derive(seed, "draw", draw) % 2**31
+
+
 def draw_pairs(material: Material, *, count: int | None, draw: int) -> Indices:
-    """Draw pairs of one class; one for every image without a count, as the run has drawn them."""
-    spec, seed = PairsSpec(by="class", count=count), material.recipe.seed + draw
+    """Draw pairs of one class; one for every image without a count.
+
+    The first draw of that is the one that the run has learned from.
+    """
+    spec, seed = PairsSpec(by="class", count=count), seed_of(material, draw)
     return pair_samples(material.recipe.names, material.learned, spec, seed=seed)
 
 
@@ -74,13 +83,14 @@ def hear(material: Material, *, count: int | None, draw: int, progress: Progress
 
     Args:
         material: Samples and stacks.
-        count: Number of pairs; one for every image if absent, as the run itself has learned.
-        draw: Seed of the pairs and of what learns from them.
+        count: Number of pairs; one for every image if absent.
+        draw: Which draw of pairs, and of the weights of what learns from them; the first with a
+            pair for every image is judged as the run has learned it.
         progress: Told of every step.
     """
     pairs = draw_pairs(material, count=count, draw=draw)
     begun = time.monotonic()
-    whole = count is None and material.trained
+    whole = count is None and draw == 0 and material.trained
     net = material.net if whole else shared_of(material, pairs, draw=draw, progress=progress)
     seconds = time.monotonic() - begun
     wrong = {SHARED: judge_codes(material, net)}
@@ -94,9 +104,7 @@ def shared_of(
     material: Material, pairs: Indices, *, draw: int, progress: Progress
 ) -> MultimodalNet:
     """Learn a shared code on the run's stacks, from pairs and from all samples by themselves."""
-    recipe = msgspec.structs.replace(
-        material.recipe, seed=derive(material.recipe.seed, draw) % 2**31
-    )
+    recipe = msgspec.structs.replace(material.recipe, seed=seed_of(material, draw))
     stacks = [material.net.stack(place) for place in range(len(material.net.stacks))]
     shared = build_shared(recipe, stacks).to(material.device)
     # How the stacks' outputs are scaled is known, and the same for all draws.
@@ -124,11 +132,12 @@ def plain_methods(
         material: Samples.
         pairs: What they learn from.
         what: Principal components of the `inputs`, or of the `stacks`.
-        draw: Seed.
+        draw: Which draw.
     """
+    seed = seed_of(material, draw)
     train, test = material.components[what]
     sides = [train[place][pairs[:, place]] for place in (IMAGE, SOUND)]
-    maps = canonical(sides[0], sides[1], count=_DIRECTIONS_OF_CCA, seed=draw)
+    maps = canonical(sides[0], sides[1], count=_DIRECTIONS_OF_CCA, seed=seed)
     moved = [maps.first, maps.second]
     correlated = _judged(
         material,
@@ -143,7 +152,7 @@ def plain_methods(
             apply: Map = (
                 linear_map(given, wanted)
                 if name == "linear map"
-                else small_net(given, wanted, seed=draw)
+                else small_net(given, wanted, seed=seed)
             )
             ways[way] = _wrong(
                 material, way, train[source], apply(train[target]), apply(test[target])

@@ -1,24 +1,14 @@
-"""(a) Fusion where both modalities are noisy, and (b) what it costs if one of them is missing."""
+"""Noisy images and recordings, and how loud the noise is."""
 
-import copy
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from featlearn.config.audio import AudioSpec, LogMelSpec
-from featlearn.config.modalities import (
-    EarlyFusionSpec,
-    FusionHeadSpec,
-    GatedFusionSpec,
-    LateFusionSpec,
-    PairsSpec,
-    SharedFusionSpec,
-)
+from featlearn.config.modalities import PairsSpec
 from featlearn.datasets.imageset import ImageSet, Indices
 from featlearn.datasets.labels import limited
 from featlearn.datasets.pairing import pair_samples
@@ -30,8 +20,6 @@ from featlearn.datasets.recordings import (
     spoken_part,
 )
 from featlearn.evaluate.transfer import across, principal
-from featlearn.heads.fusion import FusionClassifier
-from featlearn.heads.fusion_problem import FusionProblem, fused_logits
 from featlearn.seeds import derive
 from featlearn.studies.digits_av.material import (
     COMPONENTS,
@@ -41,10 +29,7 @@ from featlearn.studies.digits_av.material import (
     described_as_is,
 )
 from featlearn.training.described import Described
-from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
-from featlearn.training.progress import Progress
-from featlearn.training.unrecorded import Unrecorded
 
 WANTED = {IMAGE: 0.2, SOUND: 0.11}
 """Validation error of a linear classifier at which the nets of a modality err 10 to 20 % there."""
@@ -61,14 +46,6 @@ IMAGES = 20_000
 REPEATS = 5
 """Noisy copies of each recording; there are few recordings."""
 
-HEADS: dict[str, FusionHeadSpec] = {
-    "late": LateFusionSpec(),
-    "early": EarlyFusionSpec(hidden=(128,)),
-    "gated": GatedFusionSpec(),
-    "shared": SharedFusionSpec(),
-}
-"""The heads that are compared."""
-
 _PROBED = 4000  # samples from which the choice of the noise learns
 
 
@@ -80,7 +57,6 @@ def constants() -> dict[str, object]:
         "sound_levels": [*SOUND_LEVELS],
         "images": IMAGES,
         "repeats": REPEATS,
-        "heads": {name: msgspec.to_builtins(head) for name, head in HEADS.items()},
         "probed": _PROBED,
     }
 
@@ -97,18 +73,6 @@ class Levels(msgspec.Struct, frozen=True):
     image: float
     sound: float
     errors: dict[str, float]
-
-
-class NoisyNet(msgspec.Struct, frozen=True):
-    """What a net named wrong of the noisy test pairs.
-
-    Attributes:
-        validation: Its error on validation pairs, by what is there: `both`, `image`, `sound`.
-        wrong: By what is there, the places of the test pairs that it named wrong.
-    """
-
-    validation: dict[str, float]
-    wrong: dict[str, list[int]]
 
 
 class Noisy(NamedTuple):
@@ -143,8 +107,8 @@ def choose_levels(material: Material, root: Path) -> Levels:
             x, judged = (described_as_is(material.net, place, each).cpu().numpy() for each in sets)
             fitted = principal(x, count=COMPONENTS, seed=0)
             train = fitted(x)
-            found = across(train, _of(sets[0]), train, fitted(judged))
-            errors[f"{name} {level:g}"] = float(np.mean(found != _of(sets[1])))
+            found = across(train, labels_of(sets[0]), train, fitted(judged))
+            errors[f"{name} {level:g}"] = float(np.mean(found != labels_of(sets[1])))
         distances = {level: abs(errors[f"{name} {level:g}"] - WANTED[place]) for level in levels}
         near = min(distances, key=lambda level: distances[level])
         chosen.append(near)
@@ -164,77 +128,6 @@ def noisy_splits(material: Material, root: Path, levels: Levels) -> dict[str, No
             for place, each in enumerate((images, sounds))
         ]
         found[split] = Noisy((images, sounds), pairs, made)
-    return found
-
-
-def learn_noisy(
-    material: Material,
-    splits: dict[str, Noisy],
-    head: FusionHeadSpec,
-    *,
-    only: int | None,
-    seed: int,
-    progress: Progress,
-) -> NoisyNet:
-    """Train a net on noisy pairs, and judge it with both modalities and with one missing.
-
-    Args:
-        material: The net to begin with, which is not changed.
-        splits: Noisy samples.
-        head: How it fuses.
-        only: The one modality that it learns from, or both.
-        seed: Of weights, order and noise.
-        progress: Told of every step.
-    """
-    net = copy.deepcopy(material.net)
-    train = splits["train"]
-    classes = len(train.sets[IMAGE].classes)
-    classifier = FusionClassifier(net, head, classes=classes, seed=seed).to(material.device)
-    spec = msgspec.structs.replace(material.recipe.finetune, head=head)
-    labels = [_of(each) for each in train.sets]
-    kind = FusionProblem if only is None else _Single
-    problem = kind(classifier, spec, train.described, labels=labels, pairs=train.pairs)
-    if isinstance(problem, _Single):
-        problem.only = only or 0
-    loop = Loop(problem, spec, epochs=spec.epochs, seed=seed)
-    Unrecorded(progress).run(loop, classifier)
-    there = {"both": (IMAGE, SOUND), "image": (IMAGE,), "sound": (SOUND,)}
-    if only is not None:
-        name = ("image", "sound")[only]
-        there = {name: there[name]}
-    judged = {split: _wrong(classifier, splits[split], there) for split in ("kept", "test")}
-    count = len(splits["kept"].pairs)
-    validation = {way: len(places) / count for way, places in judged["kept"].items()}
-    return NoisyNet(validation, judged["test"])
-
-
-class _Single(FusionProblem):
-    """The cross-entropy of one modality by itself, over as many samples as both see."""
-
-    only = 0
-
-    def terms(self, rows: torch.Tensor, draw: torch.Generator) -> dict[str, torch.Tensor]:
-        """Compute it on samples of the pairs, and, as fusion does, on samples drawn beside."""
-        place, each = self.only, self.described[self.only]
-        chosen = self.pairs[rows][:, place]
-        own = torch.randint(len(each), (len(rows),), generator=draw, device=draw.device)
-        losses = [
-            self._loss({place: each.at(some, draw)}, self.labels[place][some])
-            for some in (chosen, own)
-        ]
-        return {"paired": losses[0], "alone": self.spec.alone * losses[1]}
-
-
-def _wrong(
-    classifier: FusionClassifier, noisy: Noisy, there: dict[str, tuple[int, ...]]
-) -> dict[str, list[int]]:
-    """List the pairs that a net names wrong, by what is there."""
-    scaled = [each.everything for each in noisy.described]
-    truth = _of(noisy.sets[IMAGE])[noisy.pairs[:, IMAGE]]
-    found: dict[str, list[int]] = {}
-    for way, places in there.items():
-        logits = fused_logits(classifier, scaled, noisy.pairs, places)
-        found[way] = np.flatnonzero(logits.argmax(1).cpu().numpy() != truth).tolist()
     return found
 
 
@@ -285,7 +178,7 @@ def _noisy_sound(
     folder = root / SPOKEN / "recordings"
     spec: AudioSpec = material.recipe.modalities[SOUND].data.audio or LogMelSpec()
     clean = material.learned[SOUND] if split == "train" else material.judged[SOUND]
-    ids, labels, classes = clean.ids, _of(clean), clean.classes
+    ids, labels, classes = clean.ids, labels_of(clean), clean.classes
     if split == "kept":
         raw = spoken_part(folder, VALIDATION_INDICES.__contains__, "validation", classes)
         assert raw.labels is not None
@@ -304,13 +197,17 @@ def _with(images: ImageSet, pixels: NDArray[np.float32]) -> ImageSet:
     return ImageSet(pixels, images.labels, images.classes, images.ids, images.name)
 
 
-def _of(samples: ImageSet) -> Indices:
+def labels_of(samples: ImageSet) -> Indices:
+    """Give the classes of samples that have some."""
     assert samples.labels is not None, "both modalities of the study have labels"
     return samples.labels
 
 
-def groups_of_pairs(noisy: Noisy) -> Sequence[NDArray[np.str_] | Indices]:
+def groups_of_pairs(
+    noisy: Noisy,
+) -> dict[Literal["image", "recording"], NDArray[np.generic]]:
     """Tell the image and the recording of every pair, for intervals by either."""
     ids = noisy.sets[SOUND].ids
     assert ids is not None
-    return noisy.pairs[:, IMAGE], np.array(ids)[noisy.pairs[:, SOUND]]
+    images, sounds = noisy.pairs[:, IMAGE], noisy.pairs[:, SOUND]
+    return {"image": images, "recording": np.array(ids)[sounds]}

@@ -1,5 +1,6 @@
 """`study digits-av`: one code for digits seen and heard, and what it is worth."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,24 +23,24 @@ from featlearn.studies.digits_av.hearing import constants as hearing_constants
 from featlearn.studies.digits_av.material import IMAGE, SOUND, Material, open_material
 from featlearn.studies.digits_av.material import constants as material_constants
 from featlearn.studies.digits_av.noise import (
-    HEADS,
     Levels,
-    NoisyNet,
     choose_levels,
     groups_of_pairs,
-    learn_noisy,
     noisy_splits,
 )
 from featlearn.studies.digits_av.noise import constants as noise_constants
-from featlearn.studies.digits_av.results import (
-    DigitsAVResult,
-    Fused,
-    Point,
+from featlearn.studies.digits_av.noisy_nets import ALONE, HEADS, NoisyNet, learn_noisy
+from featlearn.studies.digits_av.noisy_nets import constants as net_constants
+from featlearn.studies.digits_av.results import DigitsAVResult, Method, Point
+from featlearn.studies.digits_av.summary import (
+    Groups,
+    compared,
     fused_of,
-    markdown,
-    missing_costs,
+    methods_of,
+    over_speakers,
     point_of,
 )
+from featlearn.studies.digits_av.telling import markdown
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
@@ -56,6 +57,9 @@ COUNTS = (100, 300, 1000)
 DRAWS = 10
 """Draws of each of these numbers."""
 
+SEEDS = 5
+"""Trainings with all pairs, on noisy pairs, and without each speaker."""
+
 
 def digits_av(
     out: Path | str,
@@ -64,6 +68,7 @@ def digits_av(
     seed: int = 0,
     overrides: tuple[str, ...] = (),
     draws: int = DRAWS,
+    seeds: int = SEEDS,
     counts: Sequence[int] = COUNTS,
     speakers: bool = True,
     device: str = "auto",
@@ -78,6 +83,8 @@ def digits_av(
         seed: Of the run.
         overrides: Changes of the recipe `digits-av`, as `key=value` texts.
         draws: Draws of each number of pairs.
+        seeds: Trainings with all pairs, of every net on noisy pairs, and without each speaker.
+            The stacks are those of the one run, but for the sounds where a speaker is left out.
         counts: Numbers of pairs, beside all.
         speakers: Whether each speaker is left out of training in turn, too.
         device: `auto`, `cpu` or `cuda`.
@@ -102,11 +109,12 @@ def digits_av(
     )
     material = open_material(run, root=root, device=chosen)
     cells = Cells(folder / "cells", settings_of(recipe, material, run))
-    levels, noisy = _noisy(material, cells, root=root, told=told)
-    curve = _curve(material, cells, counts=counts, draws=draws, told=told)
-    folds = _folds(material, cells, told=told) if speakers else {}
+    curve = _curve(material, cells, counts=counts, draws=draws, seeds=seeds, told=told)
+    levels, nets, groups = _noisy(material, cells, seeds=seeds, root=root, told=told)
+    folds = _folds(material, cells, seeds=seeds, told=told) if speakers else {}
     figure = folder / "figures" / "pairs.png"
     save_figure(pair_curve([_lines(point) for point in curve]), figure)
+    fused, missing = compared(nets, groups)
     result = DigitsAVResult(
         out=str(folder),
         seconds=round(time.monotonic() - begun, 1),
@@ -114,9 +122,11 @@ def digits_av(
         run=str(run),
         curve=curve,
         levels=levels,
-        noisy=[*noisy.values()],
-        missing=missing_costs(noisy),
+        noisy=fused_of(nets, groups),
+        fused=fused,
+        missing=missing,
         folds=folds,
+        unheard=over_speakers(folds) if folds else [],
         figure=str(figure),
     )
     write_json(folder / RESULTS, msgspec.to_builtins(result))
@@ -137,15 +147,26 @@ def settings_of(recipe: MultimodalRecipe, material: Material, run: Path) -> dict
         "recipe": {key: value for key, value in as_tables(recipe).items() if key not in said},
         "model": sha256(find_model(run)),
         "data": material.fingerprints(),
-        "study": {**material_constants(), **hearing_constants(), **noise_constants()},
+        "study": {
+            **material_constants(),
+            **hearing_constants(),
+            **noise_constants(),
+            **net_constants(),
+        },
     }
 
 
 def _curve(
-    material: Material, cells: Cells, *, counts: Sequence[int], draws: int, told: Progress
+    material: Material,
+    cells: Cells,
+    *,
+    counts: Sequence[int],
+    draws: int,
+    seeds: int,
+    told: Progress,
 ) -> list[Point]:
     """Judge every method at every number of pairs."""
-    plans: list[tuple[int | None, int]] = [(None, 0)]
+    plans: list[tuple[int | None, int]] = [(None, draw) for draw in range(seeds)]
     plans += [(count, draw) for draw in range(draws) for count in sorted(counts)]
     found: dict[int | None, list[Draw]] = {}
     for count, draw in plans:
@@ -163,59 +184,53 @@ def _curve(
 
 
 def _noisy(
-    material: Material, cells: Cells, *, root: Path, told: Progress
-) -> tuple[Levels, dict[str, Fused]]:
+    material: Material, cells: Cells, *, seeds: int, root: Path, told: Progress
+) -> tuple[Levels, dict[str, list[NoisyNet]], Groups]:
     """Fix the noise, and train every head and each modality alone under it."""
     told.note("fixing the noise on validation samples")
     levels = cells.get("levels", Levels, lambda: choose_levels(material, root))
     splits = noisy_splits(material, root, levels)
-    groups, pairs = groups_of_pairs(splits["test"]), len(splits["test"].pairs)
     plans: dict[str, tuple[FusionHeadSpec, int | None]] = {
         name: (head, None) for name, head in HEADS.items()
     }
-    plans |= {
-        f"{name} alone": (HEADS["late"], place) for place, name in enumerate(("image", "sound"))
-    }
-    nets: dict[str, Fused] = {}
-    for name, (head, only) in plans.items():
-        told.note(f"noisy pairs: {name}")
+    plans |= {name: (HEADS["late"], place) for name, place in ALONE.items()}
+    nets: dict[str, list[NoisyNet]] = {name: [] for name in plans}
+    for draw, (name, (head, only)) in itertools.product(range(seeds), plans.items()):
+        told.note(f"noisy pairs: {name}, seed {draw + 1}")
 
-        def compute(head: FusionHeadSpec = head, only: int | None = only) -> NoisyNet:
-            seed = material.recipe.seed
-            return learn_noisy(material, splits, head, only=only, seed=seed, progress=told)
+        def compute(
+            head: FusionHeadSpec = head, only: int | None = only, draw: int = draw
+        ) -> NoisyNet:
+            return learn_noisy(material, splits, head, only=only, draw=draw, progress=told)
 
-        net = cells.get(f"noisy-{name.replace(' ', '-')}", NoisyNet, compute)
-        nets[name] = fused_of(name, net, groups, pairs=pairs)
-    return levels, nets
+        cell = cells.get(f"noisy-{name.replace(' ', '-')}-{draw}", NoisyNet, compute)
+        nets[name].append(cell)
+    return levels, nets, groups_of_pairs(splits["test"])
 
 
 def _folds(
-    material: Material, cells: Cells, *, told: Progress
-) -> dict[str, dict[str, tuple[float, float]]]:
+    material: Material, cells: Cells, *, seeds: int, told: Progress
+) -> dict[str, list[Method]]:
     """Leave each speaker out in turn."""
-    ids = material.learned[SOUND].ids
-    assert ids is not None
-    found: dict[str, dict[str, tuple[float, float]]] = {}
-    for speaker in sorted({*speakers_of(ids)}):
-        told.note(f"hearing to see without {speaker}")
+    heard, judged = (each[SOUND].ids for each in (material.learned, material.judged))
+    assert heard is not None
+    assert judged is not None
+    speakers = sorted({*speakers_of(heard)})
+    draws: dict[str, list[Draw]] = {speaker: [] for speaker in speakers}
+    for draw, speaker in itertools.product(range(seeds), speakers):
+        told.note(f"hearing to see without {speaker}, seed {draw + 1}")
 
-        def compute(speaker: str = speaker) -> Draw:
-            return hear_speaker(material, speaker, count=None, progress=told)
+        def compute(speaker: str = speaker, draw: int = draw) -> Draw:
+            return hear_speaker(material, speaker, draw=draw, progress=told)
 
-        draw = cells.get(f"speaker-{speaker}", Draw, compute)
-        judged = material.judged[SOUND].ids
-        assert judged is not None
-        recordings = speakers_of(judged).count(speaker)
-        images = len(material.judged[IMAGE])
-        found[speaker] = {
-            name: (1 - len(each.seen) / images, 1 - len(each.heard) / recordings)
-            for name, each in draw.wrong.items()
-        }
-    return found
+        draws[speaker].append(cells.get(f"speaker-{speaker}-{draw}", Draw, compute))
+    images = len(material.judged[IMAGE])
+    return {
+        speaker: methods_of(each, images=images, recordings=speakers_of(judged).count(speaker))
+        for speaker, each in draws.items()
+    }
 
 
 def _lines(point: Point) -> tuple[int, dict[str, tuple[float, float, float]]]:
-    """Give the accuracies on images at one number of pairs, for the picture."""
-    return point.pairs, {
-        each.name: (each.seen.mean, each.seen.low, each.seen.high) for each in point.methods
-    }
+    """Give the accuracies on images at one number of pairs, and their widest intervals."""
+    return point.pairs, {each.name: (each.seen.mean, *each.seen.widest) for each in point.methods}

@@ -17,6 +17,7 @@ from featlearn.datasets.pairing import both_in, pair_samples
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, DataError
 from featlearn.filenames import RECIPE
+from featlearn.seeds import derive
 from featlearn.training.multimodal import Paired
 from featlearn.training.pictures import Pictures
 
@@ -129,7 +130,8 @@ def labelled_pairs(
         DataError: If there are fewer pairs, or one is of two classes.
     """
     spec = PairsSpec(by=recipe.pairs.by, count=count)
-    pairs = pair_samples(recipe.names, sets, spec, seed=seed)
+    # By another name than the pairs that the shared code learned from: two draws, not one.
+    pairs = pair_samples(recipe.names, sets, spec, seed=derive(seed, "labels"))
     sides = np.stack([each[pairs[:, place]] for place, each in enumerate(labels)], 1)
     torn = np.flatnonzero((sides != sides[:, :1]).any(1))
     if len(torn):
