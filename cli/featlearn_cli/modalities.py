@@ -162,7 +162,7 @@ def describe_several(
         ]
         headers = ["layer", "inputs", "outputs", "weights", "biases"]
         yield table(headers, rows, title="nets to the shared code, and back")
-        yield f"weights and biases in all: {result.parameters}"
+        yield f"weights and biases in all: {result.parameters}, {result.decoders} of them the stacks' decoders alone"
 
     options.show(found, shown)
 

@@ -133,6 +133,12 @@ class FusionClassifier(nn.Module):
         return self.head(lifted, self.net)
 
     def forward(self, samples: Mapping[str, Tensor]) -> Tensor:
-        """Compute logits, `(n, classes)`, from samples by modality; at least one is there."""
+        """Compute logits, `(n, classes)`, from samples by modality; at least one is there.
+
+        Raises:
+            UsageError: If one is no modality of the network.
+            ShapeError: If none is there, one has another shape, or they are not as many.
+        """
+        self.net.check(samples)
         places = {self.net.index(name): x for name, x in samples.items()}
         return self.classify({place: self.net.features(place, x) for place, x in places.items()})

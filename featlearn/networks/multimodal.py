@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -77,6 +78,24 @@ class SharedCode(nn.Module):
         return self.decoders[place](code)
 
 
+class SharedLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """A linear layer between a stack's output and the shared code.
+
+    Attributes:
+        name: `MODALITY.encoder1`, …, `MODALITY.decoder1`, …
+        inputs: Numbers that go in.
+        outputs: Numbers that come out.
+        weights: Numbers to learn, without biases.
+        biases: Numbers that are added.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    weights: int
+    biases: int
+
+
 class MultimodalNet(nn.Module):
     """A stack for each modality, and the code that they share.
 
@@ -135,9 +154,51 @@ class MultimodalNet(nn.Module):
 
         Raises:
             UsageError: If one is no modality of this network.
-            ShapeError: If there is none.
+            ShapeError: If there is none, one has another shape than its stack takes, or they are
+                not as many.
         """
+        self.check(samples)
         return self.shared.join([self.lift(self.index(name), x) for name, x in samples.items()])
+
+    def check(self, samples: Mapping[str, Tensor]) -> None:
+        """Refuse samples that are of no modality, of another shape, or not as many as others.
+
+        Raises:
+            UsageError: If one is no modality of this network.
+            ShapeError: If one has another shape than its stack takes, or they are not as many.
+        """
+        for name, x in samples.items():
+            shape = tuple(self.stack(name).input_shape)
+            if x.ndim != 4 or tuple(x.shape[1:]) != shape:
+                raise ShapeError(
+                    f"the modality {name!r} takes (n, {', '.join(map(str, shape))}); "
+                    f"got {tuple(x.shape)}"
+                )
+        if len({len(x) for x in samples.values()}) > 1:
+            told = ", ".join(f"{len(x)} of {name}" for name, x in samples.items())
+            raise ShapeError(
+                f"samples of several modalities belong together row by row; got {told}"
+            )
+
+
+def shared_layers(shared: SharedCode) -> list[SharedLayer]:
+    """List the layers that lead to the shared code and back, modality by modality."""
+    return [
+        SharedLayer(
+            name=f"{name}.{way}{number}",
+            inputs=layer.in_features,
+            outputs=layer.out_features,
+            weights=layer.weight.numel(),
+            biases=layer.bias.numel(),
+        )
+        for name, encoder, decoder in zip(
+            shared.names, shared.encoders, shared.decoders, strict=True
+        )
+        for way, net in (("encoder", encoder), ("decoder", decoder))
+        for number, layer in enumerate(
+            (layer for layer in net.modules() if isinstance(layer, nn.Linear)), 1
+        )
+    ]
 
 
 def multilayer(
