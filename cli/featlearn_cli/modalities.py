@@ -1,6 +1,6 @@
 """What commands do where a recipe or a run has several modalities."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +21,9 @@ if TYPE_CHECKING:
 
 def has_modalities(run: Path) -> bool:
     """Tell a run of several modalities, without loading torch."""
-    import tomllib
+    from featlearn.config.load import has_modalities as has
 
-    from featlearn.filenames import RECIPE
-
-    try:
-        return "modalities" in tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    return has(run)
 
 
 def refuse_modalities(runs: Sequence[Path], command: str) -> None:
@@ -46,6 +41,7 @@ def refuse_modalities(runs: Sequence[Path], command: str) -> None:
 
 def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -> None:
     """Learn the stack of each modality, and the code that they share."""
+    from featlearn.config.modalities import phase_titles
     from featlearn.workflows.multimodal.pretrain import pretrain_modalities
 
     result = pretrain_modalities(
@@ -60,7 +56,7 @@ def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -
         save_seconds=options.save_seconds,
         track=options.track,
     )
-    options.show(result, _learned)
+    options.show(result, lambda shown: _learned(shown, phase_titles(recipe)))
     options.next_step(f"`featlearn finetune {out}` with labels")
 
 
@@ -151,6 +147,7 @@ def describe_several(
     found = describe_modalities(recipe, root=options.root)
 
     def shown(result: "MultimodalDescription") -> "Iterable[RenderableType]":
+        from featlearn.wording import count
         from featlearn_cli.text import table
 
         for each in result.modalities.values():
@@ -162,7 +159,10 @@ def describe_several(
         ]
         headers = ["layer", "inputs", "outputs", "weights", "biases"]
         yield table(headers, rows, title="nets to the shared code, and back")
-        yield f"weights and biases in all: {result.parameters}, {result.decoders} of them the stacks' decoders alone"
+        yield (
+            f"weights and biases in all: {count(result.parameters)}, {count(result.decoders)} of "
+            "them in the stacks' decoders alone"
+        )
 
     options.show(found, shown)
 
@@ -173,12 +173,13 @@ def _refuse(given: Sequence[str], what: Path | str) -> None:
         raise click.UsageError(f"{what} has several modalities, which {given[0]} is not for")
 
 
-def _learned(result: "MultimodalResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration
+def _learned(result: "MultimodalResult", titles: "Mapping[str, str]") -> "Iterable[RenderableType]":
+    from featlearn.wording import count, duration, plural
     from featlearn_cli.text import facts, table
 
     seen = [
-        (name, f"{data.train} samples of {data.source}") for name, data in result.modalities.items()
+        (name, f"{plural(data.train, 'sample')} of {data.source}, {count(data.held_out)} held out")
+        for name, data in result.modalities.items()
     ]
     yield facts(
         [
@@ -192,7 +193,7 @@ def _learned(result: "MultimodalResult") -> "Iterable[RenderableType]":
     )
     rows = [
         (
-            phase.name,
+            titles.get(phase.name, phase.name),
             phase.epochs,
             phase.steps,
             duration(phase.seconds),
@@ -223,13 +224,13 @@ def _head(result: "FusionResult") -> "Iterable[RenderableType]":
 
 
 def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":
-    from featlearn.wording import percent
+    from featlearn.wording import percent, plural
     from featlearn_cli.text import facts, table
 
     yield facts(
         [
             ("head", f"{result.head} of {result.run}, {result.kind} fusion"),
-            ("judged on", f"{result.pairs} test pairs, by {result.paired_by}"),
+            ("judged on", f"{plural(result.pairs, 'test pair')}, by {result.paired_by}"),
         ]
     )
     rows = [("together", result.together.images, percent(result.together.error))]
@@ -238,3 +239,11 @@ def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":
     ]
     yield ""
     yield table(["from", "samples", "error"], rows)
+    yield ""
+    yield "together, 95 % interval of the error with other samples of one modality:"
+    yield facts(
+        [
+            (name, f"{percent(low)} to {percent(high)}")
+            for name, (low, high) in result.intervals.items()
+        ]
+    )

@@ -59,6 +59,14 @@ def shipped_names() -> tuple[str, ...]:
     return (*recipe_names(), *network_names())
 
 
+def has_modalities(run: Path) -> bool:
+    """Tell the folder of a run of several modalities, finished or not; anything else is none."""
+    try:
+        return SEVERAL in tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
 def stack_recipe_names() -> tuple[str, ...]:
     """List those of the shipped recipes that are about a single stack of stages."""
     return tuple(name for name in recipe_names() if SEVERAL not in tomllib.loads(recipe_text(name)))

@@ -208,3 +208,12 @@ def one_modality(recipe: MultimodalRecipe, place: int) -> Recipe:
         )
     except ValueError as error:
         raise ValueError(f"modality {spec.name!r}: {error}") from None
+
+
+def phase_titles(recipe: MultimodalRecipe) -> dict[str, str]:
+    """Say of each stage's phase of which modality it is, for people: `image: edges`."""
+    return {
+        stage.name: f"{each.name}: {stage.name}"
+        for each in recipe.modalities
+        for stage in each.stages
+    }

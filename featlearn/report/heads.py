@@ -48,7 +48,7 @@ def head_view(key: str, folder: HeadFolder) -> HeadView:
         name=record.head,
         words=head_words(record),
         error=_headline(evaluation),
-        interval=_interval(judged) if judged else "",
+        interval=interval(judged) if judged else "",
         images=count(evaluation.images) if evaluation else "",
         share=judged.error if judged else None,
         tested=judged.images if judged else 0,
@@ -98,30 +98,36 @@ def head_words(record: HeadRecord) -> str:
     return f"{labels}, {start}{frozen}"
 
 
-def evaluation_view(record: EvaluationRecord) -> EvaluationView:
-    """Arrange figures on images that training never saw."""
+def evaluation_view(record: EvaluationRecord, *, noun: str = "image") -> EvaluationView:
+    """Arrange figures on images that training never saw, or on what else `noun` says."""
     wide = len(record.classes) > _TABLE
     facts = [
         Fact(
             "error",
             percent(record.error, of=record.images),
-            f"95\u00a0% interval {_interval(record)}",
+            f"95\u00a0% interval {interval(record)}",
         ),
         Fact("accuracy", percent(record.accuracy, of=record.images)),
         Fact(
             "always the largest class",
-            percent(_majority(record), of=record.images),
+            percent(majority(record), of=record.images),
             "accuracy of naming it every time",
         ),
-        Fact("images", count(record.images), _where(record)),
+        Fact(f"{noun}s", count(record.images), _where(record)),
         *_reliability_facts(record.calibration),
     ]
     return EvaluationView(
         facts=facts,
-        rows=[_row(record, place, cells=not wide) for place in range(len(record.classes))],
+        rows=[
+            _row(record, place, noun=noun, cells=not wide) for place in range(len(record.classes))
+        ],
         matrix=_matrix(record) if wide else None,
         confused=_confused(record),
-        words=f"Rows are the true classes, {count(record.images)} {record.split} images in all.",
+        words=(
+            f"Rows are the true classes, {count(record.images)} "
+            f"{' '.join(filter(None, [record.split, noun]))}s in all."
+        ),
+        noun=noun,
         reliability=_reliability(record.calibration),
     )
 
@@ -148,7 +154,7 @@ def _reliability(record: CalibratedRecord | None) -> EmbeddedImage | None:
     return embed_png(png_bytes(figure), alt="Accuracy over confidence.", most=width)
 
 
-def _majority(record: EvaluationRecord) -> float:
+def majority(record: EvaluationRecord) -> float:
     """Give the share of the largest class, which knowing nothing else would get right."""
     return max(map(sum, record.confusion)) / record.images
 
@@ -177,7 +183,7 @@ def _charts(key: str, folder: HeadFolder) -> list[Chart]:
     return loss_charts(f"curve-{key}", read_metrics(folder.metrics_file))
 
 
-def _row(record: EvaluationRecord, place: int, *, cells: bool) -> ClassRow:
+def _row(record: EvaluationRecord, place: int, *, noun: str, cells: bool) -> ClassRow:
     """Arrange one class."""
     score, row = record.per_class[place], record.confusion[place]
     total = max(sum(row), 1)
@@ -190,7 +196,7 @@ def _row(record: EvaluationRecord, place: int, *, cells: bool) -> ClassRow:
             Cell(
                 number,
                 number / total,
-                f"{plural(number, 'image')} of {score.name} taken for {other}",
+                f"{plural(number, noun)} of {score.name} taken for {other}",
             )
             for number, other in zip(row, record.classes, strict=True)
         ]
@@ -218,7 +224,7 @@ def _matrix(record: EvaluationRecord) -> EmbeddedImage:
     return embed_png(png_bytes(figure), alt="Confusion matrix, true by predicted.", most=width)
 
 
-def _interval(record: EvaluationRecord) -> str:
+def interval(record: EvaluationRecord) -> str:
     """Write the Wilson interval of an error: what another test set of this size could say."""
     wrong = round(record.error * record.images)
     ends = stats.binomtest(wrong, record.images).proportion_ci(0.95, method="wilson")

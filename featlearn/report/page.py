@@ -13,6 +13,7 @@ import torch
 from markupsafe import Markup
 
 from featlearn._version import __version__
+from featlearn.config.load import has_modalities
 from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.filenames import PAGE
@@ -22,9 +23,10 @@ from featlearn.report.charts import as_data
 from featlearn.report.comparison import comparison_view
 from featlearn.report.records import read_comparison
 from featlearn.report.run import run_view
+from featlearn.report.several import several_view
 from featlearn.report.shown import MOST
 from featlearn.report.side_by_side import side_by_side
-from featlearn.report.views import PageView, RunView
+from featlearn.report.views import Chart, PageView, RunView
 from featlearn.report.words import distinct_names, names_only
 from featlearn.training.rundir import RunDirectory
 
@@ -81,7 +83,7 @@ def build_report(
     _refuse_repeats([run.path for run in opened])
     names = distinct_names([run.path for run in opened])
     views = [
-        run_view(f"run{number}", run, name=name, root=root, device=device, most=MOST // len(opened))
+        _view(f"run{number}", run, name=name, root=root, device=device, most=MOST // len(opened))
         for number, (run, name) in enumerate(zip(opened, names, strict=True), start=1)
     ]
     page = PageView(
@@ -95,6 +97,20 @@ def build_report(
     path = out / PAGE
     write_bytes(path, render(page).encode())
     return path
+
+
+def _view(
+    key: str,
+    run: RunDirectory,
+    *,
+    name: str,
+    root: Path,
+    device: torch.device | str,
+    most: int,
+) -> RunView:
+    """Gather everything about a run of one stack, or of several modalities."""
+    gather = several_view if has_modalities(run.path) else run_view
+    return gather(key, run, name=name, root=root, device=device, most=most)
 
 
 def _refuse_repeats(paths: Sequence[Path]) -> None:
@@ -125,11 +141,17 @@ def render(page: PageView) -> str:
         figures=_script_json(page.data),
         units=_script_json(
             {
-                "runs": [run.data for run in page.runs],
-                "charts": as_data(page.together.charts) if page.together else {},
+                "runs": [stack.data for run in page.runs for stack in run.stacks],
+                "charts": as_data(_charts(page)),
             }
         ),
     )
+
+
+def _charts(page: PageView) -> list[Chart]:
+    """Collect the charts of all runs, and those that compare them."""
+    own = [chart for run in page.runs for chart in run.every_chart]
+    return [*own, *(page.together.charts if page.together else [])]
 
 
 def _script() -> str:

@@ -63,6 +63,42 @@ class HeadRecord(msgspec.Struct, frozen=True):
     validation: int = 0
 
 
+class ModalityRecord(msgspec.Struct, frozen=True):
+    """What a run learned from in one modality."""
+
+    source: str
+    train: int
+    held_out: int
+    input_shape: tuple[int, int, int]
+
+
+class SeveralRecord(msgspec.Struct, frozen=True):
+    """`results.json` of a run of several modalities, as far as the page shows it."""
+
+    title: str
+    seconds: float
+    parameters: int
+    phases: list[PhaseRecord]
+    modalities: dict[str, ModalityRecord]
+    pairs: int
+    held_out_pairs: int
+    environment: dict[str, Any]
+    files: dict[str, str]
+
+
+class FusionHeadRecord(msgspec.Struct, frozen=True):
+    """`results.json` of a head over several modalities, as far as the page shows it."""
+
+    head: str
+    kind: str
+    labels: int | Literal["all"]
+    label_seed: int
+    labelled: int
+    alone: dict[str, int]
+    seconds: float
+    files: dict[str, str]
+
+
 class SettingRecord(TypedDict):
     """The learning rate of a head, and what it is multiplied by for the stages."""
 

@@ -1,38 +1,34 @@
 """A run in the page, gathered from its folder."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from featlearn.config.plan import plan
-from featlearn.errors import CheckpointError, FeatlearnError, UsageError
+from featlearn.errors import CheckpointError, UsageError
 from featlearn.evaluate.units import find_unit
 from featlearn.networks.formats import read_figures
 from featlearn.networks.stack import Stack
-from featlearn.networks.store import LoadedStack, load_stack
+from featlearn.networks.store import load_stack
 from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
-from featlearn.report.charts import as_data, loss_charts
-from featlearn.report.data_map import data_map
-from featlearn.report.embed import embed_strip
+from featlearn.report.charts import loss_charts
 from featlearn.report.heads import head_view
-from featlearn.report.network import planes_of, rows_of, without_head
-from featlearn.report.records import HeadRecord, RunRecord, SweepRecord
-from featlearn.report.samples import Sample, sample_images
+from featlearn.report.network import without_head
+from featlearn.report.records import FusionHeadRecord, HeadRecord, RunRecord, SweepRecord
 from featlearn.report.shown import MOST
-from featlearn.report.stages import stage_views
+from featlearn.report.stacks import Looked, stack_view
 from featlearn.report.story import Found, tell
 from featlearn.report.sweeps import sweep_view
-from featlearn.report.unit_data import image_sheet, run_data
 from featlearn.report.views import Fact, HeadView, RunView
 from featlearn.report.words import names_only
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import read_metrics
-from featlearn.visualize.projections import first_filters
 from featlearn.wording import count, duration, images_or_patches, plural
 
-_FITTED = "Preparation and scaling were fitted on those images too, on no others."
-_HELD_OUT = "The held-out curves and early stopping use them; learning does not."
-_LABELS = (
+FITTED = "Preparation and scaling were fitted on those images too, on no others."
+HELD_OUT = "The held-out curves and early stopping use them; learning does not."
+LABELS = (
     "Labelled images are drawn class by class, as many of each, by a seed of their own; heads "
     "with the same draw used the same labels."
 )
@@ -41,6 +37,13 @@ _TEST = (
     "seen. Their intervals (Wilson, 95 %) speak of the number of test images alone, not of other "
     "draws of labels or seeds."
 )
+TRAINING = (
+    "Coloured lines are terms of the loss, each of one batch of training, as it was logged; black "
+    "dots are their sum on held-out images at the end of each epoch. Losses are summed over "
+    "features and averaged over images, so a wider stage has a larger one."
+)
+"""How to read the charts of pre-training."""
+
 _SWEEPS = (
     "Trials of a sweep are judged on the test split as well, and nothing is chosen by it. Their "
     "intervals speak of other draws and seeds, not of other test images."
@@ -79,23 +82,16 @@ def run_view(
     classes = len(records[0].classes) if records else None
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
     layers = layers if records else without_head(layers)
-    rows, total = rows_of(layers)
-    sample, words = _sample(loaded, root)
-    if sample is not None:
-        sample = sample._replace(images=sample.images.to(device))
     tested = None
     if run.units_file.exists():
         tested = read_figures(run.units_file, UnitTestRecord)
     metrics = read_metrics(run.metrics_file)
-    charts = loss_charts(f"{key}-phase", metrics)
     named = _known(named_units(tested), loaded.stack, run.units_file)
-    stages = stage_views(key, loaded.recipe, layers, loaded.stack, sample, most=most, named=named)
+    subject = Looked(key, "", name, record.title, loaded.stack, loaded.recipe, layers)
+    stack = stack_view(subject, root=root, most=most, named=named)
     best = None if tested is None else best_units_view(key, tested)
     sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
-    images = None if sample is None else image_sheet(f"{key}-images", sample)
-    seed = loaded.recipe.seed
-    mapped = None if sample is None else data_map(loaded.stack, sample, seed=seed)
-    found = Found(stages, heads, sweeps, metrics)
+    found = Found(stack.stages, heads, sweeps, metrics)
     if best is not None:
         found = found._replace(single=best.words, doubt=best.doubt)
     return RunView(
@@ -105,29 +101,18 @@ def run_view(
         expect=loaded.recipe.expect,
         folder=name,
         facts=_facts(record, heads),
-        planes=planes_of(loaded.recipe, layers),
-        layers=rows,
-        total=total,
-        stages=stages,
-        charts=charts,
+        stacks=[stack],
+        charts=loss_charts(f"{key}-phase", metrics),
         heads=heads,
         sweeps=sweeps,
         protocol=_protocol(record, records, swept),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
-        environment=_environment(record, seed),
-        files=_files(record, records, swept),
-        sample=words,
-        strip=embed_strip(first_filters(loaded.stack)),
-        images=images,
-        map=mapped,
+        environment=environment_facts(record.environment, loaded.recipe.seed),
+        files=file_facts(record.files, records, swept),
         best=best,
         story=tell(record, loaded.recipe, layers, found=found),
-        data=run_data(key, name, record.title, stages=stages, images=images, sample=sample)
-        | {
-            "charts": as_data([*charts, *(chart for head in heads for chart in head.charts)]),
-            "map": None if mapped is None else mapped.maps,
-        },
         metrics=metrics,
+        training=TRAINING,
     )
 
 
@@ -146,25 +131,10 @@ def _known(named: dict[str, list[str]], stack: Stack, file: Path) -> dict[str, l
     return named
 
 
-def _environment(record: RunRecord, seed: int) -> list[Fact]:
+def environment_facts(environment: Mapping[str, object], seed: int) -> list[Fact]:
     """Write the seed, and the versions and the computer that were used."""
-    facts = {"seed": seed, **record.environment}
+    facts = {"seed": seed, **environment}
     return [Fact(name, str(value)) for name, value in facts.items() if value is not None]
-
-
-def _sample(loaded: LoadedStack, root: Path | None) -> tuple[Sample | None, str]:
-    """Take images to look at the network with, or say why there are none."""
-    try:
-        sample = sample_images(loaded.recipe, loaded.stack.input_shape, root=root)
-    except FeatlearnError as error:
-        said = names_only(str(error), loaded.recipe.data.source)
-        return None, f"No reconstructions: {said}."
-    if sample is None:
-        return None, "No reconstructions: the data have another shape than the network takes."
-    words = f"Reconstructions and figures of stages are of {sample.judged}, nothing corrupted."
-    if sample.words != sample.judged:
-        words += f" Units are shown on {sample.words}."
-    return sample, words
 
 
 def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:
@@ -176,19 +146,24 @@ def _facts(record: RunRecord, heads: list[HeadView]) -> list[Fact]:
         among = f"least of {len(judged)} heads: {best.name}; " if len(judged) > 1 else ""
         note = f"{among}{best.images} images, 95\u00a0% interval {best.interval}; {best.words}"
         facts.append(Fact("test error", best.error, note))
-    data, computer = record.data, record.environment
+    data = record.data
     held_out = f", {count(data.held_out)} more held out" if data.held_out else ""
-    threads = computer.get("threads")
-    where = f"on {computer.get('device', 'this machine')}"
-    where += f", {plural(threads, 'thread')}" if isinstance(threads, int) else ""
     source = Path(data.source).name
     kind = "images" if data.pictures is None else "patches"
     return [
         *facts,
         Fact(f"unlabelled {kind}", count(data.train), f"{source}{held_out}"),
         Fact("parameters", count(record.parameters), "in the stages, decoders included"),
-        Fact("pre-training took", duration(record.seconds), where),
+        time_fact(record.seconds, record.environment),
     ]
+
+
+def time_fact(seconds: float, environment: Mapping[str, object]) -> Fact:
+    """Say how long pre-training took, and on what."""
+    threads = environment.get("threads")
+    where = f"on {environment.get('device', 'this machine')}"
+    where += f", {plural(threads, 'thread')}" if isinstance(threads, int) else ""
+    return Fact("pre-training took", duration(seconds), where)
 
 
 def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[str]:
@@ -196,14 +171,14 @@ def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepReco
     data = record.data
     source = Path(data.source).name
     material = images_or_patches(data.train, pictures=data.pictures)
-    lines = [f"Pre-training saw {material} of {source}, and no label. {_FITTED}"]
+    lines = [f"Pre-training saw {material} of {source}, and no label. {FITTED}"]
     for stage, own in record.own_objectives.items():
         lines += [f"Stage {stage} learned by the caller's own objective, {own}."]
     if data.held_out:
         further = plural(data.held_out, "further training image")
-        lines += [f"{further} were held out. {_HELD_OUT}"]
+        lines += [f"{further} were held out. {HELD_OUT}"]
     if sweeps or any(head.labels != "all" for head in heads):
-        lines += [_LABELS]
+        lines += [LABELS]
     for head in heads:
         if head.validation:
             kept = plural(head.validation, "labelled image")
@@ -212,9 +187,13 @@ def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepReco
     return lines + ([_SWEEPS] if sweeps else [])
 
 
-def _files(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[Fact]:
+def file_facts(
+    files: Mapping[str, str],
+    heads: Sequence[HeadRecord | FusionHeadRecord],
+    sweeps: Sequence[SweepRecord] = (),
+) -> list[Fact]:
     """List files with their SHA-256."""
-    kept = [("", record.files)]
+    kept = [("", files)]
     kept += [(f"heads/{head.head}/", head.files) for head in heads]
     kept += [(f"sweeps/{sweep.sweep}/", sweep.files) for sweep in sweeps]
     return [Fact(f"{at}{name}", digest) for at, files in kept for name, digest in files.items()]

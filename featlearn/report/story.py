@@ -51,13 +51,13 @@ def tell(record: RunRecord, recipe: Recipe, layers: Plan, *, found: Found) -> li
         layers: The network, layer by layer.
         found: What is known of it.
     """
-    worth = [_worth(found.heads, found.sweeps, found.single), found.single]
+    judged = [worth(found.heads, found.sweeps, found.single), found.single]
     return [
         Fact("Data", _data(record)),
         Fact("Network", _network(recipe, layers)),
-        Fact("Learned", _learned(found.stages)),
-        Fact("Worth", " ".join(filter(None, worth))),
-        Fact("To doubt", " ".join(_doubts(record, found))),
+        Fact("Learned", learned(found.stages)),
+        Fact("Worth", " ".join(filter(None, judged))),
+        Fact("To doubt", " ".join(doubts(found, held_out=record.data.held_out > 0))),
     ]
 
 
@@ -95,7 +95,7 @@ def _schedule(recipe: Recipe) -> str:
     return words.get(recipe.pretrain.schedule, "one after the other, then all at once")
 
 
-def _learned(stages: Sequence[StageView]) -> str:
+def learned(stages: Sequence[StageView]) -> str:
     """Say how much codes keep, and how many units are tuned."""
     sentences: list[str] = []
     kept = [(stage.name, stage.explained) for stage in stages if stage.explained is not None]
@@ -113,7 +113,7 @@ def _learned(stages: Sequence[StageView]) -> str:
     return " ".join(sentences)
 
 
-def _worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView], single: str) -> str:
+def worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView], single: str) -> str:
     """Say what it was worth where labels judged it."""
     judged = [head for head in heads if head.share is not None]
     ours = [head for head in judged if not head.scratch]
@@ -131,25 +131,30 @@ def _worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView], single: str) 
     return text
 
 
-def _doubts(record: RunRecord, found: Found) -> list[str]:
-    """List what speaks against trusting the figures."""
-    doubts: list[str] = []
+def doubts(found: Found, *, held_out: bool) -> list[str]:
+    """List what speaks against trusting the figures.
+
+    Args:
+        found: What is known of the run.
+        held_out: Whether any of its training data were only measured.
+    """
+    said: list[str] = []
     judged = [head for head in found.heads if head.share is not None]
     if judged and not any(head.scratch for head in judged) and not found.sweeps:
-        doubts.append("No head was trained from random weights beside it, as a control.")
+        said.append("No head was trained from random weights beside it, as a control.")
     few = [caution(head.tested) for head in judged]
-    doubts += [f"Tested on {words}." for words in dict.fromkeys(few) if words is not None]
-    doubts += [found.doubt] if found.doubt else []
+    said += [f"Tested on {words}." for words in dict.fromkeys(few) if words is not None]
+    said += [found.doubt] if found.doubt else []
     for stage in found.stages:
         if stage.dead is not None and stage.dead >= _DEAD:
-            doubts.append(f"{percent(stage.dead)} of the units of {stage.name} are dead.")
+            said.append(f"{percent(stage.dead)} of the units of {stage.name} are dead.")
         if stage.explained is not None and stage.explained < _LITTLE:
-            doubts.append(f"The code of {stage.name} keeps less than half of its input.")
-    doubts += [f"The loss of {name} was still falling when training ended." for name in
+            said.append(f"The code of {stage.name} keeps less than half of its input.")
+    said += [f"The loss of {name} was still falling when training ended." for name in
                _still_falling(found.metrics)]  # fmt: skip
-    if not record.data.held_out:
-        doubts.append("Nothing was held out, so units are shown on images they learned from.")
-    return [*doubts, "One run with one seed: another would differ."]
+    if not held_out:
+        said.append("Nothing was held out, so units are shown on images they learned from.")
+    return [*said, "One run with one seed: another would differ."]
 
 
 def _still_falling(metrics: Metrics) -> list[str]:

@@ -119,6 +119,7 @@ class EvaluationView:
     """Figures on images that training never saw.
 
     Those of classes are `rows` and what follows; those of numbers or sets of labels a `table`.
+    `noun` says what was judged. `parts` are those of each modality by itself, by a heading.
     """
 
     facts: list[Fact]
@@ -128,6 +129,8 @@ class EvaluationView:
     words: str
     reliability: EmbeddedImage | None = None
     table: Table | None = None
+    noun: str = "image"
+    parts: dict[str, "EvaluationView"] = field(default_factory=dict[str, "EvaluationView"])
 
 
 @dataclass(frozen=True)
@@ -181,8 +184,32 @@ class SweepView:
 
 
 @dataclass(frozen=True)
+class StackView:
+    """One stack of stages: the whole network of a run, or that of one modality.
+
+    `name` is the modality's, and empty where there is one stack only.
+    """
+
+    key: str
+    name: str
+    planes: list[Plane]
+    layers: list[LayerRow]
+    total: LayerRow | None
+    stages: list[StageView]
+    sample: str
+    strip: EmbeddedStrip
+    images: Sheet | None
+    map: MapView | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class RunView:
-    """Everything about one run."""
+    """Everything about one run.
+
+    `joined` lists the layers between the stacks and a code that they share; `training` says how
+    to read the charts.
+    """
 
     key: str
     title: str
@@ -190,10 +217,7 @@ class RunView:
     expect: str
     folder: str
     facts: list[Fact]
-    planes: list[Plane]
-    layers: list[LayerRow]
-    total: LayerRow | None
-    stages: list[StageView]
+    stacks: list[StackView]
     charts: list[Chart]
     heads: list[HeadView]
     sweeps: list[SweepView]
@@ -201,14 +225,21 @@ class RunView:
     recipe: str
     environment: list[Fact]
     files: list[Fact]
-    sample: str
-    strip: EmbeddedStrip
-    images: Sheet | None
-    map: MapView | None
     best: BestUnitsView | None
     story: list[Fact]
-    data: dict[str, Any]
     metrics: Metrics
+    joined: Table | None = None
+    training: str = ""
+
+    @property
+    def stages(self) -> list[StageView]:
+        """The stages of all stacks."""
+        return [stage for stack in self.stacks for stage in stack.stages]
+
+    @property
+    def every_chart(self) -> list[Chart]:
+        """The charts of pre-training and of the heads."""
+        return [*self.charts, *(chart for head in self.heads for chart in head.charts)]
 
 
 @dataclass(frozen=True)

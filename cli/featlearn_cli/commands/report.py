@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from featlearn_cli.modalities import refuse_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam
 
@@ -25,7 +24,6 @@ def command(runs: tuple[Path, ...], out: Path | None, options: Computing) -> Non
 
     A folder that `featlearn quickstart` made stands for its runs and their comparison.
     """
-    refuse_modalities(runs, "report")
     from featlearn.workflows.report import report
 
     result = report(

@@ -50,7 +50,7 @@ class Curve {
 }
 
 function useCurves() {
-  const known = Object.assign({}, data.charts, ...data.runs.map((run) => run.charts));
+  const known = data.charts;
   for (const box of document.querySelectorAll("[data-curve]")) {
     const given = known[box.dataset.curve];
     if (given) new Curve(box, given);

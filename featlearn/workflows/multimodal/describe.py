@@ -8,6 +8,7 @@ import torch
 from featlearn.config.modalities import MultimodalRecipe, one_modality
 from featlearn.datasets.entries import told_shape
 from featlearn.datasets.source import open_splits
+from featlearn.geometry import MapShape
 from featlearn.networks.multimodal import SharedLayer, build_multimodal, shared_layers
 from featlearn.networks.stack import parameter_count
 from featlearn.workflows.describe import Description, describe
@@ -43,13 +44,15 @@ def describe_modalities(recipe: MultimodalRecipe, *, root: Path | None) -> Multi
         FeatlearnError: If the stages do not fit, or the data stand in the way.
     """
     stacks: dict[str, Description] = {}
+    shapes: list[MapShape] = []
     for place, spec in enumerate(recipe.modalities):
         shape = told_shape(spec.data)
         if shape is None:
             shape = open_splits(spec.data, root=root, seed=recipe.seed).train.shape
+        shapes.append(shape)
         stacks[spec.name] = describe(one_modality(recipe, place), shape)
     with torch.device("meta"):  # nothing is drawn, and no memory taken
-        net = build_multimodal(recipe, [each.input for each in stacks.values()])
+        net = build_multimodal(recipe, shapes)
     shared = shared_layers(net.shared)
     listed = [layer for each in stacks.values() for layer in each.layers]
     counted = sum(layer.weights + layer.biases for layer in [*listed, *shared])

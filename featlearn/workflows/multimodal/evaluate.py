@@ -1,14 +1,18 @@
 """`evaluate` where a run has several modalities: together, and with all but one missing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from featlearn.config.modalities import PairsSpec
 from featlearn.datasets.imageset import Indices
 from featlearn.datasets.pairing import pair_samples
 from featlearn.errors import DataError
+from featlearn.evaluate.bootstrap import bootstrap_mean
 from featlearn.evaluate.metrics import ClassificationResult, classification_report
 from featlearn.files import write_json
 from featlearn.heads.fusion_problem import fused_logits
@@ -34,6 +38,9 @@ class FusionEvaluation(msgspec.Struct, frozen=True, kw_only=True):
         pairs: Test pairs.
         paired_by: By what they are paired.
         together: The figures of the pairs.
+        intervals: By modality, the 95 % interval of the error of the pairs if other samples of it
+            had been drawn, each with all of its pairs: by bootstrap or, where all pairs are right
+            or all wrong, Wilson's for as many samples.
         alone: Of each modality, the figures of its test samples by themselves.
     """
 
@@ -44,6 +51,7 @@ class FusionEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     pairs: int
     paired_by: str
     together: ClassificationResult
+    intervals: dict[str, tuple[float, float]]
     alone: dict[str, ClassificationResult]
 
 
@@ -88,24 +96,38 @@ def evaluate_modalities(
         Described(classifier.net, place, Pictures(each, chosen)).everything
         for place, each in enumerate(sets)
     ]
-    everything = range(len(sets))
 
-    def report(rows: Indices, places: list[int], truth: Indices) -> ClassificationResult:
-        found = fused_logits(classifier, scaled, rows, places).argmax(1).cpu().numpy()
-        return classification_report(truth, found, classes)
+    def named(rows: Indices, places: Sequence[int]) -> Indices:
+        return fused_logits(classifier, scaled, rows, places).argmax(1).cpu().numpy()
 
     alone: dict[str, ClassificationResult] = {}
     for place, each in enumerate(sets):
         rows = np.repeat(np.arange(len(each))[:, None], len(sets), axis=1)
-        alone[recipe.names[place]] = report(rows, [place], labels[place])
+        found = named(rows, [place])
+        alone[recipe.names[place]] = classification_report(labels[place], found, classes)
+    truth, found = labels[0][pairs[:, 0]], named(pairs, range(len(sets)))
     result = FusionEvaluation(
         run=str(path),
         head=name,
         kind=str(recipe.finetune.head.__struct_config__.tag),
         pairs=len(pairs),
         paired_by=recipe.pairs.by,
-        together=report(pairs, [*everything], labels[0][pairs[:, 0]]),
+        together=classification_report(truth, found, classes),
+        intervals={
+            modality: _interval(found != truth, pairs[:, place])
+            for place, modality in enumerate(recipe.names)
+        },
         alone=alone,
     )
     write_json(folder.evaluation_file, msgspec.to_builtins(result))
     return result
+
+
+def _interval(wrong: NDArray[np.bool_], samples: Indices) -> tuple[float, float]:
+    """Bound the error of pairs by resampling the samples of one modality."""
+    if wrong.all() or not wrong.any():  # every resample would say the same
+        units = len(np.unique(samples))
+        ends = binomtest(units * int(wrong[0]), units).proportion_ci(0.95, method="wilson")
+        return float(ends.low), float(ends.high)
+    found = bootstrap_mean(wrong, groups=samples)
+    return found.low, found.high

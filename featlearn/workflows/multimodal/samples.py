@@ -9,14 +9,12 @@ import numpy as np
 import torch
 
 from featlearn.config.modalities import MultimodalRecipe, PairsSpec, one_modality
-from featlearn.config.schema import SEVERAL
 from featlearn.datasets.held_out import split_places
 from featlearn.datasets.imageset import ImageSet, Indices, Splits
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.pairing import both_in, pair_samples
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, DataError
-from featlearn.filenames import RECIPE
 from featlearn.seeds import derive
 from featlearn.training.multimodal import Paired
 from featlearn.training.pictures import Pictures
@@ -27,16 +25,6 @@ class Divided(NamedTuple):
 
     learned: Paired
     held_out: Paired
-
-
-def has_modalities(run: Path | str) -> bool:
-    """Tell a run of several modalities, finished or not; anything else is none."""
-    import tomllib
-
-    try:
-        return SEVERAL in tomllib.loads((Path(run) / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
 
 
 def open_modalities(recipe: MultimodalRecipe, *, root: Path | None) -> list[Splits]:
