@@ -227,6 +227,11 @@ def load_stack(path: Path | str) -> LoadedStack:
 
 def read_header(path: Path, metadata: Mapping[str, Any]) -> tuple[Recipe, MapShape]:
     """Read the recipe and the image shape out of a model's metadata."""
+    if "multimodal" in metadata:
+        raise CheckpointError(
+            f"{path} holds a network of several modalities, which "
+            "`featlearn.networks.multimodal_store.load_multimodal` reads"
+        )
     try:
         recipe = msgspec.convert(metadata["recipe"], Recipe)
         shape = msgspec.convert(metadata["input_shape"], tuple[Count, Count, Count])

@@ -69,7 +69,7 @@ def fusion_view(key: str, folder: HeadFolder) -> HeadView:
     record = read_figures(folder.results_file, FusionHeadRecord)
     found = None
     if folder.evaluation_file.exists():
-        found = read_figures(folder.evaluation_file, FusionRecord)
+        found = read_fusion(folder)
     return HeadView(
         key=key,
         name=record.head,
@@ -88,6 +88,15 @@ def fusion_view(key: str, folder: HeadFolder) -> HeadView:
         evaluation=None if found is None else _view(found),
         charts=loss_charts(f"curve-{key}", read_metrics(folder.metrics_file)),
     )
+
+
+def read_fusion(folder: HeadFolder) -> FusionRecord:
+    """Read the figures that `evaluate` wrote beside a head over several modalities.
+
+    Raises:
+        CheckpointError: If they are missing, of another format version, or damaged.
+    """
+    return read_figures(folder.evaluation_file, FusionRecord)
 
 
 def _words(record: FusionHeadRecord) -> str:
@@ -133,7 +142,7 @@ def _table(record: FusionRecord) -> Table:
         "There",
         "Samples",
         "Error",
-        "Always the largest class",
+        "Of the largest class",
         "95\u00a0% interval of the error",
     ]
     return Table("All modalities together, and each with the others missing", heads, rows)

@@ -19,12 +19,18 @@ def without_head(layers: Plan) -> Plan:
     return msgspec.structs.replace(layers, layers=own, totals=sum_layers(own))
 
 
-def planes_of(recipe: Recipe, layers: Plan) -> list[Plane]:
-    """Lay the network out as sheets of planes, bottom first, sizes to scale."""
+def planes_of(recipe: Recipe, layers: Plan, *, first: str = "image") -> list[Plane]:
+    """Lay the network out as sheets of planes, bottom first, sizes to scale.
+
+    Args:
+        recipe: How its input is prepared.
+        layers: The network, layer by layer.
+        first: What its input is called.
+    """
     maps, height, width = layers.input
     steps = ", ".join(preprocess_words(spec) for spec in recipe.preprocess)
     tallest = max([height, width, *(max(layer.output[1:]) for layer in layers.layers)])
-    planes = [_plane("image", steps, (maps, height, width), tallest)]
+    planes = [_plane(first, steps, (maps, height, width), tallest)]
     shown = condensed(layers.layers)
     planes += [_plane(layer.name, _kind(layer), layer.output, tallest) for layer in shown]
     return planes

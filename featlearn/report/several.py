@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from featlearn.config.audio import AudioSpec, CepstralSpec, LogMelSpec
 from featlearn.config.modalities import MultimodalRecipe, one_modality, phase_titles
 from featlearn.config.plan import plan
 from featlearn.networks.formats import read_figures
@@ -30,12 +31,15 @@ from featlearn.report.tables import Table
 from featlearn.report.views import Fact, HeadView, RunView, StackView
 from featlearn.report.words import names_only
 from featlearn.training.rundir import RunDirectory
-from featlearn.visualize.curves import read_metrics
+from featlearn.visualize.curves import read_metrics, renamed
 from featlearn.wording import count, plural
 
-_MAPS = "The images of {name} are maps of recordings: time goes to the right, pitch down."
+_MAPS = (
+    "The images of {name} are maps of recordings: time goes to the right, and down go {rows}, the "
+    "lowest at the top."
+)
 _SHARED = (
-    "In the phase `shared`, the errors of rebuilding are means over units; the other terms are "
+    "In the phase shared, the errors of rebuilding are means over units; the other terms are "
     "cross-entropies."
 )
 _TEST = (
@@ -64,13 +68,9 @@ def several_view(
     loaded = load_multimodal(run.path)
     loaded.net.to(device)
     recipe = loaded.recipe
-    titles = phase_titles(recipe)
     heads = [fusion_view(f"{key}-head-{each}", run.head(each)) for each in run.heads()]
     records = [read_figures(run.head(each).results_file, FusionHeadRecord) for each in run.heads()]
-    metrics = [
-        {**line, "phase": titles.get(line["phase"], line["phase"])}
-        for line in read_metrics(run.metrics_file)
-    ]
+    metrics = renamed(read_metrics(run.metrics_file), phase_titles(recipe))
     stacks = [
         _stack(key, loaded, place, folder=name, root=root, most=most // len(recipe.names))
         for place in range(len(recipe.names))
@@ -108,6 +108,7 @@ def _stack(
 ) -> StackView:
     """Look at the stack of one modality."""
     own, stack = one_modality(loaded.recipe, place), loaded.net.stack(place)
+    words = "" if own.data.audio is None else _maps(loaded.net.names[place], own.data.audio)
     name = loaded.net.names[place]
     looked = Looked(
         key=f"{key}-of-{name}",
@@ -117,9 +118,18 @@ def _stack(
         stack=stack,
         recipe=own,
         layers=without_head(plan(own, stack.input_shape, None)),
-        words=_MAPS.format(name=name) if own.data.audio is not None else "",
+        words=words,
     )
     return stack_view(looked, root=root, most=most, named={})
+
+
+def _maps(name: str, spec: AudioSpec) -> str:
+    """Say how to read the maps of recordings."""
+    match spec:
+        case LogMelSpec():
+            return _MAPS.format(name=name, rows="bands of pitch")
+        case CepstralSpec():
+            return _MAPS.format(name=name, rows="coefficients")
 
 
 def _joined(loaded: LoadedNet) -> Table:

@@ -69,7 +69,7 @@ def stack_view(
     return StackView(
         key=key,
         name=looked.name,
-        planes=planes_of(recipe, looked.layers),
+        planes=planes_of(recipe, looked.layers, first=looked.name or "image"),
         layers=rows,
         total=total,
         stages=stages,

@@ -20,6 +20,9 @@ Metrics = Sequence[Mapping[str, Any]]
 """Lines of `metrics.jsonl`, each parsed."""
 
 
+_INSIDE = 6
+"""Up to so many curves are named inside their panel; more would lie under their names."""
+
 _ADVICE = "delete that line, or the file, to go on"
 
 
@@ -95,6 +98,11 @@ def _checked(line: Any, where: str) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise DataError(f"{where} holds no figures of training ({error}); {_ADVICE}") from None
     return line
+
+
+def renamed(metrics: Metrics, titles: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Call phases as `titles` says, where it says anything."""
+    return [{**line, "phase": titles.get(line["phase"], line["phase"])} for line in metrics]
 
 
 def phases_of(metrics: Metrics) -> list[PhaseCurves]:
@@ -174,7 +182,9 @@ def _draw(axes: Axes, phase: PhaseCurves) -> None:
     axes.set_ylabel("loss per image")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _scale(axes, [*terms.values(), *([held_out] if held_out is not None else [])])
-    if axes.lines:
+    if len(axes.lines) > _INSIDE:
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
+    elif axes.lines:
         axes.legend(loc="upper right")
 
 

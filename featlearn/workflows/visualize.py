@@ -34,7 +34,7 @@ from featlearn.workflows.drawing.units import (
 )
 from featlearn.workflows.outputs import FIGURES, check_apart
 
-_DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
+DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
     "filters": draw_filters,
     "projections": draw_projections,
     "reconstructions": draw_reconstructions,
@@ -50,15 +50,17 @@ _DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
     "confused": draw_confused,
     "reliability": draw_reliability,
 }
+"""What draws each kind of picture."""
 
-KINDS = tuple(_DRAWERS)
+KINDS = tuple(DRAWERS)
 """What can be asked for."""
 
 QUICK = KINDS[:5]
 """What is drawn if nothing is asked for: the others go through many images first."""
 
 _OF_UNITS = ("projections", "top-images", "examples", "stimulus", "invariance")
-_OF_STAGES = ("filters", *_OF_UNITS, "map", "neighbours")
+OF_STAGES = ("filters", *_OF_UNITS, "map", "neighbours")
+"""What can be drawn of a stage that is named."""
 
 
 class VisualizeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,11 +114,8 @@ def visualize(
     Raises:
         FeatlearnError: If the run, the data or what was asked for stand in the way.
     """
-    kinds = _kinds(what, stage=stage, units=units)
-    if f".{form}" not in FIGURES:
-        raise UsageError(f"pictures are png, svg or pdf; got {form!r}")
-    if images is not None and images < 1:
-        raise UsageError(f"there must be 1 image at least to look at; got {images}")
+    kinds = kinds_of(what, stage=stage, units=units)
+    check_asked(form, images)
     run = RunDirectory.open(path)
     chosen = pick_device(device)
     use_threads(threads)
@@ -135,11 +134,41 @@ def visualize(
         images=images,
         progress=progress,
     )
+    return draw_all(
+        {kind: lambda kind=kind: DRAWERS[kind](subject) for kind in kinds},
+        out=out,
+        form=form,
+        what=what,
+        offered=KINDS,
+    )
+
+
+def draw_all(
+    drawers: Mapping[str, Callable[[], Named]],
+    *,
+    out: Path,
+    form: str,
+    what: Sequence[str],
+    offered: Sequence[str],
+) -> VisualizeResult:
+    """Write what each kind draws.
+
+    Args:
+        drawers: By kind, what draws it.
+        out: Folder of the pictures.
+        form: Ending of the files.
+        what: The kinds that were named: one of them that cannot be drawn is an error, another
+            is left out.
+        offered: The kinds that could have been named.
+
+    Raises:
+        FeatlearnError: If a kind that was named cannot be drawn.
+    """
     files: list[str] = []
     left_out: dict[str, str] = {}
-    for kind in kinds:
+    for kind, draw in drawers.items():
         try:
-            for name, figure in _DRAWERS[kind](subject):
+            for name, figure in draw():
                 file = out / f"{name}.{form}"
                 save_figure(figure, file)
                 files.append(str(file))
@@ -147,11 +176,23 @@ def visualize(
             if what:
                 raise
             left_out[kind] = str(error)
-    beyond = [] if what else [kind for kind in KINDS if kind not in QUICK]
+    beyond = [] if what else [kind for kind in offered if kind not in QUICK]
     return VisualizeResult(files=files, left_out=left_out, beyond=beyond)
 
 
-def _kinds(what: Sequence[str], *, stage: str | None, units: Sequence[str]) -> list[str]:
+def check_asked(form: str, images: int | None) -> None:
+    """Refuse a format that there is not, and no images.
+
+    Raises:
+        UsageError: If one is asked for.
+    """
+    if f".{form}" not in FIGURES:
+        raise UsageError(f"pictures are png, svg or pdf; got {form!r}")
+    if images is not None and images < 1:
+        raise UsageError(f"there must be 1 image at least to look at; got {images}")
+
+
+def kinds_of(what: Sequence[str], *, stage: str | None, units: Sequence[str]) -> list[str]:
     """Choose the kinds to draw, and refuse what they cannot be of.
 
     Raises:
@@ -162,7 +203,7 @@ def _kinds(what: Sequence[str], *, stage: str | None, units: Sequence[str]) -> l
         if kind not in KINDS:
             raise UsageError(f"there is no picture of {kind!r}{suggestion(kind, KINDS)}; {known}")
     kinds = list(dict.fromkeys(what or QUICK))
-    limits = (("--stage", stage is not None, _OF_STAGES), ("--unit", bool(units), _OF_UNITS))
+    limits = (("--stage", stage is not None, OF_STAGES), ("--unit", bool(units), _OF_UNITS))
     for option, given, takers in limits:
         if not given:
             continue

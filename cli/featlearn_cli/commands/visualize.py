@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featlearn_cli.modalities import refuse_modalities
+from featlearn_cli.modalities import has_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam
 
@@ -117,10 +117,11 @@ def command(
       confused         the images behind a head's mistakes
       reliability      how often a head is right, by how sure it is
     """  # noqa: D301 - click reads the \b
-    refuse_modalities([run], "visualize")
-    from featlearn.workflows.visualize import visualize
-
-    result = visualize(
+    if has_modalities(run):
+        from featlearn.workflows.multimodal.visualize import visualize_modalities as draw
+    else:
+        from featlearn.workflows.visualize import visualize as draw
+    result = draw(
         run,
         what=what,
         out=out,

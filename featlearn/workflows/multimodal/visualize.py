@@ -1,0 +1,166 @@
+"""`visualize` where a run has several modalities: pictures of each stack and of heads."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from featlearn.config.modalities import one_modality, phase_titles
+from featlearn.errors import UsageError
+from featlearn.networks.multimodal_store import LoadedNet, load_multimodal
+from featlearn.networks.store import LoadedStack
+from featlearn.report.fusion import read_fusion
+from featlearn.training.device import pick_device, use_threads
+from featlearn.training.progress import Progress
+from featlearn.training.rundir import RunDirectory
+from featlearn.visualize.confusion import confusion_figure
+from featlearn.visualize.curves import curves_figure, read_metrics, renamed
+from featlearn.workflows.drawing.subject import Named, Subject
+from featlearn.workflows.outputs import check_apart
+from featlearn.workflows.visualize import (
+    DRAWERS,
+    KINDS,
+    OF_STAGES,
+    VisualizeResult,
+    check_asked,
+    draw_all,
+    kinds_of,
+)
+
+_OF_STACKS = (*OF_STAGES, "reconstructions")
+_OFFERED = tuple(kind for kind in KINDS if kind in (*_OF_STACKS, "curves", "confusion"))
+
+
+def visualize_modalities(
+    path: Path,
+    *,
+    out: Path,
+    root: Path | None = None,
+    what: Sequence[str] = (),
+    stage: str | None = None,
+    units: Sequence[str] = (),
+    head: str | None = None,
+    images: int | None = None,
+    form: str = "png",
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> VisualizeResult:
+    """Draw pictures of a finished run of several modalities into a folder.
+
+    What is of stages is drawn of each modality, in files that begin with its name; confusion of
+    all modalities together and of each with the others missing.
+
+    Args:
+        path: The run.
+        out: Folder of the pictures; it is made if missing.
+        root: Where data sets are (see `find_root`).
+        what: As `featlearn.workflows.visualize.visualize` takes it; of a head there are its curves
+            and its confusion.
+        stage: Name of a stage, of whichever modality; all if absent.
+        units: Names of units of that stage.
+        head: Whose curves and confusion to draw; the run's curves, and the only head's confusion,
+            if absent.
+        images: How many training samples to look at, at most, where a kind needs them.
+        form: Ending of the files: `png`, `svg` or `pdf`.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        progress: Told how many samples were gone through.
+
+    Raises:
+        FeatlearnError: If the run, the data or what was asked for stand in the way.
+    """
+    kinds = kinds_of(what, stage=stage, units=units)
+    check_asked(form, images)
+    for kind in kinds:
+        if kind not in _OFFERED:
+            raise UsageError(
+                f"{kind} is drawn of runs of one stack; of several modalities, as in {path}, "
+                f"choose from {', '.join(_OFFERED)}"
+            )
+    run = RunDirectory.open(path)
+    chosen = pick_device(device)
+    use_threads(threads)
+    loaded = load_multimodal(run.path)
+    places = _places(loaded, stage, units)
+    if not out.resolve().is_relative_to(run.path.resolve()):  # where no samples are
+        for each in loaded.recipe.modalities:
+            check_apart(out / f"picture.{form}", source=each.data.source, root=root)
+    loaded.net.to(chosen)
+    subjects = {
+        loaded.net.names[place]: Subject(
+            run,
+            _stack(loaded, place),
+            device=torch.device(chosen),
+            root=root,
+            stage=stage,
+            units=units,
+            images=images,
+            progress=progress,
+        )
+        for place in places
+    }
+    drawers = {kind: partial(_of_each, kind, subjects) for kind in kinds if kind in _OF_STACKS}
+    if "curves" in kinds:
+        drawers["curves"] = partial(_curves, run, phase_titles(loaded.recipe), head)
+    if "confusion" in kinds:
+        drawers["confusion"] = partial(_confusion, run, head)
+    return draw_all(drawers, out=out, form=form, what=what, offered=_OFFERED)
+
+
+def _places(loaded: LoadedNet, stage: str | None, units: Sequence[str]) -> Sequence[int]:
+    """Choose the modalities that are drawn: that of the stage, or all.
+
+    Raises:
+        UsageError: If none has the stage, or units are named and no stage.
+    """
+    every = range(len(loaded.net.names))
+    stages = {name: place for place in every for name in loaded.net.stack(place).names}
+    known = ", ".join(phase_titles(loaded.recipe).values())
+    if stage is None:
+        if units:
+            raise UsageError(f"name the stage of --unit with --stage; there are {known}")
+        return every
+    if stage not in stages:
+        raise UsageError(f"there is no stage {stage!r} in any modality; there are {known}")
+    return [stages[stage]]
+
+
+def _stack(loaded: LoadedNet, place: int) -> LoadedStack:
+    """Give the stack of one modality as that of a run of its own."""
+    return LoadedStack(loaded.net.stack(place), one_modality(loaded.recipe, place), {})
+
+
+def _of_each(kind: str, subjects: dict[str, Subject]) -> Named:
+    """Draw a kind of picture of each modality."""
+    for name, subject in subjects.items():
+        for file, figure in DRAWERS[kind](subject):
+            yield f"{name}-{file}", figure
+
+
+def _curves(run: RunDirectory, titles: Mapping[str, str], head: str | None) -> Named:
+    """Draw the losses of the run, each stage with its modality, or of a head."""
+    if head is None:
+        metrics = read_metrics(run.metrics_file)
+        yield "curves", curves_figure(renamed(metrics, titles))
+        return
+    name, folder = run.open_head(head)
+    yield f"{name}-curves", curves_figure(read_metrics(folder.metrics_file))
+
+
+def _confusion(run: RunDirectory, head: str | None) -> Named:
+    """Draw the confusion matrices of a head: of pairs, and of each modality by itself."""
+    name, folder = run.open_head(head)
+    if not folder.evaluation_file.exists():
+        raise UsageError(
+            f"head {name!r} has no figures yet; run "
+            f"`featlearn evaluate {run.path} --head {name}` first"
+        )
+    found = read_fusion(folder)
+    whole = found.together
+    yield f"{name}-confusion", confusion_figure(whole.confusion, whole.classes, name=name)
+    for modality, each in found.alone.items():
+        title = f"{name}, {modality} only"
+        figure = confusion_figure(each.confusion, each.classes, name=title)
+        yield f"{name}-{modality}-confusion", figure
