@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from featlearn.workflows.multimodal.describe import MultimodalDescription
     from featlearn.workflows.multimodal.evaluate import FusionEvaluation
     from featlearn.workflows.multimodal.finetune import FusionResult
+    from featlearn.workflows.multimodal.predict import FusionPredictions
     from featlearn.workflows.multimodal.pretrain import MultimodalResult
 
 
@@ -24,19 +25,6 @@ def has_modalities(run: Path) -> bool:
     from featlearn.config.load import has_modalities as has
 
     return has(run)
-
-
-def refuse_modalities(runs: Sequence[Path], command: str) -> None:
-    """Refuse runs of several modalities where a command is for one stack.
-
-    Raises:
-        UsageError: Naming the run, and what is there for it.
-    """
-    for run in filter(has_modalities, runs):
-        raise click.UsageError(
-            f"{run} has several modalities, and `featlearn {command}` is for runs of one stack; "
-            "`evaluate`, `encode` and `describe` take it"
-        )
 
 
 def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -> None:
@@ -133,6 +121,45 @@ def encode_several(
     options.show(result)
 
 
+def predict_several(
+    run: Path,
+    sources: Sequence[tuple[str | None, str]],
+    *,
+    pair_by: Literal["key", "order"] | None,
+    out: Path | None,
+    head: str | None,
+    overwrite: bool,
+    options: Computing,
+) -> None:
+    """Name the classes of samples, from the modalities that are there."""
+    named: dict[str, str] = {}
+    for name, source in sources:
+        if name is None:
+            from featlearn.config.load import modalities_of
+
+            raise click.UsageError(
+                f"{run} has several modalities; name that of {source} with --modality: "
+                f"{', '.join(modalities_of(run))}"
+            )
+        if name in named:
+            raise click.UsageError(f"the modality {name!r} is named twice; name each once")
+        named[name] = source
+    from featlearn.workflows.multimodal.predict import predict_modalities
+
+    result = predict_modalities(
+        run,
+        named,
+        pair_by=pair_by,
+        root=options.root,
+        out=out,
+        head=head,
+        device=options.device,
+        threads=options.threads,
+        overwrite=overwrite,
+    )
+    options.show(result, _predictions)
+
+
 def describe_several(
     recipe: "MultimodalRecipe",
     *,
@@ -221,6 +248,23 @@ def _head(result: "FusionResult") -> "Iterable[RenderableType]":
             ("time", duration(result.seconds)),
         ]
     )
+
+
+def _predictions(result: "FusionPredictions") -> "Iterable[RenderableType]":
+    from featlearn_cli.text import facts, table
+
+    if result.csv is not None:
+        yield result.csv.rstrip("\n")
+        return
+    yield facts(
+        [
+            ("head", f"{result.head}, {result.kind} fusion"),
+            *((f"samples, {there}", number) for there, number in result.there.items()),
+            ("written", result.out),
+        ]
+    )
+    yield ""
+    yield table(["class", "samples"], list(result.counts.items()))
 
 
 def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":

@@ -58,6 +58,28 @@ class SourceParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument
         return [CompletionItem(name) for name in names] or [CompletionItem("", type="file")]
 
 
+class ModalityParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """A modality of a run and samples of it, as `NAME=SOURCE`."""
+
+    name = "name=source"
+
+    def convert(
+        self,
+        value: str | tuple[str, str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        """Take the two apart, and refuse a source that is not there."""
+        if isinstance(value, tuple):  # converted already
+            return value
+        name, equals, source = value.partition("=")
+        if not (name and equals and source):
+            raise click.BadParameter(
+                f"{value!r} is not NAME=SOURCE, such as sound=fsdd:test", ctx, param
+            )
+        return name, SourceParam().convert(source, param, ctx)
+
+
 def _exists(path: str) -> bool:
     """Say whether a path exists; any text may be asked for, and none is no path."""
     try:

@@ -59,12 +59,18 @@ def shipped_names() -> tuple[str, ...]:
     return (*recipe_names(), *network_names())
 
 
-def has_modalities(run: Path) -> bool:
-    """Tell the folder of a run of several modalities, finished or not; anything else is none."""
+def modalities_of(run: Path) -> tuple[str, ...]:
+    """List the modalities of a run, finished or not, in order; none of anything else."""
     try:
-        return SEVERAL in tomllib.loads((run / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+        tables = tomllib.loads((run / RECIPE).read_text(encoding="utf-8")).get(SEVERAL, ())
+        return tuple(str(table["name"]) for table in tables)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def has_modalities(run: Path) -> bool:
+    """Tell the folder of a run of several modalities; anything else is none."""
+    return bool(modalities_of(run))
 
 
 def stack_recipe_names() -> tuple[str, ...]:

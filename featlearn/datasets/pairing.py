@@ -66,6 +66,30 @@ def both_in(pairs: Indices, kept: Sequence[Indices]) -> Indices:
     return moved[(moved >= 0).all(1)]
 
 
+def keys_of(name: str, samples: ImageSet) -> dict[str, int]:
+    """Give the place of each key, the name of a file up to its ending.
+
+    Args:
+        name: What the modality is called, for messages.
+        samples: Its samples.
+
+    Raises:
+        DataError: If they have no names, or two have one key.
+    """
+    if samples.ids is None:
+        raise DataError(
+            f"{samples.name}, the modality {name!r}, has no names of files to pair by; pair by "
+            "order or by class"
+        )
+    keys = [str(PurePosixPath(each).with_suffix("")) for each in samples.ids]
+    if repeated := [key for key, times in Counter(keys).items() if times > 1]:
+        raise DataError(
+            f"{samples.name}, the modality {name!r}, has the key {repeated[0]!r} twice, so that "
+            "it does not say which sample is meant"
+        )
+    return {key: place for place, key in enumerate(keys)}
+
+
 def _by_order(names: Sequence[str], sets: Sequence[ImageSet]) -> Indices:
     """Pair the first with the first."""
     sizes = [len(each) for each in sets]
@@ -80,7 +104,7 @@ def _by_order(names: Sequence[str], sets: Sequence[ImageSet]) -> Indices:
 
 def _by_key(names: Sequence[str], sets: Sequence[ImageSet]) -> Indices:
     """Pair samples whose files are called alike, in the order of the first modality."""
-    tables = [_keys(name, each) for name, each in zip(names, sets, strict=True)]
+    tables = [keys_of(name, each) for name, each in zip(names, sets, strict=True)]
     common = [key for key in tables[0] if all(key in table for table in tables[1:])]
     if not common:
         told = ", ".join(
@@ -92,22 +116,6 @@ def _by_key(names: Sequence[str], sets: Sequence[ImageSet]) -> Indices:
             f"{told} first; name files alike, or pair by order or class"
         )
     return np.array([[table[key] for table in tables] for key in common], np.int64)
-
-
-def _keys(name: str, samples: ImageSet) -> dict[str, int]:
-    """Give the place of each key."""
-    if samples.ids is None:
-        raise DataError(
-            f"{samples.name}, the modality {name!r}, has no names of files to pair by; pair by "
-            "order or by class"
-        )
-    keys = [str(PurePosixPath(each).with_suffix("")) for each in samples.ids]
-    if repeated := [key for key, times in Counter(keys).items() if times > 1]:
-        raise DataError(
-            f"{samples.name}, the modality {name!r}, has the key {repeated[0]!r} twice, so that "
-            "it does not say which sample is meant"
-        )
-    return {key: place for place, key in enumerate(keys)}
 
 
 def _by_class(

@@ -14,7 +14,11 @@ _WRITTEN = 16
 
 
 def confusion_figure(
-    confusion: Sequence[Sequence[int]], classes: Sequence[str], *, name: str | None = None
+    confusion: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    *,
+    name: str | None = None,
+    noun: str = "image",
 ) -> Figure:
     """Draw which classes were taken for which.
 
@@ -25,6 +29,7 @@ def confusion_figure(
         confusion: `confusion[true][predicted]`, in images.
         classes: Names of the classes.
         name: Of the head, for a title that says of how many images it is; none if absent.
+        noun: What was judged, if not images.
     """
     counts = np.asarray(confusion, dtype=np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -45,7 +50,7 @@ def confusion_figure(
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         if name is not None:
-            axes.set_title(f"{_short(name)}: {plural(int(counts.sum()), 'image')}")
+            axes.set_title(f"{_short(name)}: {plural(int(counts.sum()), noun)}")
         if len(classes) <= _WRITTEN:
             for (row, column), count in np.ndenumerate(counts):
                 colour = PAPER if shares[row, column] > 0.5 else INK

@@ -158,9 +158,9 @@ def _confusion(run: RunDirectory, head: str | None) -> Named:
             f"`featlearn evaluate {run.path} --head {name}` first"
         )
     found = read_fusion(folder)
-    whole = found.together
-    yield f"{name}-confusion", confusion_figure(whole.confusion, whole.classes, name=name)
-    for modality, each in found.alone.items():
-        title = f"{name}, {modality} only"
-        figure = confusion_figure(each.confusion, each.classes, name=title)
-        yield f"{name}-{modality}-confusion", figure
+    parts = {"": ("pair", found.together)}
+    parts |= {f"-{modality}": ("sample", each) for modality, each in found.alone.items()}
+    for which, (noun, each) in parts.items():
+        title = f"{which[1:]} only" if which else name
+        figure = confusion_figure(each.confusion, each.classes, name=title, noun=noun)
+        yield f"{name}{which}-confusion", figure
