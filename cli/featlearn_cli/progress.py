@@ -83,9 +83,10 @@ class Lines:
             f"loss {report.loss:.4g}{_terms(report.terms)}",
             *self.held_out,
             f"rate {report.lr:.2g}",
-            f"{self.clock.rate:.3g} steps/s",
-            f"{duration(self.clock.left(report.steps))} left",
         ]
+        if self.clock.moved:
+            parts.append(f"{self.clock.rate:.3g} steps/s")
+            parts.append(f"{duration(self.clock.left(report.steps))} left")
         click.echo(f"{report.phase}: {', '.join(parts)}", err=True)
 
     def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
@@ -242,8 +243,8 @@ def _download_line(name: str, done: int, size: int) -> None:
 class Clock:
     """Measures how fast steps go by.
 
-    The first report may come in the middle of a phase (a resumed run): the rate
-    counts from there.
+    The first report may come in the middle of a phase (a resumed run), and what was prepared
+    for it may have taken long: where the start is not known, the rate counts from there.
     """
 
     def __init__(self, first: int | None = None) -> None:
@@ -252,14 +253,14 @@ class Clock:
         Args:
             first: Steps that were done before, where that is known.
         """
-        self.started = time.monotonic()
+        self.started = self.since = time.monotonic()
         self.first = first
         self.done = first or 0
 
     def tick(self, step: int) -> None:
         """Take note of a step."""
         if self.first is None:
-            self.first = step - 1
+            self.first, self.since = step, time.monotonic()
         self.done = step
 
     @property
@@ -275,7 +276,7 @@ class Clock:
     @property
     def rate(self) -> float:
         """Steps per second."""
-        return (self.done - (self.first or 0)) / max(self.seconds, 1e-9)
+        return (self.done - (self.first or 0)) / max(time.monotonic() - self.since, 1e-9)
 
     def left(self, steps: int) -> float:
         """Seconds to the end at this rate."""

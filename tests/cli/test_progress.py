@@ -107,11 +107,21 @@ def test_a_bar_shows_terms_rate_and_time(
 
 def test_the_rate_of_a_resumed_phase_counts_from_where_it_resumed() -> None:
     clock = Clock()
-    clock.started -= 2.0
-    for step in (501, 502, 503, 504):
+    for step in (501, 502, 503, 505):
         clock.tick(step)
+    clock.since -= 2.0
     assert clock.rate == pytest.approx(2.0, rel=0.05)
-    assert clock.left(604) == pytest.approx(50, rel=0.05)
+    assert clock.left(605) == pytest.approx(50, rel=0.05)
+
+
+def test_what_was_prepared_for_the_first_step_is_no_part_of_the_rate() -> None:
+    clock = Clock()
+    clock.started = clock.since = clock.started - 3600.0
+    clock.tick(1)
+    assert not clock.moved  # so that nothing is said of the time left
+    clock.tick(5)
+    assert clock.rate > 1.0
+    assert clock.seconds > 3600
 
 
 def test_downloads_are_lines_bars_or_nothing(

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.io import wavfile
 
-from featlearn.config.load import load_any_recipe
-from featlearn.config.modalities import MultimodalRecipe
 from featlearn.errors import CheckpointError, DataError, Interrupted, UsageError
 from featlearn.training.progress import Progress
 from featlearn.workflows.multimodal.describe import describe_modalities
@@ -20,83 +17,12 @@ from featlearn.workflows.multimodal.evaluate import evaluate_modalities
 from featlearn.workflows.multimodal.finetune import finetune_modalities
 from featlearn.workflows.multimodal.pretrain import pretrain_modalities
 from featlearn.workflows.recipes import list_recipes
-
-RECIPE = """
-title = "bars and tones"
-
-[[modalities]]
-name = "image"
-data = { source = "images", colour = "grey", hold_out = 0.1 }
-augment = [{ kind = "shift", pixels = 1 }]
-copies = 2
-[[modalities.stages]]
-name = "bars"
-filter = { kind = "dense", maps = 12 }
-objective = { kind = "denoising", corruption = { kind = "mask" } }
-[modalities.pretrain]
-epochs = 2
-batch = 16
-
-[[modalities]]
-name = "sound"
-data = { source = "sounds", audio = { kind = "log-mel", frames = 6, window = 64, hop = 48, bands = 8 }, hold_out = 0.1 }
-[[modalities.stages]]
-name = "tones"
-filter = { kind = "dense", maps = 12 }
-objective = { kind = "denoising", corruption = { kind = "mask" } }
-[modalities.pretrain]
-epochs = 2
-batch = 16
-
-[pairs]
-by = "class"
-
-[shared]
-code = 6
-hidden = [12]
-views = 0.5
-epochs = 6
-batch = 16
-optimizer = { kind = "adam", lr = 5e-3 }
-
-[finetune]
-epochs = 8
-batch = 16
-optimizer = { kind = "adam", lr = 1e-2 }
-"""  # noqa: E501 - a table is one line
-
-
-def make_samples(folder: Path, *, split: str, count: int) -> None:
-    """Write bars and tones of one key: three classes, by their place and pitch."""
-    rng = np.random.default_rng(len(split))
-    for number in range(count):
-        place = number % 3
-        pixels = rng.integers(0, 60, (6, 6), np.uint8)
-        pixels[2 * place : 2 * place + 2] += 150
-        wave = 9000 * np.sin(2 * np.pi * (400 + 900 * place) * np.arange(400) / 8000)
-        wave += rng.normal(0, 300, 400)
-        for kind, ending in (("images", "png"), ("sounds", "wav")):
-            path = folder / kind / split / "abc"[place] / f"{number}.{ending}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if ending == "png":
-                Image.fromarray(pixels).save(path)
-            else:
-                wavfile.write(path, 8000, wave.astype(np.int16))
+from tests.workflows.bars_and_tones import make_folder, make_samples, recipe
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("av")
-    make_samples(path, split="train", count=60)
-    make_samples(path, split="test", count=12)
-    (path / "av.toml").write_text(RECIPE, encoding="utf-8")
-    return path
-
-
-def recipe(folder: Path, *sets: str) -> MultimodalRecipe:
-    found = load_any_recipe(folder / "av.toml", overrides=sets)
-    assert isinstance(found, MultimodalRecipe)
-    return found
+    return make_folder(tmp_path_factory.mktemp("av"))
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +56,9 @@ def test_a_head_serves_with_both_modalities_and_with_either(run: Path) -> None:
         "sound": 12,
     }
     assert max(figures.error for figures in result.alone.values()) < 0.2
+    for low, high in result.intervals.values():
+        assert 0 <= low <= result.together.error <= high <= 1
+        assert high > low
     kept = json.loads((run / "heads" / "default" / "evaluation.json").read_text())
     assert kept["together"]["error"] == result.together.error
 
@@ -226,14 +155,17 @@ def test_only_the_head_can_be_set_and_other_data_are_refused(
         finetune_modalities(run, name="x", device="cpu")
 
 
-def test_layers_are_counted(folder: Path) -> None:
+def test_layers_are_counted(folder: Path, trained: Path) -> None:
     found = describe_modalities(recipe(folder), root=None)
     assert set(found.modalities) == {"image", "sound"}
     assert [layer.name for layer in found.shared[:2]] == ["image.encoder1", "image.encoder2"]
     shared = sum(layer.weights + layer.biases for layer in found.shared)
     assert shared == 2 * (12 * 12 + 12 + 12 * 6 + 6) + 2 * (6 * 12 + 12 + 12 * 12 + 12)
     stacks = 36 * 12 + 12 + 48 * 12 + 12
-    assert found.parameters == shared + stacks
+    assert found.decoders == 36 + 48  # the biases of what is rebuilt; the weights are tied
+    assert found.parameters == shared + stacks + found.decoders
+    learned = json.loads((trained / "results.json").read_text())["parameters"]
+    assert learned == found.parameters
 
 
 def test_the_shipped_recipe_is_listed_with_both_sources() -> None:
