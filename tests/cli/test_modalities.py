@@ -41,6 +41,8 @@ epochs = 1
 epochs = 2
 """
 
+GIVEN = ("predict", "run", "first.npz", "--modality", "first")
+
 
 @pytest.fixture
 def recipe(empty_folder: Path) -> Path:
@@ -73,10 +75,36 @@ def test_from_pretraining_to_evaluation(run: Run, recipe: Path) -> None:
     coded = run("encode", "run", "first.npz", "--modality", "first", "--out", "c.npy")
     assert coded.exit_code == 0, coded.output
     assert np.load("c.npy").shape == (60, 4)
+    named = run(
+        "predict",
+        "run",
+        "first.npz",
+        "--modality",
+        "first",
+        "--with",
+        "second=second.npz",
+        "--json",
+    )
+    assert named.exit_code == 0, named.output
+    assert json.loads(named.stdout)["there"] == {"first+second": 60}
+    alone = run("predict", "run", "second.npz", "--modality", "second", "--out", "p.csv")
+    assert alone.exit_code == 0, alone.output
+    assert "samples, second" in alone.stdout
+    assert Path("p.csv").read_text().startswith("sample,modalities,prediction,p(0),p(1)\n0,second,")
+    drawn = run("visualize", "run", "--what", "curves", "--what", "filters", "--out", "pictures")
+    assert drawn.exit_code == 0, drawn.output
+    assert "first-one-filters.png" in drawn.stdout
+    assert run("report", "run").exit_code == 0
     for words, said in (
         (("evaluate", "run", "--probe"), "several modalities, which --probe is not for"),
         (("finetune", "run", "--freeze", "1"), "which --freeze is not for"),
         (("encode", "run", "first.npz", "--out", "d.npy"), "with --modality: first, second"),
+        (("predict", "run", "first.npz"), "name that of first.npz with --modality: first, second"),
+        ((*GIVEN, "--with", "first=first.npz"), "the modality 'first' is named twice"),
+        ((*GIVEN, "--with", "second"), "'second' is not NAME=SOURCE, such as sound=fsdd:test"),
+        ((*GIVEN, "--with", "smell=first.npz"), "there is no modality 'smell'"),
+        ((*GIVEN, "--tta", "3"), "several modalities, which --tta is not for"),
+        (("visualize", "run", "--what", "saliency", "--out", "p"), "choose from filters"),
         (("encode", "run", "x.npz", "--out", "d.npy", "--stage", "one"), "--stage is not for"),
     ):
         refused = run(*words)
@@ -89,6 +117,7 @@ def test_layers_for_people(run: Run, recipe: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "second.encoder1" in result.stdout
     assert "weights and biases in all" in result.stdout
+    assert "in the stacks' decoders alone" in result.stdout
 
 
 def test_modalities_of_different_lengths_are_refused(run: Run, recipe: Path) -> None:
