@@ -75,16 +75,7 @@ def test_from_pretraining_to_evaluation(run: Run, recipe: Path) -> None:
     coded = run("encode", "run", "first.npz", "--modality", "first", "--out", "c.npy")
     assert coded.exit_code == 0, coded.output
     assert np.load("c.npy").shape == (60, 4)
-    named = run(
-        "predict",
-        "run",
-        "first.npz",
-        "--modality",
-        "first",
-        "--with",
-        "second=second.npz",
-        "--json",
-    )
+    named = run(*GIVEN, "--with", "second=second.npz", "--json")
     assert named.exit_code == 0, named.output
     assert json.loads(named.stdout)["there"] == {"first+second": 60}
     alone = run("predict", "run", "second.npz", "--modality", "second", "--out", "p.csv")
