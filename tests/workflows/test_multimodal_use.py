@@ -158,6 +158,7 @@ def test_the_page_shows_both_stacks_their_code_and_each_by_itself(
     for chart in ("image: bars", "sound: tones", "shared"):
         assert f'data-title="{chart}"' in page
     assert "sound.encoder2" in page
+    assert "Map of the data: sound" in page
     assert "The images of sound are maps of recordings" in page
     assert "All modalities together, and each with the others missing" in page
     text = re.search(r'id="figures">(.*?)</script>', page, re.DOTALL)
@@ -172,8 +173,9 @@ def test_the_page_shows_both_stacks_their_code_and_each_by_itself(
 
 
 def test_the_page_sets_it_beside_a_run_of_one_stack(
-    folder: Path, trained: Path, tmp_path: Path
+    folder: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("featlearn.report.stacks.data_map", lambda *_, **__: None)  # slow
     runs = [folder / "run", trained]
     page = Path(report(runs, out=tmp_path / "page", device="cpu", threads=1).report)
     assert "Runs side by side" in page.read_text(encoding="utf-8")
