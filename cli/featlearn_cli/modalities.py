@@ -1,6 +1,6 @@
 """What commands do where a recipe or a run has several modalities."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,7 +29,6 @@ def has_modalities(run: Path) -> bool:
 
 def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -> None:
     """Learn the stack of each modality, and the code that they share."""
-    from featlearn.config.modalities import phase_titles
     from featlearn.workflows.multimodal.pretrain import pretrain_modalities
 
     result = pretrain_modalities(
@@ -44,7 +43,7 @@ def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -
         save_seconds=options.save_seconds,
         track=options.track,
     )
-    options.show(result, lambda shown: _learned(shown, phase_titles(recipe)))
+    options.show(result, _learned)
     options.next_step(f"`featlearn finetune {out}` with labels")
 
 
@@ -200,7 +199,7 @@ def _refuse(given: Sequence[str], what: Path | str) -> None:
         raise click.UsageError(f"{what} has several modalities, which {given[0]} is not for")
 
 
-def _learned(result: "MultimodalResult", titles: "Mapping[str, str]") -> "Iterable[RenderableType]":
+def _learned(result: "MultimodalResult") -> "Iterable[RenderableType]":
     from featlearn.wording import count, duration, plural
     from featlearn_cli.text import facts, table
 
@@ -218,6 +217,11 @@ def _learned(result: "MultimodalResult", titles: "Mapping[str, str]") -> "Iterab
             ("time", duration(result.seconds)),
         ]
     )
+    titles = {
+        stage: f"{name}: {stage}"
+        for name, data in result.modalities.items()
+        for stage in data.stages
+    }
     rows = [
         (
             titles.get(phase.name, phase.name),

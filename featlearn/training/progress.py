@@ -1,5 +1,6 @@
 """What a caller is told while something long runs."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 
@@ -86,3 +87,40 @@ class Silent:
 
     def stop(self) -> None:
         """Ignore the end."""
+
+
+class Retitled:
+    """Tells another of phases by titles that say more than their names."""
+
+    def __init__(self, told: Progress, titles: Mapping[str, str]) -> None:
+        """Take who is told.
+
+        Args:
+            told: Told of everything.
+            titles: By the name of a phase; one that is not there keeps its name.
+        """
+        self._told, self._titles = told, titles
+
+    def start(self, phase: str, *, epochs: int, steps: int) -> None:
+        """Begin a phase."""
+        self._told.start(self._titles.get(phase, phase), epochs=epochs, steps=steps)
+
+    def step(self, report: StepReport) -> None:
+        """Take one step's figures."""
+        self._told.step(report._replace(phase=self._titles.get(report.phase, report.phase)))
+
+    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+        """Pass a count on."""
+        self._told.count(name, done=done, of=of, words=words)
+
+    def note(self, text: str) -> None:
+        """Pass a line on."""
+        self._told.note(text)
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on."""
+        self._told.warn(text)
+
+    def stop(self) -> None:
+        """Pass the end on."""
+        self._told.stop()

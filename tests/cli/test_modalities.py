@@ -64,6 +64,10 @@ def test_from_pretraining_to_evaluation(run: Run, recipe: Path) -> None:
     learned = run("pretrain", recipe, "--out", "run", "-q", "--json")
     assert learned.exit_code == 0, learned.output
     assert json.loads(learned.stdout)["modalities"]["second"]["input_shape"] == [1, 4, 4]
+    again = run("pretrain", recipe, "--out", "again")
+    assert again.exit_code == 0, again.output
+    assert "first: one" in again.stdout  # the table of phases
+    assert "second: two: 1 epoch" in again.stderr
     tuned = run("finetune", "run", "-q")
     assert tuned.exit_code == 0, tuned.output
     assert "late fusion" in tuned.stdout

@@ -6,7 +6,7 @@ import msgspec
 
 from featlearn._version import __version__
 from featlearn.config.load import dump_recipe
-from featlearn.config.modalities import MultimodalRecipe
+from featlearn.config.modalities import MultimodalRecipe, phase_titles
 from featlearn.config.tables import as_tables
 from featlearn.files import sha256, write_bytes
 from featlearn.geometry import MapShape
@@ -17,7 +17,7 @@ from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
 from featlearn.training.locks import writing_in
 from featlearn.training.multimodal import MultimodalPretraining
-from featlearn.training.progress import Progress
+from featlearn.training.progress import Progress, Retitled
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import count
 from featlearn.workflows.multimodal.samples import (
@@ -38,12 +38,14 @@ class ModalityData(msgspec.Struct, frozen=True, kw_only=True):
         train: Samples learned from.
         held_out: Training samples that were only measured.
         input_shape: Shape of a sample.
+        stages: Names of the stages of its stack.
     """
 
     source: str
     train: int
     held_out: int
     input_shape: MapShape
+    stages: list[str] = []
 
 
 class MultimodalResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +142,7 @@ def _pretrain(
     run.begin(dump_recipe(recipe), identity, resume=running.resume)
     command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
     with running.driving(run, identity, stack=None, command=command) as driver:
+        driver.progress = Retitled(driver.progress, phase_titles(recipe))
         training.run(driver, driver.resume() if running.resume else None)
     save_multimodal(run.model_file, training.net, recipe)
     phases = driver.standing.results
@@ -170,6 +173,7 @@ def _data(recipe: MultimodalRecipe, data: Divided) -> dict[str, ModalityData]:
             train=len(learned),
             held_out=len(kept),
             input_shape=learned.shape,
+            stages=[stage.name for stage in spec.stages],
         )
         for spec, learned, kept in sides
     }
