@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -226,13 +227,14 @@ def test_a_stage_is_drawn_of_its_modality(
 
 
 def test_what_cannot_be_drawn_is_refused(folder: Path, tmp_path: Path) -> None:
-    for options, said in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"what": ["saliency"]}, "saliency is drawn of runs of one stack.*choose from filters"),
         ({"stage": "1"}, "no stage '1' in any modality; there are image: bars, sound: tones"),
         ({"units": ["3"]}, "name the stage of --unit with --stage; there are image: bars"),
         ({"what": ["map"], "form": "gif"}, "pictures are png, svg or pdf"),
         ({"what": ["confusion"], "head": "none"}, "none"),
-    ):
+    ]
+    for options, said in cases:
         with pytest.raises(UsageError, match=said):
             visualize_modalities(folder / "run", out=tmp_path / "p", device="cpu", **options)
     assert not (tmp_path / "p").exists()
@@ -240,5 +242,5 @@ def test_what_cannot_be_drawn_is_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_images_are_no_recordings(folder: Path, tmp_path: Path) -> None:
     wavfile.write(tmp_path / "a.wav", 8000, np.zeros(900, np.int16))
-    with pytest.raises(DataError):
+    with pytest.raises(ShapeError, match="the network takes 1 map of 6x6"):
         predict_modalities(folder / "run", {"image": str(tmp_path)}, device="cpu")
