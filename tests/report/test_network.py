@@ -41,6 +41,6 @@ def test_a_head_is_shown_where_there_is_one(
     monkeypatch.setattr(conftest, "RECIPE", recipe)
     run = RunDirectory(conftest.run_maker(tmp_path)(classes=classes))
     view = run_view("k", run, name="run", root=tmp_path, device="cpu", most=20)
-    named = {row.name for row in view.layers} & {"out", "out.hidden1"}
+    named = {row.name for row in view.stacks[0].layers} & {"out", "out.hidden1"}
     assert named == (set() if classes is None else {"out", "out.hidden1"})
-    assert named == {plane.name for plane in view.planes} & {"out", "out.hidden1"}
+    assert named == {plane.name for plane in view.stacks[0].planes} & {"out", "out.hidden1"}
