@@ -14,6 +14,7 @@ ERRORS = {
     "scratch": [[0.14, 0.10, 0.12], [0.05, 0.05, 0.04]],
     "pixels": [[0.20, 0.22, 0.25], [0.15, 0.12, 0.12]],
 }
+DOUBLE = {arm: [[2 * value for value in draw] for draw in draws] for arm, draws in ERRORS.items()}
 
 
 def test_means_draws_and_intervals_of_every_method() -> None:
@@ -81,17 +82,15 @@ def test_what_does_not_belong_together(
 
 
 class TestSideBySide:
-    OTHER = {arm: [[2 * value for value in draw] for draw in ERRORS[arm]] for arm in ERRORS}
-
     def test_each_panel_holds_its_own_figures(self) -> None:
         figure = label_sweeps_figure(
-            [LabelSweep("MNIST", COUNTS, ERRORS), LabelSweep("CIFAR", [30, 500], self.OTHER)]
+            [LabelSweep("MNIST", COUNTS, ERRORS), LabelSweep("CIFAR", [30, 500], DOUBLE)]
         )
         first, second, first_gains, second_gains = figure.axes
         assert [axes.get_title(loc="left") for axes in (first, second)] == ["MNIST", "CIFAR"]
         for above, below, counts, errors in (
             (first, first_gains, COUNTS, ERRORS),
-            (second, second_gains, [30, 500], self.OTHER),
+            (second, second_gains, [30, 500], DOUBLE),
         ):
             alone = label_sweep_figure(counts, errors).axes
             for axes, one in ((above, alone[0]), (below, alone[1])):
