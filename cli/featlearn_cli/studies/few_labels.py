@@ -52,11 +52,10 @@ def _summary(result: FewLabelsResult) -> Iterable[RenderableType]:
     heads = ["set", "labels", *errors, "gain, points", "above zero"]
     yield table(heads, [[s.name, *_cells(row)] for s in result.sets for row in s.rows])
     yield ""
-    yield "gains"
     yield facts([(found.name, verdict(found)) for found in result.sets])
     yield ""
     costs = [[found.name, *cost_cells(found)] for found in result.sets]
-    yield table(["set", "to pre-train", "to fine-tune", "on"], costs)
+    yield table(["set", "to pre-train", "to fine-tune and judge", "on"], costs)
     yield facts([("figure", result.figures[0]), ("time", duration(seconds_of(result)))])
 
 

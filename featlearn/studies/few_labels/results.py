@@ -59,7 +59,7 @@ class FewLabelsSet(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def above(self) -> list[int]:
-        """The numbers of labels at which pre-training gains."""
+        """The numbers of labels at which the interval of the gain is above zero."""
         return [row.labels for row in self.rows if row.above]
 
 
@@ -107,13 +107,13 @@ def errors_of(result: SweepResult) -> dict[str, list[list[float]]]:
 
 
 def verdict(found: FewLabelsSet) -> str:
-    """Say at which numbers of labels pre-training gains."""
+    """Say at which numbers of labels the interval of the gain is above zero."""
     others = [row.labels for row in found.rows if not row.above]
     if not others:
-        return "above zero at every number of labels"
+        return "the gain is above zero at every number of labels"
     if not found.above:
-        return "above zero at no number of labels"
-    return f"above zero at {_listed(found.above)} labels, not at {_listed(others)}"
+        return "the gain is above zero at no number of labels"
+    return f"the gain is above zero at {_listed(found.above)} labels, not at {_listed(others)}"
 
 
 def cost_cells(found: FewLabelsSet) -> list[str]:
@@ -144,7 +144,7 @@ def markdown(result: FewLabelsResult) -> str:
     lines += _table(heads, (cells for found in result.sets for cells in _rows(found)))
     lines += ["", *(f"- {found.name}: {verdict(found)}." for found in result.sets), ""]
     lines += _table(
-        [*_SET_HEADS, "to pre-train", "to fine-tune", "on"],
+        [*_SET_HEADS, "to pre-train", "to fine-tune and judge", "on"],
         ([*_set_cells(found), *cost_cells(found)] for found in result.sets),
     )
     hours = f"In all {duration(seconds_of(result))}, pre-training and trials."

@@ -251,7 +251,7 @@ def _set_of(
 ) -> FewLabelsSet:
     """Sum up a set."""
     return FewLabelsSet(
-        name=SETS.get(each.name, each.recipe.data.source),
+        name=SETS.get(each.name, each.name),
         recipe=each.name,
         run=swept.run,
         sweep=swept.sweep,
