@@ -246,7 +246,7 @@ def test_another_study_is_not_gone_on_with(studied: Studied, recipes: list[str])
     for options, said in (
         ({"draws": 4}, "options.draws was 3, now it is 4"),
         ({"labels": (20, 50)}, "options.labels.1 was 60, now it is 50"),
-        ({"seed": 1}, "seed was 0, now it is 1"),
+        ({"seed": 1}, "seed was the default, now it is 1"),
     ):
         with pytest.raises(CheckpointError, match=said):
             study(studied.out, recipes, **options)
