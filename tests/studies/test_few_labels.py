@@ -391,3 +391,26 @@ class TestCommand:
         assert f"{100 * row.error['scratch']:.2f} %" in out
         assert f"{100 * row.gain.mean:+.2f} [" in out
         assert "README.md" in told
+
+    @pytest.mark.parametrize(
+        ("words", "taken"),
+        [
+            ([], ["mnist-local", "fashion-local", "cifar-conv"]),
+            (["--only", "cifar-conv", "--only", "mnist-local"], ["mnist-local", "cifar-conv"]),
+        ],
+    )
+    def test_only_takes_what_is_named(
+        self, words: list[str], taken: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: dict[str, Any] = {}
+
+        def refused(out: Path, **options: Any) -> None:
+            given.update(options)
+            raise DataError("not today")
+
+        monkeypatch.setattr(command, "few_labels", refused)
+        out = ["--out", str(tmp_path / "out")]
+        done = CliRunner().invoke(group, ["study", "few-labels", *out, *words])
+        assert (done.exit_code, done.stderr.strip()) == (1, "Error: not today")
+        assert [*given["recipes"]] == taken
+        assert (given["draws"], given["seed"]) == (10, 0)
