@@ -60,7 +60,7 @@ def sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
 
 
 def _count(point: "SweepPoint") -> str:
-    return f"{point.labelled} (all)" if point.labels == "all" else str(point.labels)
+    return f"{count(point.labelled)} (all)" if point.labels == "all" else count(point.labels)
 
 
 def _cells(point: "SweepPoint") -> list[str]:
@@ -82,9 +82,10 @@ def _fitted(result: "FinetuneResult") -> tuple[str, object]:
 
 
 def _labels(result: "FinetuneResult") -> str:
+    many = count(result.labelled)
     if result.labels == "all":
-        return f"{result.labelled}, all there are"
-    return f"{result.labelled}, drawn by seed {result.label_seed}"
+        return f"{many}, all there are"
+    return f"{many}, drawn by seed {result.label_seed}"
 
 
 def _unlabelled(result: "FinetuneResult") -> str | None:

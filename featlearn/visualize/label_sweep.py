@@ -11,7 +11,7 @@ from featlearn.errors import DataError
 from featlearn.evaluate.paired import mean_interval, paired_interval
 from featlearn.visualize.few_labels import Draws
 from featlearn.visualize.style import INK, MUTED, RULE, SERIES, new_figure, styled
-from featlearn.wording import METHODS
+from featlearn.wording import METHODS, count
 
 _COLOURS = {"pretrained": SERIES[0], "scratch": SERIES[1], "pixels": MUTED}
 
@@ -44,13 +44,13 @@ def label_sweep_figure(counts: Sequence[int], errors: Mapping[str, Draws]) -> Fi
         step = span**0.022  # between methods that stand side by side
         for place, arm in enumerate(errors):
             side = step ** (place - (len(errors) - 1) / 2)
-            _errors(above, [count * side for count in counts], errors[arm], arm, step=step)
+            _errors(above, [number * side for number in counts], errors[arm], arm, step=step)
         above.set_ylabel("test error, %")
         above.set_ylim(bottom=0)
         if controls:
             above.legend(loc="best")
         below.set_xscale("log")
-        below.set_xticks(list(counts), [f"{count:,}" for count in counts])
+        below.set_xticks(list(counts), [count(number) for number in counts])
         below.xaxis.set_minor_locator(NullLocator())
         below.set_xlim(counts[0] / span**0.14, counts[-1] * span**0.14)
         below.set_xlabel("labelled images")
@@ -73,13 +73,13 @@ def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step
 def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws, arm: str) -> None:
     """Draw what is saved with its intervals, and the line where nothing is."""
     axes.axhline(0, color=MUTED, linewidth=1.0)
-    for count, more, less in zip(counts, control, own, strict=True):
+    for number, more, less in zip(counts, control, own, strict=True):
         mean, low, high = (100 * end for end in paired_interval(more, less))
-        axes.plot([count, count], [low, high], color=INK, linewidth=2.0)
-        axes.plot([count], [mean], "o", color=INK, markersize=5)
+        axes.plot([number, number], [low, high], color=INK, linewidth=2.0)
+        axes.plot([number], [mean], "o", color=INK, markersize=5)
         axes.annotate(
             f"{mean:+.1f}",
-            (count, mean),
+            (number, mean),
             (7, 0),
             textcoords="offset points",
             va="center",

@@ -46,7 +46,7 @@ def test_without_a_control_there_is_one_part() -> None:
     (axes,) = label_sweep_figure([60_000], {"pretrained": [[0.1, 0.2]]}).axes
     assert axes.get_ylim()[0] == 0
     assert axes.get_legend() is None
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["60,000"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["60\u202f000"]
 
 
 def test_a_linear_classifier_may_be_the_only_control() -> None:
