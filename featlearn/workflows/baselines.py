@@ -207,12 +207,14 @@ def _rows(
     progress: Progress,
 ) -> list[BaselineRow]:
     """Make the rows, or take them from the folder."""
+    allowed = {name: budget.get(name) if isinstance(budget, Mapping) else budget for name in names}
+    known = {name: _known(name, allowed[name], folder) for name in names}
+    _tell_known(known, folder, progress)
     rows: list[BaselineRow] = []
     try:
         with stop_signals(at_once=True), threadpool_limits(prepared.task.threads):
-            for name in names:
-                seconds = budget.get(name) if isinstance(budget, Mapping) else budget
-                row = _known(name, seconds, folder)
+            for name, seconds in allowed.items():
+                row = known[name]
                 if row is None:
                     row = _row(name, prepared, seconds, folder, progress)
                 rows.append(row)
@@ -233,6 +235,21 @@ def _known(name: Name, seconds: float | None, folder: BaselineFolder | None) -> 
     if row is None or row.cut is None or row.budget is None:
         return row
     return row if seconds is not None and seconds <= row.budget else None
+
+
+def _tell_known(
+    known: Mapping[Name, BaselineRow | None], folder: BaselineFolder | None, progress: Progress
+) -> None:
+    """Say which rows were made before, and how they would be made anew."""
+    names = [name for name, row in known.items() if row is not None]
+    if folder is None or not names:
+        return
+    files = str(folder.file(names[0])) if len(names) == 1 else f"{folder.file(names[0])} and so on"
+    progress.note(
+        f"made before, and kept: {', '.join(WORDS[name] for name in names)} "
+        f"({len(names)} of {plural(len(known), 'row')}); to make one anew, delete its file "
+        f"({files}), or choose another folder for --out"
+    )
 
 
 def _row(

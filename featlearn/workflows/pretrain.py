@@ -32,6 +32,7 @@ from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
+from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.running import SAVE_SECONDS, Running
 
@@ -157,6 +158,7 @@ def _pretrain(
         check_stages(recipe, weights, shape)
     if shape is not None:  # before images are read, which may take a while
         check_memory(recipe, shape, running.device, running.progress, own=own)
+    tell_what_is_made([recipe.data.source], running.progress)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     if shape is None:
         train = splits.train

@@ -1,6 +1,7 @@
 """Options of heads on the command line: averaged copies, a temperature, a rate to find."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def test_a_rate_is_found(run: Run, tiny: Path, trained: Callable[..., Path]) -> 
     shown = run("finetune", path, "--find-lr", "--labels", "50", "--out", "pictures")
     assert shown.exit_code == 0, shown.stderr
     assert "suggested rate" in shown.stdout
+    (row,) = [line for line in shown.stdout.splitlines() if line.startswith("loss by rate")]
+    assert row.count("▁") > 0
+    assert re.search(r"\d [▁▂▃▄▅▆▇█]{20,50} \d", row)
+    assert "to take it      --set finetune.optimizer.lr=" in shown.stdout
+    assert f"Next: `featlearn finetune {path} --labels 50 --label-seed 0" in shown.stderr
     assert Path("pictures/rates.png").is_file()
     assert not (path / "heads").exists()
 
