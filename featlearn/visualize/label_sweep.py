@@ -5,13 +5,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import mean_interval, paired_interval
 from featlearn.visualize.few_labels import Draws
 from featlearn.visualize.style import INK, MUTED, RULE, SERIES, new_figure, styled
-from featlearn.wording import METHODS, count
+from featlearn.wording import METHODS
+from featlearn.wording import count as grouped
+
+_WIDE = 8.0
+"""From this ratio of the largest mean error to the least the axis of errors is logarithmic."""
+
+_ROOMY = 6
+"""Up to so many numbers of labels there is room for large letters."""
+
+_APART = 0.09
+"""Share of the axis that the number of a tick takes."""
 
 _COLOURS = {"pretrained": SERIES[0], "scratch": SERIES[1], "pixels": MUTED}
 
@@ -44,17 +54,45 @@ def label_sweep_figure(counts: Sequence[int], errors: Mapping[str, Draws]) -> Fi
         step = span**0.022  # between methods that stand side by side
         for place, arm in enumerate(errors):
             side = step ** (place - (len(errors) - 1) / 2)
-            _errors(above, [number * side for number in counts], errors[arm], arm, step=step)
+            _errors(above, [count * side for count in counts], errors[arm], arm, step=step)
         above.set_ylabel("test error, %")
-        above.set_ylim(bottom=0)
+        _scale(above, errors)
         if controls:
             above.legend(loc="best")
         below.set_xscale("log")
-        below.set_xticks(list(counts), [count(number) for number in counts])
+        below.set_xticks(list(counts), _apart(counts, span))
         below.xaxis.set_minor_locator(NullLocator())
         below.set_xlim(counts[0] / span**0.14, counts[-1] * span**0.14)
         below.set_xlabel("labelled images")
     return figure
+
+
+def _scale(axes: Axes, errors: Mapping[str, Draws]) -> None:
+    """Let errors begin at zero, or stand on a logarithmic axis where they differ by much.
+
+    On an even axis the intervals of small errors would vanish under their dots.
+    """
+    means = [float(np.mean(values)) for draws in errors.values() for values in draws]
+    least = min(min(values) for draws in errors.values() for values in draws)
+    if least <= 0 or max(means) < _WIDE * min(means):
+        axes.set_ylim(bottom=0)
+        return
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=60 * least)  # lower ends of intervals may be at zero
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _apart(counts: Sequence[int], span: float) -> list[str]:
+    """Write numbers of labels, but for those that would run into the one before."""
+    shown: list[str] = []
+    last = 0.0
+    for number in counts:
+        room = number >= last * span**_APART
+        shown.append(grouped(number) if room else "")
+        last = float(number) if room else last
+    return shown
 
 
 def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step: float) -> None:
@@ -73,21 +111,22 @@ def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step
 def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws, arm: str) -> None:
     """Draw what is saved with its intervals, and the line where nothing is."""
     axes.axhline(0, color=MUTED, linewidth=1.0)
-    for number, more, less in zip(counts, control, own, strict=True):
+    for count, more, less in zip(counts, control, own, strict=True):
         mean, low, high = (100 * end for end in paired_interval(more, less))
-        axes.plot([number, number], [low, high], color=INK, linewidth=2.0)
-        axes.plot([number], [mean], "o", color=INK, markersize=5)
+        axes.plot([count, count], [low, high], color=INK, linewidth=2.0)
+        axes.plot([count], [mean], "o", color=INK, markersize=5)
         axes.annotate(
             f"{mean:+.1f}",
-            (number, mean),
-            (7, 0),
+            (count, high),
+            (0, 3),
             textcoords="offset points",
-            va="center",
-            fontsize=8.5,
+            ha="center",
+            va="bottom",
+            fontsize=8.5 if len(counts) <= _ROOMY else 7.0,
         )
     axes.set_ylabel(f"{METHODS[arm]}\nerrs more, points")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
-    axes.margins(y=0.18)
+    axes.margins(y=0.25)
     axes.spines["left"].set_color(RULE)
 
 

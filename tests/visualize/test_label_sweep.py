@@ -78,3 +78,23 @@ def test_what_does_not_belong_together(
 ) -> None:
     with pytest.raises(DataError, match="same two or more draws"):
         label_sweep_figure(counts, errors)
+
+
+def test_errors_that_differ_by_much_stand_on_a_logarithmic_axis() -> None:
+    errors = {"pretrained": [[0.05, 0.06], [0.011, 0.013]], "scratch": [[0.2, 0.3], [0.02, 0.02]]}
+    above, below = label_sweep_figure(COUNTS, errors).axes
+    assert above.get_yscale() == "log"
+    assert above.get_ylim()[0] == pytest.approx(0.66)
+    texts = {text.get_text(): text.xy for text in below.texts}
+    assert texts["+0.8"] == pytest.approx(
+        (200, 100 * paired_interval([0.02] * 2, [0.011, 0.013]).high)
+    )
+    errors["pretrained"][1][0] = 0.0
+    assert label_sweep_figure(COUNTS, errors).axes[0].get_yscale() == "linear"
+
+
+def test_numbers_of_labels_do_not_run_into_one_another() -> None:
+    counts = [100, 200, 300, 60_000]
+    (axes,) = label_sweep_figure(counts, {"pretrained": [[0.1, 0.2]] * 4}).axes
+    told = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert told == ["100", "200", "", "60\u202f000"]
