@@ -207,8 +207,12 @@ def _rows(
     progress: Progress,
 ) -> list[BaselineRow]:
     """Make the rows, or take them from the folder."""
-    allowed = {name: budget.get(name) if isinstance(budget, Mapping) else budget for name in names}
-    known = {name: _known(name, allowed[name], folder) for name in names}
+    allowed: dict[Name, float | None] = {
+        name: budget.get(name) if isinstance(budget, Mapping) else budget for name in names
+    }
+    known: dict[Name, BaselineRow | None] = {
+        name: _known(name, allowed[name], folder) for name in names
+    }
     _tell_known(known, folder, progress)
     rows: list[BaselineRow] = []
     try:

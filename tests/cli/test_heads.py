@@ -80,7 +80,17 @@ def test_tasks_are_trained_together_and_alone(
     words = run("finetune", path, "--alone", "a", "--set", "tasks.0.labels=20")
     assert words.exit_code == 0, words.stderr
     assert "a-alone" in words.stdout
-    assert run("evaluate", path, "--head", "a").exit_code == 0
+    judged = run("evaluate", path, "--head", "a")
+    assert judged.exit_code == 0, judged.stderr
+    said = judged.stdout.splitlines()
+    assert f"b is not judged on them: `featlearn evaluate {path} --head b`" in said
+    assert f"b-alone is not trained: `featlearn finetune {path} --alone b`" in said
+    alone = run("evaluate", path, "--head", "a-alone").stdout.splitlines()
+    (before,) = [line for line in said if line.split()[:2] == ["a", "error"]]
+    (row,) = [line for line in alone if line.split()[:2] == ["a", "error"]]
+    assert before.count("%") == 1
+    assert row.count("%") == 2
+    assert row.startswith(before.rstrip())
     refused = run("finetune", path, "--labels", "20")
     assert refused.exit_code == 2
     assert "--labels is for a recipe with one head" in refused.stderr

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Annotation
 
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import mean_interval, paired_interval
@@ -85,7 +86,8 @@ def test_errors_that_differ_by_much_stand_on_a_logarithmic_axis() -> None:
     above, below = label_sweep_figure(COUNTS, errors).axes
     assert above.get_yscale() == "log"
     assert above.get_ylim()[0] == pytest.approx(0.66)
-    texts = {text.get_text(): text.xy for text in below.texts}
+    notes = [text for text in below.texts if isinstance(text, Annotation)]
+    texts = {note.get_text(): note.xy for note in notes}
     assert texts["+0.8"] == pytest.approx(
         (200, 100 * paired_interval([0.02] * 2, [0.011, 0.013]).high)
     )

@@ -23,6 +23,7 @@ from featlearn.workflows.head_plan import head_recipe
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.task_data import open_tasks
+from featlearn.workflows.task_figures import task_figures
 from featlearn.workflows.tasks import TasksResult, finetune_tasks
 
 Tiny = Callable[..., Recipe]
@@ -128,7 +129,20 @@ def test_each_task_is_a_head_of_the_run(run: Path, tmp_path: Path) -> None:
     for one, other in zip(*(net.stack.state_dict().values() for net in stacks), strict=True):
         assert (one == other).all()
     assert (run / "model.safetensors").read_bytes() == before
+    rows = task_figures(run)
+    assert [(row.task, row.measure) for row in rows] == [
+        ("digit", "error"),
+        ("size", "R²"),
+        ("even", "mAP"),
+    ]
+    assert [row.alone for row in rows] == [None] * 3
+    assert rows[1].together == size.r2
     alone = tune(run, alone="digit")
+    error = evaluate(run, root=run, head="digit-alone").error
+    assert [row.alone for row in task_figures(run)] == [error, None, None]
+    file = run / "heads/digit-alone/evaluation.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "tta": 4}))
+    assert [row.alone for row in task_figures(run)] == [None] * 3
     assert [head.head for head in alone.heads] == ["digit-alone"]
     assert alone.heads[0].files["labels.json"] == found.heads[0].files["labels.json"]
     report([run], out=tmp_path / "page", root=run)
