@@ -207,21 +207,14 @@ def _rows(
     progress: Progress,
 ) -> list[BaselineRow]:
     """Make the rows, or take them from the folder."""
-    allowed: dict[Name, float | None] = {
-        name: budget.get(name) if isinstance(budget, Mapping) else budget for name in names
-    }
-    known: dict[Name, BaselineRow | None] = {
-        name: _known(name, allowed[name], folder) for name in names
-    }
+    allowed = [budget.get(name) if isinstance(budget, Mapping) else budget for name in names]
+    known = [_known(*pair, folder) for pair in zip(names, allowed, strict=True)]
     _tell_known(known, folder, progress)
     rows: list[BaselineRow] = []
     try:
         with stop_signals(at_once=True), threadpool_limits(prepared.task.threads):
-            for name, seconds in allowed.items():
-                row = known[name]
-                if row is None:
-                    row = _row(name, prepared, seconds, folder, progress)
-                rows.append(row)
+            for name, seconds, row in zip(names, allowed, known, strict=True):
+                rows.append(row or _row(name, prepared, seconds, folder, progress))
     except Stopped as stop:
         kept = "nothing is kept" if folder is None else f"{len(rows)} of {len(names)} rows are kept"
         raise Interrupted(
@@ -242,16 +235,16 @@ def _known(name: Name, seconds: float | None, folder: BaselineFolder | None) -> 
 
 
 def _tell_known(
-    known: Mapping[Name, BaselineRow | None], folder: BaselineFolder | None, progress: Progress
+    known: Sequence[BaselineRow | None], folder: BaselineFolder | None, progress: Progress
 ) -> None:
     """Say which rows were made before, and how they would be made anew."""
-    names = [name for name, row in known.items() if row is not None]
-    if folder is None or not names:
+    kept = [row for row in known if row is not None]
+    if folder is None or not kept:
         return
-    files = str(folder.file(names[0])) if len(names) == 1 else f"{folder.file(names[0])} and so on"
+    files = f"{folder.file(kept[0].name)}{' and so on' * (len(kept) > 1)}"
     progress.note(
-        f"made before, and kept: {', '.join(WORDS[name] for name in names)} "
-        f"({len(names)} of {plural(len(known), 'row')}); to make one anew, delete its file "
+        f"made before, and kept: {', '.join(row.words for row in kept)} "
+        f"({len(kept)} of {plural(len(known), 'row')}); to make one anew, delete its file "
         f"({files}), or choose another folder for --out"
     )
 
