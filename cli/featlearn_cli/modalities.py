@@ -151,6 +151,7 @@ def describe_several(
     found = describe_modalities(recipe, root=options.root)
 
     def shown(result: "MultimodalDescription") -> "Iterable[RenderableType]":
+        from featlearn.wording import count
         from featlearn_cli.text import table
 
         for each in result.modalities.values():
@@ -162,7 +163,7 @@ def describe_several(
         ]
         headers = ["layer", "inputs", "outputs", "weights", "biases"]
         yield table(headers, rows, title="nets to the shared code, and back")
-        yield f"weights and biases in all: {result.parameters}"
+        yield f"weights and biases in all: {count(result.parameters)}"
 
     options.show(found, shown)
 
@@ -174,11 +175,12 @@ def _refuse(given: Sequence[str], what: Path | str) -> None:
 
 
 def _learned(result: "MultimodalResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration
+    from featlearn.wording import duration, plural
     from featlearn_cli.text import facts, table
 
     seen = [
-        (name, f"{data.train} samples of {data.source}") for name, data in result.modalities.items()
+        (name, f"{plural(data.train, 'sample')} of {data.source}")
+        for name, data in result.modalities.items()
     ]
     yield facts(
         [
@@ -223,13 +225,13 @@ def _head(result: "FusionResult") -> "Iterable[RenderableType]":
 
 
 def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":
-    from featlearn.wording import percent
+    from featlearn.wording import percent, plural
     from featlearn_cli.text import facts, table
 
     yield facts(
         [
             ("head", f"{result.head} of {result.run}, {result.kind} fusion"),
-            ("judged on", f"{result.pairs} test pairs, by {result.paired_by}"),
+            ("judged on", f"{plural(result.pairs, 'test pair')}, by {result.paired_by}"),
         ]
     )
     rows = [("together", result.together.images, percent(result.together.error))]
