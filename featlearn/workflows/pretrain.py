@@ -20,6 +20,7 @@ from featlearn.errors import DataError, UsageError
 from featlearn.files import sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
+from featlearn.networks.loading import check_stages
 from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import save_stack
 from featlearn.training.driver import PhaseResult
@@ -31,6 +32,7 @@ from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
+from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.running import SAVE_SECONDS, Running
 
@@ -108,8 +110,9 @@ def pretrain(
         objectives: Objectives of your own by the name of their stage, instead of the
             recipe's. A run is resumed with equal ones: those that write themselves alike,
             as a dataclass does with its numbers.
-        weights: A safetensors file to begin with: the published weights of the recipe's
-            network, in torchvision's or timm's names. Stages without an objective keep them.
+        weights: A safetensors file to begin with: weights of the recipe's network, in
+            torchvision's or timm's names, or as `load_network(…).state_dict()` and a run of the
+            same network write them. Stages without an objective keep them.
 
     Returns:
         What `results.json` holds.
@@ -151,8 +154,11 @@ def _pretrain(
     if not running.ready(run, identity):
         return read_result(run)
     shape = told_shape(recipe.data)
+    if weights is not None:
+        check_stages(recipe, weights, shape)
     if shape is not None:  # before images are read, which may take a while
         check_memory(recipe, shape, running.device, running.progress, own=own)
+    tell_what_is_made([recipe.data.source], running.progress)
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     if shape is None:
         train = splits.train

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import torch
 
-from featlearn.datasets.imageset import Splits
+from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.networks.stack import Stack
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import Driver, PhaseResult
-from featlearn.training.identity import Environment, Identity
+from featlearn.training.identity import UNLABELLED, Environment, Identity
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import Folder
 from featlearn.training.signals import stop_signals
@@ -134,13 +134,27 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         begun.check(msgspec.structs.replace(identity, data=begun.data), folder.path)
         return True
 
-    def with_data(self, folder: Folder, identity: Identity, splits: Splits) -> Identity:
+    def with_data(
+        self,
+        folder: Folder,
+        identity: Identity,
+        splits: Splits,
+        *,
+        unlabelled: ImageSet | None = None,
+    ) -> Identity:
         """Name the images in an identity.
+
+        Args:
+            folder: What is trained.
+            identity: What decides it beside the images.
+            splits: The images.
+            unlabelled: Others, which are learned from without labels.
 
         Raises:
             CheckpointError: If a training that is resumed was begun with others.
         """
-        data = {"images": len(splits.train), **splits.fingerprints()}
+        others = {} if unlabelled is None else {UNLABELLED: unlabelled.fingerprint}
+        data = {"images": len(splits.train), **splits.fingerprints(), **others}
         return self.naming(folder, identity, data)
 
     def naming(self, folder: Folder, identity: Identity, data: Mapping[str, str | int]) -> Identity:

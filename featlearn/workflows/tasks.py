@@ -32,11 +32,13 @@ from featlearn.workflows.head_plan import (
     resume_command,
 )
 from featlearn.workflows.head_results import FinetuneResult
+from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.running import SAVE_SECONDS, Running
-from featlearn.workflows.task_data import TaskImages, open_tasks
+from featlearn.workflows.task_data import TaskImages, open_tasks, task_recipe
 from featlearn.workflows.task_heads import (
     TaskHead,
     check_heads,
+    check_places,
     claim_heads,
     plan_heads,
     write_task_head,
@@ -165,7 +167,10 @@ def _finetune(
     command: Sequence[str],
 ) -> TasksResult:
     """Train in folders, its own and those of the heads, that no other training writes into."""
+    check_places(folder, folders, running)
     stack = load_stack(run.path).stack.to(running.device)
+    told = (task_recipe(recipe, task).data.source for task in recipe.tasks)
+    tell_what_is_made(told, running.progress)
     tasks = open_tasks(recipe, root=root, shape=stack.input_shape, label_seed=options.label_seed)
     for task in tasks:
         if task.recipe.data == recipe.data:

@@ -83,7 +83,8 @@ from featlearn_cli.tasks import has_tasks, train_tasks
 @click.option(
     "--out",
     type=PathParam(path_type=Path, file_okay=False),
-    help="With --find-lr: folder for a plot of the rates tried, rates.png and rates.svg.",
+    help="With --find-lr: folder for a plot of the rates tried, rates.png and rates.svg. The "
+    "curve is written in a line, too.",
 )
 @click.option(
     "--alone",
@@ -263,9 +264,8 @@ def _find(run: Path, *, out: Path | None, options: Training, **how: Any) -> None
         **how,
     )
     options.show(result, rates_tried)
-    rate = result.test.suggested
-    if rate is not None:
-        options.next_step(f"`featlearn finetune {run} --set finetune.optimizer.lr={rate:.2g}`")
+    if result.command is not None:
+        options.next_step(f"`{result.command}`")
 
 
 def _check_sweep(*, from_scratch: bool, label_seed: int | None, options: Training) -> None:
