@@ -314,14 +314,19 @@ class RunDirectory(Folder):
         return run
 
     @property
+    def resume_words(self) -> list[str]:
+        """Words of the command that goes on with pre-training, but for options."""
+        words = ["featlearn", "pretrain", str(self.recipe_file), "--out", str(self.path)]
+        return [*words, "--resume"]
+
+    @property
     def resume_command(self) -> str:
         """The command that goes on with pre-training, as it was begun."""
-        words = ["featlearn", "pretrain", str(self.recipe_file), "--out", str(self.path)]
         try:
             options = Identity.load(self.identity_file).options
         except CheckpointError:
             options = []
-        return shlex.join([*words, "--resume", *options])
+        return shlex.join([*self.resume_words, *options])
 
     def open_head(self, name: str | None) -> tuple[str, HeadFolder]:
         """Open a trained head; without a name, the only one, or the one called `default`.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError, UsageError
-from featlearn.files import sha256
+from featlearn.files import checksums, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.stack import parameter_count
@@ -32,7 +32,8 @@ from featlearn.training.rundir import RunDirectory
 from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.memory import check_memory
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import RunOptions, options_of
+from featlearn.workflows.running import Running
 
 _FEW_STEPS = 50
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -77,39 +78,27 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
     own_objectives: dict[str, str] = {}
 
 
+@options_of(Running.prepare)
 def pretrain(
     recipe: Recipe | str | Path,
     *,
     out: Path | str,
-    root: Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    save_seconds: float = SAVE_SECONDS,
-    track: bool = False,
     objectives: Mapping[str, Objective] | None = None,
     weights: Path | str | None = None,
+    **how: Unpack[RunOptions],
 ) -> PretrainResult:
     """Train the stages of a recipe and write a run directory.
 
     Args:
         recipe: Everything about the run, the seed too; or its name or path.
         out: The run directory to make.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        resume: Go on from the newest checkpoint that verifies.
-        overwrite: Replace a run that is there.
-        progress: Told of every step.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Write TensorBoard's files too (needs the extra `track`).
         objectives: Objectives of your own by the name of their stage, instead of the
             recipe's. A run is resumed with equal ones: those that write themselves alike,
             as a dataclass does with its numbers.
         weights: A safetensors file to begin with: the published weights of the recipe's
             network, in torchvision's or timm's names. Stages without an objective keep them.
+        **how: Where the data are, on what and with what to compute, what to resume or replace,
+            and what to keep on the way: see `featlearn.workflows.run_options.RunOptions`.
 
     Returns:
         What `results.json` holds.
@@ -119,20 +108,11 @@ def pretrain(
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     recipe = as_recipe(recipe)
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=save_seconds,
-        track=track,
-    )
+    running = Running.prepare(**how)
     run = RunDirectory(out)
     with writing_in(run.path):
         begin = None if weights is None else Path(weights)
-        return _pretrain(recipe, run, running, root=root, own=objectives or {}, weights=begin)
+        return _pretrain(recipe, run, running, own=objectives or {}, weights=begin)
 
 
 def _pretrain(
@@ -140,7 +120,6 @@ def _pretrain(
     run: RunDirectory,
     running: Running,
     *,
-    root: Path | None,
     own: Mapping[str, Objective],
     weights: Path | None,
 ) -> PretrainResult:
@@ -153,7 +132,7 @@ def _pretrain(
     shape = told_shape(recipe.data)
     if shape is not None:  # before images are read, which may take a while
         check_memory(recipe, shape, running.device, running.progress, own=own)
-    splits = open_splits(recipe.data, root=root, seed=recipe.seed)
+    splits = open_splits(recipe.data, root=running.root, seed=recipe.seed)
     if shape is None:
         train = splits.train
         check_memory(
@@ -174,12 +153,12 @@ def _pretrain(
         objectives=own,
         weights=weights,
     )
-    run.begin(dump_recipe(recipe), identity, resume=running.resume)
-    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
-    command += [] if weights is None else ["--weights", str(weights.absolute())]
-    again = None if own else command
-    with running.driving(run, identity, stack=training.stack, command=again) as driver:
-        training.run(driver, driver.resume() if running.resume else None)
+    words = [] if weights is None else ["--weights", str(weights.absolute())]
+    again = None if own else [*run.resume_words, *words]
+    with running.training(
+        run, identity, dump_recipe(recipe), stack=training.stack, command=again
+    ) as driver:
+        training.run(driver, running.begun_at(driver))
         driver.show(Pictures(learned, running.device))
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     data = _trained_on(recipe, len(learned), len(kept), splits)
@@ -268,7 +247,7 @@ def _result(
         input_shape=training.stack.input_shape,
         data=data,
         environment=running.environment,
-        files={file.name: sha256(file) for file in (run.model_file, run.recipe_file)},
+        files=checksums(run.model_file, run.recipe_file),
     )
 
 

@@ -9,28 +9,31 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import nn
 
 from featlearn.datasets.imageset import Splits
 from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.networks.stack import Stack
-from featlearn.training.checkpoints import CheckpointStore
+from featlearn.networks.store import load_state
+from featlearn.training.checkpoints import Checkpoint, CheckpointStore
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import Driver, PhaseResult
 from featlearn.training.identity import Environment, Identity
+from featlearn.training.locks import reading_from
+from featlearn.training.loop import Loop
 from featlearn.training.progress import Progress, Silent
-from featlearn.training.rundir import Folder
+from featlearn.training.rundir import Folder, RunDirectory
 from featlearn.training.signals import stop_signals
+from featlearn.workflows.run_options import SAVE_SECONDS
 from featlearn.workflows.tracking import check_tracking, open_tracker
-
-SAVE_SECONDS = 60.0
-"""Time between checkpoints, unless asked otherwise."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """How a training is carried out, whatever it trains.
 
     Attributes:
+        root: Where data sets are; `None` for where they usually are.
         device: Where it computes.
         progress: Told of every step.
         resume: Whether to go on from the newest checkpoint that verifies.
@@ -41,6 +44,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         begun: When it began, by the monotonic clock.
     """
 
+    root: Path | None
     device: torch.device
     progress: Progress
     resume: bool
@@ -53,16 +57,16 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def prepare(
         *,
-        device: str,
-        threads: int | None,
-        root: Path | None,
-        progress: Progress | None,
-        resume: bool,
-        overwrite: bool,
-        save_seconds: float,
-        track: bool,
+        root: Path | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        progress: Progress | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        save_seconds: float = SAVE_SECONDS,
+        track: bool = False,
     ) -> "Running":
-        """Take a workflow's options; device and threads are set for the process.
+        """Take a workflow's options, which are `RunOptions`; the threads are those of the process.
 
         Raises:
             DeviceError: If the device is not there.
@@ -73,6 +77,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         chosen = pick_device(device)
         use_threads(threads)
         return Running(
+            root=root,
             device=chosen,
             progress=progress or Silent(),
             resume=resume,
@@ -155,23 +160,26 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         return named
 
     @contextmanager
-    def driving(
+    def training(
         self,
         folder: Folder,
         identity: Identity,
+        recipe: str,
         *,
         stack: Stack | None,
         command: Sequence[str] | None,
     ) -> Generator[Driver]:
-        """Open a driver that signals can stop.
+        """Make a folder ready, and open a driver for it that signals can stop.
 
         Args:
-            folder: What is trained.
+            folder: What is trained, after `ready`.
             identity: What a later resume must match.
+            recipe: The resolved recipe, as TOML.
             stack: Whose filters TensorBoard shows, if any.
             command: Words of the command that resumes, but for `words`; `None` where only
                 Python can, which has the caller's objectives.
         """
+        folder.begin(recipe, identity, resume=self.resume)
         hint = "Go on from Python, with resume=True and the same objectives"
         if command is not None:
             hint = f"Go on with: {shlex.join([*command, *self.words])}"
@@ -185,6 +193,41 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
                 watcher=tracker,
                 resume_hint=hint,
             )
+
+    def begun_at(self, driver: Driver) -> Checkpoint | None:
+        """Find the checkpoint that a training goes on from, and stand there, if it resumes."""
+        return driver.resume() if self.resume else None
+
+    def take(self, loop: Loop, module: nn.Module, driver: Driver) -> None:
+        """Take the only loop of a training to its end, from the newest checkpoint if it resumes.
+
+        Args:
+            loop: Fresh.
+            module: Everything that a checkpoint holds of the network.
+            driver: Where `training` opened it.
+
+        Raises:
+            Interrupted: If a signal asked for a stop, after a checkpoint.
+            TrainingError: If the figures or the weights are no longer finite.
+        """
+        checkpoint = self.begun_at(driver)
+        if checkpoint is not None:
+            load_state(driver.folder.checkpoints, module, checkpoint.model)
+            if driver.standing.loop is not None:
+                loop.restore(checkpoint.training, driver.standing.loop)
+        driver.run(loop, module)
+
+
+@contextmanager
+def reading_run(path: Path | str) -> Generator[RunDirectory]:
+    """Open a finished run, which no training changes as long as it is read.
+
+    Raises:
+        UsageError: If there is no such folder.
+        CheckpointError: If a training writes into it, or it is no finished run.
+    """
+    with reading_from(Path(path)):
+        yield RunDirectory.open(path)
 
 
 def option_words(

@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -44,7 +43,6 @@ class Search(NamedTuple):
         plan: What is searched.
         folder: Where its files go.
         running: How it is carried out.
-        root: Where data sets are.
         budget: Seconds that it may take, if they are bounded.
     """
 
@@ -52,7 +50,6 @@ class Search(NamedTuple):
     plan: SearchPlan
     folder: SearchFolder
     running: Running
-    root: Path | None
     budget: float | None
 
     @property
