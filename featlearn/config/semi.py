@@ -133,6 +133,17 @@ class ReconstructionSpec(SemiBase, frozen=True, kw_only=True, tag="reconstructio
     weight: Positive = 0.01
 
 
+class WhatWhereSpec(SemiBase, frozen=True, kw_only=True, tag="what-where"):
+    """Rebuild the image from the last stage's output (Zhao et al., ICLR workshop 2016).
+
+    Downwards each stage undoes its pooling by where the image's own values came from. `between`
+    weighs the errors between the stages against that of the image.
+    """
+
+    weight: Positive = 0.01
+    between: NonNegative = 0.2
+
+
 class LadderSpec(SemiBase, frozen=True, kw_only=True, tag="ladder"):
     """Denoise every layer by the one above (the ladder network, Rasmus et al., NIPS 2015).
 
@@ -184,6 +195,7 @@ SemiSpec = (
     | FixMatchSpec
     | PropagationSpec
     | ReconstructionSpec
+    | WhatWhereSpec
     | LadderSpec
     | GammaSpec
 )

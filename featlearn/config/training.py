@@ -15,7 +15,14 @@ from featlearn.config.base import (
 )
 from featlearn.config.data import AugmentSpec, MixupSpec
 from featlearn.config.heads import ClassificationSpec, HeadSpec
-from featlearn.config.semi import Decay, FixMatchSpec, PiSpec, ReconstructionSpec, SemiSpec
+from featlearn.config.semi import (
+    Decay,
+    FixMatchSpec,
+    PiSpec,
+    ReconstructionSpec,
+    SemiSpec,
+    WhatWhereSpec,
+)
 
 
 class OptimizerBase(KindSpec, frozen=True, kw_only=True):
@@ -235,7 +242,7 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
             return
         kind = str(self.semi.__struct_config__.tag)
         softmax = isinstance(self.head, ClassificationSpec) and self.head.loss == "softmax"
-        if not (softmax or isinstance(self.semi, ReconstructionSpec)):
+        if not (softmax or isinstance(self.semi, ReconstructionSpec | WhatWhereSpec)):
             raise ValueError(
                 f"`semi` of kind {kind!r} compares probabilities of classes: it needs a head of "
                 "kind 'classification' with `loss = \"softmax\"`"

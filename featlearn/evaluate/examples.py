@@ -1,27 +1,18 @@
 """What an image made of the network, taken down to the image again: its units, and its code."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from featlearn.config.pieces import L2PoolSpec
 from featlearn.errors import ShapeError
-from featlearn.evaluate.projection import (
-    Unit,
-    adjoint_at,
-    through_filter,
-    to_image,
-    uncropped,
-    undo_scale,
-)
+from featlearn.evaluate.projection import Unit, through_filter, to_image
 from featlearn.evaluate.units import part_of, part_shape
 from featlearn.networks.stack import Stack, What
-from featlearn.ops.lcn import lcn_statistics
-from featlearn.stages.norm import BatchNorm, LCN2d, LRN2d
-from featlearn.stages.pool import Pool
-from featlearn.stages.stage import Stage, StageOutput
+from featlearn.ops.adjoint import adjoint_at
+from featlearn.stages.stage import StageOutput
+from featlearn.stages.undoing import undo_divisor, undo_norm, unpool
 
 
 class Rebuilt(NamedTuple):
@@ -145,7 +136,7 @@ def _project(stack: Stack, index: int, units: Sequence[Unit], images: Tensor, wh
     for place in reversed(range(index + 1)):
         stage, output = stack.stage(place), outputs[place]
         if place < index or what == "output":
-            maps = _undo_divisor(stage, output, maps)
+            maps = undo_divisor(stage, output, maps)
         if stage.pool is not None and (place < index or what != "code"):
             maps = adjoint_at(stage.pool, output.code, maps)
         maps = through_filter(stage, torch.where(output.code == 0, 0.0, maps))
@@ -157,63 +148,11 @@ def _rebuild(stack: Stack, index: int, outputs: Sequence[StageOutput], code: Ten
     maps = stack.stage(index).rebuild_from(code)
     for place in reversed(range(index)):
         stage, output = stack.stage(place), outputs[place]
-        maps = _undo_norm(stage, output, maps)
+        maps = undo_norm(stage, output, maps)
         if stage.pool is not None:
-            maps = _unpool(stage, stage.pool, output.code, maps)
+            maps = unpool(stage, stage.pool, output.code, maps)
         maps = stage.rebuild_from(maps)
     return maps
-
-
-def _undo_divisor(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
-    """Multiply by what normalisation divided the image's maps by."""
-    before = output.code if output.pooled is None else output.pooled
-    match stage.norm:
-        case None:
-            return maps
-        case LCN2d() as norm:
-            return uncropped(stage, maps * _divisor(norm, before))
-        case LRN2d() as norm:
-            normalised = norm(before)
-            return maps * torch.where(normalised == 0, 1.0, before / normalised)
-        case BatchNorm():
-            return undo_scale(stage, maps)
-        case _:
-            assert_never(stage.norm)
-
-
-def _undo_norm(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
-    """Turn normalised maps into those before, but for a local mean."""
-    norm = stage.norm
-    if not isinstance(norm, BatchNorm):
-        return _undo_divisor(stage, output, maps)
-    assert norm.running_mean is not None
-    centred = maps - norm.bias.view(-1, 1, 1)
-    return _undo_divisor(stage, output, centred) + norm.running_mean.view(-1, 1, 1)
-
-
-def _divisor(norm: LCN2d, before: Tensor) -> Tensor:
-    """Give what contrast normalisation divided an image's maps by."""
-    _, divisor = lcn_statistics(
-        before,
-        size=norm.size,
-        padding=norm.padding,
-        window=norm.window,
-        across=norm.across,
-        constant=norm.constant,
-        floor=norm.floor,
-    )
-    return divisor
-
-
-def _unpool(stage: Stage, pool: Pool, code: Tensor, maps: Tensor) -> Tensor:
-    """Turn pooled maps into a code, by the weights that the image's own code had."""
-    down = adjoint_at(pool, code, maps)
-    if isinstance(stage.spec.pool, L2PoolSpec):  # its weights times what is pooled is the code
-        ones = torch.ones_like(code[:1])
-        shares = adjoint_at(pool, ones, pool(ones))
-    else:
-        shares = adjoint_at(pool, code, torch.ones_like(maps))
-    return torch.where(shares > 0, down / shares, 0.0)
 
 
 def _error(rebuilt: Tensor, given: Tensor) -> Tensor:

@@ -1,20 +1,20 @@
 """What a unit stands for, in the image: its code taken down through the decoders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from featlearn.config.pieces import BatchNormSpec, LCNSpec
 from featlearn.errors import ShapeError
 from featlearn.networks.stack import Stack
-from featlearn.ops.planes import borders
+from featlearn.ops.adjoint import adjoint_at
 from featlearn.ops.pool import avg_pool
 from featlearn.stages.preparation import Preprocess
 from featlearn.stages.preprocess import Contrast
 from featlearn.stages.stage import Stage
+from featlearn.stages.undoing import uncropped, undo_scale
 
 Unit = tuple[int, int, int]
 """A unit of a stage's code: map, row, column."""
@@ -153,38 +153,3 @@ def through_output(stage: Stage, maps: Tensor) -> Tensor:
         return maps
     uniform = partial(avg_pool, size=pool.size, stride=pool.stride, padding=pool.padding)
     return adjoint_at(uniform, maps.new_zeros(len(maps), *stage.code_shape), maps)
-
-
-def uncropped(stage: Stage, maps: Tensor) -> Tensor:
-    """Put zeros where contrast normalisation cut off the border of a stage's maps."""
-    spec = stage.spec.norm
-    if not isinstance(spec, LCNSpec) or spec.padding == "same":
-        return maps
-    before, window = stage.pooled_shape or stage.code_shape, (spec.size, spec.size)
-    return F.pad(maps, borders(before[1:], window=window, stride=1, padding="same"))
-
-
-def undo_scale(stage: Stage, maps: Tensor) -> Tensor:
-    """Multiply by what the stage's frozen batch normalisation divides by."""
-    norm = stage.norm
-    assert isinstance(norm, torch.nn.BatchNorm2d)
-    assert norm.running_var is not None
-    scale = (norm.running_var + norm.eps).sqrt() / norm.weight
-    return maps * torch.where(norm.weight == 0, 0.0, scale).view(-1, 1, 1)
-
-
-def adjoint_at(operation: Callable[[Tensor], Tensor], at: Tensor, maps: Tensor) -> Tensor:
-    """Apply the transpose of the derivative of an operation.
-
-    Args:
-        operation: Any function of a tensor.
-        at: Where it is differentiated.
-        maps: Of the shape of what it gives.
-
-    Returns:
-        A tensor of the shape of `at`.
-    """
-    with torch.enable_grad():
-        at = at.detach().requires_grad_()
-        (down,) = torch.autograd.grad(operation(at), at, maps)
-    return down

@@ -16,6 +16,7 @@ from featlearn.config.semi import (
     ReconstructionSpec,
     SemiSpec,
     VATSpec,
+    WhatWhereSpec,
 )
 from featlearn.errors import RecipeError
 from featlearn.heads.classifier import Classifier
@@ -26,6 +27,7 @@ from featlearn.heads.semi.ladder import Ladder
 from featlearn.heads.semi.rebuilding import Rebuilding
 from featlearn.heads.semi.spreading import Propagation
 from featlearn.heads.semi.way import Way
+from featlearn.heads.semi.what_where import WhatWhere
 from featlearn.training.pictures import Pictures
 
 
@@ -64,8 +66,22 @@ def build_way(
             return FixMatch(spec, share=counts.float() / len(labelled))
         case PropagationSpec():
             return Propagation(spec, classifier, labelled, unlabelled)
+        case _:
+            return _build_downward(spec, classifier, seed=seed)
+
+
+def _build_downward(
+    spec: ReconstructionSpec | WhatWhereSpec | LadderSpec | GammaSpec,
+    classifier: Classifier,
+    *,
+    seed: int,
+) -> Way:
+    """Build a way that rebuilds what is below."""
+    match spec:
         case ReconstructionSpec():
             return _build_rebuilding(classifier)
+        case WhatWhereSpec():
+            return WhatWhere(spec, classifier)
         case LadderSpec():
             return Ladder(classifier, noise=spec.noise, costs=spec.costs, seed=seed)
         case GammaSpec():
