@@ -30,11 +30,10 @@ from featlearn.workflows.head_plan import (
 from featlearn.workflows.head_results import FinetuneResult, read_head_result
 from featlearn.workflows.head_writing import LabelsUsed, sum_up_head, write_head
 from featlearn.workflows.labelled import Labelled, draw_labelled
-from featlearn.workflows.run_options import RunOptions, options_of
-from featlearn.workflows.running import Running, reading_run
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training, reading_run
 
 
-@options_of(Running.prepare)
 def finetune(
     path: Path | str,
     *,
@@ -59,15 +58,15 @@ def finetune(
             learning rate, unless the overrides say another `stack_lr`.
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: Values by key, as `{"finetune.freeze": 1}`, or `finetune.KEY=VALUE` texts.
-        **how: Where the data are, on what and with what to compute, what to resume or replace,
-            and what to keep on the way: see `featlearn.workflows.run_options.RunOptions`.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     labels, overrides = whole_labels(labels), override_texts(overrides)
-    running = Running.prepare(**how)
+    running = Training.prepare(**how)
     with reading_run(path) as run:
         recipe, options = plan_head(
             run,
@@ -91,7 +90,7 @@ def _finetune(
     folder: HeadFolder,
     recipe: Recipe,
     options: Options,
-    running: Running,
+    running: Training,
     *,
     command: Sequence[str],
     overrides: Sequence[str],
@@ -108,7 +107,7 @@ def _finetune(
     work = start_head(run, recipe, options, data, running.device)
     _note_more_epochs(work.loop.epochs, recipe, overrides, running.progress)
     classifier = work.classifier
-    with running.training(
+    with running.driving(
         folder, identity, dump_recipe(recipe), stack=classifier.stack, command=command
     ) as driver:
         running.take(work.loop, classifier, driver)

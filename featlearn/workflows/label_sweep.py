@@ -32,7 +32,7 @@ from featlearn.workflows.head_plan import (
     settings_on,
 )
 from featlearn.workflows.labelled import Drawn
-from featlearn.workflows.run_options import ResumeOptions, options_of
+from featlearn.workflows.run_options import ResumeOptions
 from featlearn.workflows.running import Running, reading_run
 from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan
 from featlearn.workflows.sweep_results import (
@@ -46,7 +46,6 @@ from featlearn.workflows.trial_log import TrialLog
 from featlearn.workflows.trials import PRETRAINED, Score, Setting, Trial, Workbench
 
 
-@options_of(Running.prepare)
 def sweep_labels(
     path: Path | str,
     *,
@@ -78,9 +77,10 @@ def sweep_labels(
         freeze: Stages to leave as they are; the recipe's if absent.
         seed: Seed of the first draw's weights; the recipe's if absent.
         overrides: Values by key, as `{"finetune.freeze": 1}`, or `finetune.KEY=VALUE` texts.
-        **how: Where the data are, how to compute, and whether to go on or to replace: see
-            `featlearn.workflows.run_options.ResumeOptions`. The threads make as many trials at
-            once on the CPU, each on one thread, and change nothing but the time.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume` and
+            `overwrite`: see `ResumeOptions` in `featlearn.workflows.run_options`. The threads
+            make as many trials at once on the CPU, each on one thread, and change nothing but
+            the time.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.

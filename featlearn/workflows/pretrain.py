@@ -32,8 +32,8 @@ from featlearn.training.rundir import RunDirectory
 from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.memory import check_memory
-from featlearn.workflows.run_options import RunOptions, options_of
-from featlearn.workflows.running import Running
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training
 
 _FEW_STEPS = 50
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -78,7 +78,6 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
     own_objectives: dict[str, str] = {}
 
 
-@options_of(Running.prepare)
 def pretrain(
     recipe: Recipe | str | Path,
     *,
@@ -97,8 +96,8 @@ def pretrain(
             as a dataclass does with its numbers.
         weights: A safetensors file to begin with: the published weights of the recipe's
             network, in torchvision's or timm's names. Stages without an objective keep them.
-        **how: Where the data are, on what and with what to compute, what to resume or replace,
-            and what to keep on the way: see `featlearn.workflows.run_options.RunOptions`.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Returns:
         What `results.json` holds.
@@ -108,7 +107,7 @@ def pretrain(
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     recipe = as_recipe(recipe)
-    running = Running.prepare(**how)
+    running = Training.prepare(**how)
     run = RunDirectory(out)
     with writing_in(run.path):
         begin = None if weights is None else Path(weights)
@@ -118,7 +117,7 @@ def pretrain(
 def _pretrain(
     recipe: Recipe,
     run: RunDirectory,
-    running: Running,
+    running: Training,
     *,
     own: Mapping[str, Objective],
     weights: Path | None,
@@ -129,20 +128,7 @@ def _pretrain(
     identity = running.identity({**_settings_with(recipe, named), **begun})
     if not running.ready(run, identity):
         return read_result(run)
-    shape = told_shape(recipe.data)
-    if shape is not None:  # before images are read, which may take a while
-        check_memory(recipe, shape, running.device, running.progress, own=own)
-    splits = open_splits(recipe.data, root=running.root, seed=recipe.seed)
-    if shape is None:
-        train = splits.train
-        check_memory(
-            recipe,
-            train.shape,
-            running.device,
-            running.progress,
-            own=own,
-            images=len(train),
-        )
+    splits = _images(recipe, running, own)
     identity = running.with_data(run, identity, splits)
     learned, kept = split_training(recipe, splits.train)
     _check_contrast(learned)
@@ -155,7 +141,7 @@ def _pretrain(
     )
     words = [] if weights is None else ["--weights", str(weights.absolute())]
     again = None if own else [*run.resume_words, *words]
-    with running.training(
+    with running.driving(
         run, identity, dump_recipe(recipe), stack=training.stack, command=again
     ) as driver:
         training.run(driver, running.begun_at(driver))
@@ -170,6 +156,19 @@ def _pretrain(
     result = msgspec.structs.replace(result, own_objectives=named)
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _images(recipe: Recipe, running: Training, own: Mapping[str, Objective]) -> Splits:
+    """Read the images, if there is enough memory to learn from them."""
+    device, told = running.device, running.progress
+    shape = told_shape(recipe.data)
+    if shape is not None:  # before images are read, which may take a while
+        check_memory(recipe, shape, device, told, own=own)
+    splits = open_splits(recipe.data, root=running.root, seed=recipe.seed)
+    if shape is None:
+        train = splits.train
+        check_memory(recipe, train.shape, device, told, own=own, images=len(train))
+    return splits
 
 
 def _sum_of(weights: Path) -> str:
@@ -232,7 +231,7 @@ def _note_what_learned(
 
 def _result(
     run: RunDirectory,
-    running: Running,
+    running: Training,
     training: Pretraining,
     phases: list[PhaseResult],
     data: TrainedOn,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 import torch
@@ -25,21 +25,19 @@ from featlearn.training.loop import Loop
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import Folder, RunDirectory
 from featlearn.training.signals import stop_signals
-from featlearn.workflows.run_options import SAVE_SECONDS
+from featlearn.workflows.run_options import SAVE_SECONDS, ResumeOptions
 from featlearn.workflows.tracking import check_tracking, open_tracker
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """How a training is carried out, whatever it trains.
+    """How work that goes on where it was stopped is carried out, whatever it makes.
 
     Attributes:
         root: Where data sets are; `None` for where they usually are.
         device: Where it computes.
         progress: Told of every step.
-        resume: Whether to go on from the newest checkpoint that verifies.
+        resume: Whether to go on from what is there.
         overwrite: Whether to replace what is there.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Whether to write TensorBoard's files.
         words: Options of the command that goes on as this one does.
         begun: When it began, by the monotonic clock.
     """
@@ -49,9 +47,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
     resume: bool
     overwrite: bool
-    save_seconds: float
-    track: bool
-    words: Sequence[str] = ()
+    words: Sequence[str]
     begun: float = msgspec.field(default_factory=time.monotonic)
 
     @staticmethod
@@ -63,17 +59,13 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         progress: Progress | None = None,
         resume: bool = False,
         overwrite: bool = False,
-        save_seconds: float = SAVE_SECONDS,
-        track: bool = False,
     ) -> "Running":
-        """Take a workflow's options, which are `RunOptions`; the threads are those of the process.
+        """Take a workflow's `ResumeOptions`; the threads are set for the process.
 
         Raises:
             DeviceError: If the device is not there.
-            UsageError: If the threads or the time between checkpoints are beyond reason.
+            UsageError: If the threads are beyond reason.
         """
-        if not save_seconds >= 0:  # NaN is not, either
-            raise UsageError(f"--save-seconds must be at least 0; got {save_seconds:g}")
         chosen = pick_device(device)
         use_threads(threads)
         return Running(
@@ -82,11 +74,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             progress=progress or Silent(),
             resume=resume,
             overwrite=overwrite,
-            save_seconds=save_seconds,
-            track=track,
-            words=option_words(
-                device=device, root=root, threads=threads, save_seconds=save_seconds, track=track
-            ),
+            words=option_words(root=root, device=device, threads=threads),
         )
 
     @property
@@ -124,9 +112,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             CheckpointError: If training there would lose something, or go on with other
                 settings, threads or device than it was begun with.
-            MissingExtraError: If what was asked for needs a package that is not there.
         """
-        check_tracking(on=self.track)
         folder.check(resume=self.resume, overwrite=self.overwrite)
         if not self.resume:
             return True
@@ -159,8 +145,43 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
             Identity.load(folder.identity_file).check_data(named, folder.path)
         return named
 
+
+class Training(Running, frozen=True, kw_only=True):
+    """The same, for a training, which has checkpoints.
+
+    Attributes:
+        save_seconds: Time between checkpoints, in seconds.
+        track: Whether to write TensorBoard's files.
+    """
+
+    save_seconds: float
+    track: bool
+
+    @staticmethod
+    def prepare(
+        *, save_seconds: float = SAVE_SECONDS, track: bool = False, **how: Unpack[ResumeOptions]
+    ) -> "Training":
+        """Take a workflow's `RunOptions`; the threads are set for the process.
+
+        Raises:
+            DeviceError: If the device is not there.
+            UsageError: If the threads or the time between checkpoints are beyond reason.
+            MissingExtraError: If TensorBoard's files were asked for, and it is not installed.
+        """
+        if not save_seconds >= 0:  # NaN is not, either
+            raise UsageError(f"--save-seconds must be at least 0; got {save_seconds:g}")
+        check_tracking(on=track)
+        running = Running.prepare(**how)
+        words = [*running.words]
+        if save_seconds != SAVE_SECONDS:
+            words += ["--save-seconds", f"{save_seconds:g}"]
+        if track:
+            words.append("--track")
+        shared: dict[str, Any] = {**msgspec.structs.asdict(running), "words": words}
+        return Training(**shared, save_seconds=save_seconds, track=track)
+
     @contextmanager
-    def training(
+    def driving(
         self,
         folder: Folder,
         identity: Identity,
@@ -204,7 +225,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             loop: Fresh.
             module: Everything that a checkpoint holds of the network.
-            driver: Where `training` opened it.
+            driver: Where `driving` opened it.
 
         Raises:
             Interrupted: If a signal asked for a stop, after a checkpoint.
@@ -230,17 +251,13 @@ def reading_run(path: Path | str) -> Generator[RunDirectory]:
         yield RunDirectory.open(path)
 
 
-def option_words(
-    *, device: str, root: Path | None, threads: int | None, save_seconds: float, track: bool
-) -> list[str]:
-    """Repeat the options of a training that are not as they would be unsaid.
+def option_words(*, root: Path | None, device: str, threads: int | None) -> list[str]:
+    """Repeat the options of a command that are not as they would be unsaid.
 
     Args:
-        device: As it was asked for.
         root: Where data sets are.
+        device: As it was asked for.
         threads: As they were asked for.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Whether TensorBoard's files are written.
     """
     words: list[str] = []
     if device != "auto":
@@ -249,6 +266,4 @@ def option_words(
         words += ["--threads", str(threads)]
     if root is not None and root.absolute() != find_root(None).absolute():
         words += ["--data-root", str(root.absolute())]
-    if save_seconds != SAVE_SECONDS:
-        words += ["--save-seconds", f"{save_seconds:g}"]
-    return [*words, "--track"] if track else words
+    return words

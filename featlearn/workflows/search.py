@@ -23,7 +23,7 @@ from featlearn.workflows.changes import check_fit
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.outputs import check_apart
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.run_options import ResumeOptions, options_of
+from featlearn.workflows.run_options import ResumeOptions
 from featlearn.workflows.running import Running
 from featlearn.workflows.search_making import Search, make_trials
 from featlearn.workflows.search_plan import TRIALS, Labels, check_budget, make_plan, odd_keys
@@ -32,7 +32,6 @@ from featlearn.workflows.search_store import SearchStore, check_tuning, open_sto
 from featlearn.workflows.search_trials import SearchBench, check_taught
 
 
-@options_of(Running.prepare)
 def search_recipe(
     recipe: Recipe | str | Path,
     *,
@@ -63,8 +62,8 @@ def search_recipe(
         labels: Minimise the error of fine-tuning with so many labels, or `all`, on other
             labelled training images, instead of the held-out loss of pre-training.
         label_seed: Seed of the draw of labels.
-        **how: Where the data are, how to compute, and whether to go on or to replace: see
-            `featlearn.workflows.run_options.ResumeOptions`.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume` and
+            `overwrite`: see `ResumeOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the recipe, what to try, the data or the folder stand in the way,
@@ -84,8 +83,8 @@ def search_recipe(
         trials=trials,
     )
     check_taught(recipe, plan)
-    check_apart(Path(out), source=recipe.data.source, root=how.get("root"))
     running = Running.prepare(**how)
+    check_apart(Path(out), source=recipe.data.source, root=running.root)
     search = Search(recipe, plan, SearchFolder(out), running, budget)
     with writing_in(search.folder.path):
         return _search(search)

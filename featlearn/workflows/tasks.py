@@ -27,8 +27,8 @@ from featlearn.workflows.head_plan import (
     resume_command,
 )
 from featlearn.workflows.head_results import FinetuneResult
-from featlearn.workflows.run_options import RunOptions, options_of
-from featlearn.workflows.running import Running, reading_run
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training, reading_run
 from featlearn.workflows.task_data import TaskImages, open_tasks
 from featlearn.workflows.task_heads import (
     check_heads,
@@ -61,7 +61,6 @@ class TasksResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-@options_of(Running.prepare)
 def finetune_tasks(
     path: Path | str,
     *,
@@ -81,15 +80,15 @@ def finetune_tasks(
         freeze: Stages to leave as they are; the recipe's if absent.
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: Values of `finetune` and `tasks` by key, or `KEY=VALUE` texts.
-        **how: Where the data are, on what and with what to compute, what to resume or replace,
-            and what to keep on the way: see `featlearn.workflows.run_options.RunOptions`.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     overrides = override_texts(overrides)
-    running = Running.prepare(**how)
+    running = Training.prepare(**how)
     with reading_run(path) as run, ExitStack() as locks:
         recipe, options = plan_head(
             run,
@@ -131,7 +130,7 @@ def _finetune(
     folders: Sequence[HeadFolder],
     recipe: Recipe,
     options: Options,
-    running: Running,
+    running: Training,
     *,
     command: Sequence[str],
 ) -> TasksResult:
@@ -140,14 +139,7 @@ def _finetune(
     tasks = open_tasks(
         recipe, root=running.root, shape=stack.input_shape, label_seed=options.label_seed
     )
-    for task in tasks:
-        if task.recipe.data == recipe.data:
-            check_same_images(run, recipe, task.splits)
-    settings: dict[str, Any] = {
-        **head_settings(run, recipe, options),
-        "images": {task.spec.name: task.splits.fingerprints() for task in tasks},
-    }
-    identity = running.identity(settings)
+    identity = running.identity(_settings(run, recipe, options, tasks))
     if not running.ready(folder, identity):
         return read_figures(folder.results_file, TasksResult)
     heads = plan_heads(run, folders, tasks, options, running, folder=folder, training=identity)
@@ -155,7 +147,7 @@ def _finetune(
     sample = fitting_sample(recipe, Pictures(tasks[0].splits.train, running.device))
     data = [task_data(task, running.device) for task in tasks]
     module, loop = start_tasks(stack, recipe, data, sample=sample, seed=options.seed)
-    with running.training(
+    with running.driving(
         folder, identity, dump_recipe(recipe), stack=stack, command=command
     ) as driver:
         claim_heads(heads)
@@ -180,6 +172,17 @@ def _finetune(
     )
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _settings(
+    run: RunDirectory, recipe: Recipe, options: Options, tasks: Sequence[TaskImages]
+) -> dict[str, Any]:
+    """Name everything that decides the heads, the images too, which must be those of the run."""
+    for task in tasks:
+        if task.recipe.data == recipe.data:
+            check_same_images(run, recipe, task.splits)
+    images = {task.spec.name: task.splits.fingerprints() for task in tasks}
+    return {**head_settings(run, recipe, options), "images": images}
 
 
 def task_data(task: TaskImages, device: torch.device) -> TaskData:

@@ -35,8 +35,8 @@ from featlearn.workflows.multimodal.samples import (
     open_modalities,
     train_sets,
 )
-from featlearn.workflows.run_options import RunOptions, options_of
-from featlearn.workflows.running import Running, reading_run
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training, reading_run
 
 
 class FusionOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,6 @@ class _Labelled(msgspec.Struct, frozen=True):
     pairs: Indices
 
 
-@options_of(Running.prepare)
 def finetune_modalities(
     path: Path | str,
     *,
@@ -114,15 +113,15 @@ def finetune_modalities(
         label_seed: Seed of the draw of labels.
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: Values by key, or `finetune.KEY=VALUE` texts.
-        **how: Where the data are, on what and with what to compute, what to resume or replace,
-            and what to keep on the way: see `featlearn.workflows.run_options.RunOptions`.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     texts = override_texts(overrides)
-    running = Running.prepare(**how)
+    running = Training.prepare(**how)
     with reading_run(path) as run:
         recipe = _head_recipe(run, texts)
         options = FusionOptions(
@@ -140,7 +139,7 @@ def _finetune(
     folder: HeadFolder,
     recipe: MultimodalRecipe,
     options: FusionOptions,
-    running: Running,
+    running: Training,
     *,
     command: Sequence[str],
 ) -> FusionResult:
@@ -156,7 +155,7 @@ def _finetune(
     classes = sets[0].classes
     data = _labelled(recipe, sets, options)
     classifier, loop = _start(run, recipe, data, options, running)
-    with running.training(
+    with running.driving(
         folder, identity, dump_recipe(recipe), stack=None, command=command
     ) as driver:
         running.take(loop, classifier, driver)
@@ -209,7 +208,7 @@ def _start(
     recipe: MultimodalRecipe,
     data: _Labelled,
     options: FusionOptions,
-    running: Running,
+    running: Training,
 ) -> tuple[FusionClassifier, Loop]:
     """Put a head on the run's network, and set up its training."""
     net = load_multimodal(run.path).net

@@ -27,8 +27,8 @@ from featlearn.workflows.multimodal.samples import (
     open_modalities,
     train_sets,
 )
-from featlearn.workflows.run_options import RunOptions, options_of
-from featlearn.workflows.running import Running
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training
 
 
 class ModalityData(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +79,6 @@ class MultimodalResult(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-@options_of(Running.prepare)
 def pretrain_modalities(
     recipe: MultimodalRecipe,
     *,
@@ -91,20 +90,20 @@ def pretrain_modalities(
     Args:
         recipe: Everything about the run.
         out: The run directory to make.
-        **how: Where the data are, on what and with what to compute, what to resume or replace,
-            and what to keep on the way: see `featlearn.workflows.run_options.RunOptions`.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the recipe, the data or the folder stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
-    running = Running.prepare(**how)
+    running = Training.prepare(**how)
     run = RunDirectory(out)
     with writing_in(run.path):
         return _pretrain(recipe, run, running)
 
 
-def _pretrain(recipe: MultimodalRecipe, run: RunDirectory, running: Running) -> MultimodalResult:
+def _pretrain(recipe: MultimodalRecipe, run: RunDirectory, running: Training) -> MultimodalResult:
     """Train in a folder that no other training writes into."""
     identity = running.identity(as_tables(recipe))
     if not running.ready(run, identity):
@@ -115,7 +114,7 @@ def _pretrain(recipe: MultimodalRecipe, run: RunDirectory, running: Running) -> 
     identity = running.naming(run, identity, {"images": sum(map(len, sets)), **known})
     data = divided(recipe, sets, running.device)
     training = MultimodalPretraining(recipe, data.learned, held_out=data.held_out)
-    with running.training(
+    with running.driving(
         run, identity, dump_recipe(recipe), stack=None, command=run.resume_words
     ) as driver:
         training.run(driver, running.begun_at(driver))
