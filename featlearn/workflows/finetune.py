@@ -28,7 +28,7 @@ from featlearn.workflows.head_plan import (
     plan_head,
 )
 from featlearn.workflows.head_results import FinetuneResult, read_head_result
-from featlearn.workflows.head_writing import LabelsUsed, sum_up_head, write_head
+from featlearn.workflows.head_writing import LabelsUsed, keep_head
 from featlearn.workflows.labelled import Labelled, draw_labelled
 from featlearn.workflows.run_options import RunOptions
 from featlearn.workflows.running import Training, reading_run
@@ -112,14 +112,12 @@ def _finetune(
     ) as driver:
         running.take(work.loop, classifier, driver)
         driver.show(Pictures(data.train, running.device))
-    used = _used(data, options)
-    write_head(folder, classifier, recipe, options, used)
-    result = sum_up_head(
+    result = keep_head(
         folder,
         classifier,
         recipe,
         options,
-        used,
+        _used(data, options),
         running=running,
         epochs=work.loop.state.epoch,
         seconds=running.whole_seconds(driver.standing.results),

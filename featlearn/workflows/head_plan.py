@@ -95,7 +95,7 @@ def plan_head(
     """
     recipe = head_recipe(run, overrides, freeze=freeze)
     if from_scratch:
-        recipe = control_recipe(recipe, overrides)
+        recipe = _control_recipe(recipe, overrides)
     return recipe, Options(
         labels=labels,
         label_seed=whole_seed(label_seed, name="label_seed"),
@@ -155,7 +155,7 @@ def scratch_stack_lr(recipe: Recipe, overrides: Sequence[str]) -> float:
     return recipe.finetune.stack_lr if says(overrides, "finetune.stack_lr") else 1.0
 
 
-def control_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+def _control_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """Give a recipe as a control from random weights is fine-tuned by it."""
     share = scratch_stack_lr(recipe, overrides)
     spec = msgspec.structs.replace(recipe.finetune, stack_lr=share)

@@ -1,6 +1,7 @@
 """Writing a head that is trained into its folder, and summing it up."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -39,40 +40,13 @@ class LabelsUsed(NamedTuple):
     indices: list[int] | None
     validation_indices: list[int] | None
 
-
-def write_head(
-    folder: HeadFolder,
-    classifier: Classifier,
-    recipe: Recipe,
-    options: Options,
-    used: LabelsUsed,
-) -> None:
-    """Write the model and which labels it learned from.
-
-    Args:
-        folder: Of the head.
-        classifier: What was trained.
-        recipe: As this head is kept with it.
-        options: What decided it beside the recipe.
-        used: Which labels it learned from.
-    """
-    classes = output_names(recipe.finetune.head, used.train)
-    save_classifier(
-        folder.model_file, classifier, recipe, classes, options=msgspec.to_builtins(options)
-    )
-    labels = {
-        "format": FORMAT,
-        "kind": head_kind(recipe.finetune.head),
-        "classes": list(classes),
-        "labels": "all" if used.asked is None else used.asked,
-        "label_seed": options.label_seed,
-        "indices": used.indices,
-        "validation": used.validation_indices,
-    }
-    write_json(folder.labels_file, labels)
+    @property
+    def said(self) -> int | Literal["all"]:
+        """How many labels were asked for, as figures say it."""
+        return "all" if self.asked is None else self.asked
 
 
-def sum_up_head(
+def keep_head(
     folder: HeadFolder,
     classifier: Classifier,
     recipe: Recipe,
@@ -83,7 +57,7 @@ def sum_up_head(
     epochs: int,
     seconds: float,
 ) -> FinetuneResult:
-    """Sum up a head that is written, with its figures on the images that it learned from.
+    """Write the model and which labels it learned from, and sum it up.
 
     Args:
         folder: Of the head.
@@ -94,15 +68,22 @@ def sum_up_head(
         running: How it was trained.
         epochs: How many epochs that took.
         seconds: How long.
+
+    Returns:
+        What it came to, with its figures on the images that it learned from.
     """
     spec = recipe.finetune.head
+    kind, classes = head_kind(spec), output_names(spec, used.train)
+    decided = msgspec.to_builtins(options)
+    save_classifier(folder.model_file, classifier, recipe, classes, options=decided)
+    _write_labels(folder, kind, classes, used, seed=options.label_seed)
     train = Pictures(used.train, running.device)
     loss = build_head_loss(spec, classifier, train)
     figures = loss.measured(logits_of(classifier, train), loss.aims(train))
     return FinetuneResult(
         run=str(folder.run),
         head=folder.path.name,
-        labels="all" if used.asked is None else used.asked,
+        labels=used.said,
         label_seed=options.label_seed,
         labelled=len(used.train),
         validation=used.validation,
@@ -111,11 +92,27 @@ def sum_up_head(
         seed=options.seed,
         epochs=epochs,
         seconds=seconds,
-        kind=head_kind(spec),
+        kind=kind,
         train_error=figures.get("error"),
         train_loss=figures["loss"],
-        classes=list(output_names(spec, used.train)),
+        classes=list(classes),
         fingerprints=used.splits.fingerprints(),
         environment=running.environment,
         files=checksums(folder.model_file, folder.labels_file, folder.recipe_file),
     )
+
+
+def _write_labels(
+    folder: HeadFolder, kind: str, classes: Sequence[str], used: LabelsUsed, *, seed: int
+) -> None:
+    """Write which labels a head learned from."""
+    labels = {
+        "format": FORMAT,
+        "kind": kind,
+        "classes": list(classes),
+        "labels": used.said,
+        "label_seed": seed,
+        "indices": used.indices,
+        "validation": used.validation_indices,
+    }
+    write_json(folder.labels_file, labels)

@@ -42,8 +42,9 @@ from featlearn.workflows.sweep_results import (
     read_sweep_result,
     sum_up,
 )
+from featlearn.workflows.trial import PRETRAINED, Score, Setting, Trial
 from featlearn.workflows.trial_log import TrialLog
-from featlearn.workflows.trials import PRETRAINED, Score, Setting, Trial, Workbench
+from featlearn.workflows.trials import Workbench
 
 
 def sweep_labels(

@@ -23,7 +23,8 @@ from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.running import option_words
-from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Workbench
+from featlearn.workflows.trial import PIXELS, PRETRAINED, SCRATCH, Setting
+from featlearn.workflows.trials import Workbench
 
 RECIPES = ("photographs", "digits")
 _COUNTS = (100, 200)

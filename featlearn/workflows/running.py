@@ -19,11 +19,12 @@ from featlearn.networks.store import load_state
 from featlearn.training.checkpoints import Checkpoint, CheckpointStore
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import Driver, PhaseResult
+from featlearn.training.folder import Folder
 from featlearn.training.identity import Environment, Identity
 from featlearn.training.locks import reading_from
 from featlearn.training.loop import Loop
 from featlearn.training.progress import Progress, Silent
-from featlearn.training.rundir import Folder, RunDirectory
+from featlearn.training.rundir import RunDirectory
 from featlearn.training.signals import stop_signals
 from featlearn.workflows.run_options import SAVE_SECONDS, ResumeOptions
 from featlearn.workflows.tracking import check_tracking, open_tracker

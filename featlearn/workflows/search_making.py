@@ -22,11 +22,12 @@ from featlearn.files import write_bytes
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import SearchFolder
 from featlearn.training.signals import StopRequest, stop_signals
+from featlearn.workflows.measuring import Making, Pruned
 from featlearn.workflows.pruning import Point, stops
 from featlearn.workflows.running import Running
 from featlearn.workflows.search_plan import SearchPlan
 from featlearn.workflows.search_store import SearchStore, SearchTrial, shown_params
-from featlearn.workflows.search_trials import Making, Pruned, SearchBench
+from featlearn.workflows.search_trials import SearchBench
 
 _STATES = {"pruned": "stopped early", "unfit": "does not fit"}
 

@@ -14,7 +14,7 @@ from featlearn.training.identity import Identity, differences
 from featlearn.training.rundir import HeadFolder, RunDirectory, TasksFolder
 from featlearn.workflows.head_plan import Options, head_settings
 from featlearn.workflows.head_results import FinetuneResult
-from featlearn.workflows.head_writing import LabelsUsed, sum_up_head, write_head
+from featlearn.workflows.head_writing import LabelsUsed, keep_head
 from featlearn.workflows.running import Running
 from featlearn.workflows.task_data import TaskImages
 
@@ -98,19 +98,17 @@ def write_task_head(
     seconds: float,
 ) -> FinetuneResult:
     """Write a head with the shared stack into its folder, and sum it up."""
-    task, folder, used = head.task, head.folder, _used(head.task)
-    write_head(folder, classifier, task.recipe, options, used)
-    result = sum_up_head(
-        folder,
+    result = keep_head(
+        head.folder,
         classifier,
-        task.recipe,
+        head.task.recipe,
         options,
-        used,
+        _used(head.task),
         running=running,
         epochs=epochs,
         seconds=seconds,
     )
-    write_json(folder.results_file, msgspec.to_builtins(result))
+    write_json(head.folder.results_file, msgspec.to_builtins(result))
     return result
 
 
