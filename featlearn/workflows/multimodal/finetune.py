@@ -152,19 +152,13 @@ def _finetune(
     known = fingerprints(splits)
     sets = train_sets(splits)
     identity = running.naming(folder, identity, {"images": sum(map(len, sets)), **known})
-    classes = sets[0].classes
     data = _labelled(recipe, sets, options)
     classifier, loop = _start(run, recipe, data, options, running)
     with running.driving(
         folder, identity, dump_recipe(recipe), stack=None, command=command
     ) as driver:
         running.take(loop, classifier, driver)
-    save_fusion(
-        folder.model_file, classifier, recipe, classes, options=msgspec.to_builtins(options)
-    )
-    drawn = options.labels is not None
-    pairs = data.pairs.tolist() if drawn else None
-    write_json(folder.labels_file, {"format": FORMAT, "classes": list(classes), "pairs": pairs})
+    _write_head(folder, classifier, recipe, options, data)
     result = FusionResult(
         run=str(run.path),
         head=folder.path.name,
@@ -177,13 +171,28 @@ def _finetune(
         epochs=loop.state.epoch,
         seconds=running.whole_seconds(driver.standing.results),
         loss=loop.state.last_loss,
-        classes=list(classes),
+        classes=list(sets[0].classes),
         fingerprints=known,
         environment=running.environment,
         files=checksums(folder.model_file, folder.labels_file, folder.recipe_file),
     )
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _write_head(
+    folder: HeadFolder,
+    classifier: FusionClassifier,
+    recipe: MultimodalRecipe,
+    options: FusionOptions,
+    data: _Labelled,
+) -> None:
+    """Write the model and which pairs it learned from."""
+    classes = data.sets[0].classes
+    decided = msgspec.to_builtins(options)
+    save_fusion(folder.model_file, classifier, recipe, classes, options=decided)
+    pairs = None if options.labels is None else data.pairs.tolist()
+    write_json(folder.labels_file, {"format": FORMAT, "classes": list(classes), "pairs": pairs})
 
 
 def _labelled(
