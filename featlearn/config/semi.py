@@ -1,6 +1,6 @@
 """Specs of what fine-tuning learns from images without labels, beside those with."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -11,11 +11,19 @@ from featlearn.config.base import (
     NonNegative,
     Positive,
     Probability,
+    Spec,
 )
 from featlearn.config.data import AugmentSpec, MixupSpec
 
 Decay = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 """How much of itself an average keeps at every step: a number between 0 and 1."""
+
+
+Spreading = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+"""How much of what a sample gives on comes from its neighbours: a number between 0 and 1."""
+
+Compared = Literal["features", "images"]
+"""What says which images are alike: what the head is given, or the pixels themselves."""
 
 
 class SemiBase(KindSpec, frozen=True, kw_only=True):
@@ -85,6 +93,21 @@ class VATSpec(SemiBase, frozen=True, kw_only=True, tag="vat"):
     entropy: bool = True
 
 
+class SpreadSpec(Spec, frozen=True, kw_only=True):
+    """What labels that spread over a graph of like images say to a teacher.
+
+    The graph is that of `propagation`, here of the `images` themselves: a second view, wrong
+    about other images than the teacher is (co-training, Blum & Mitchell 1998). The teacher's
+    probabilities p and those that reach an image, q, become p · q^weight, divided by its sum.
+    """
+
+    weight: Positive = 3.0
+    of: Compared = "images"
+    neighbours: Count = 10
+    components: Count = 64
+    alpha: Spreading = 0.99
+
+
 class FixMatchSpec(SemiBase, frozen=True, kw_only=True, tag="fixmatch"):
     """Teach a much changed image the label that is clear from itself (after Sohn et al. 2020).
 
@@ -93,12 +116,14 @@ class FixMatchSpec(SemiBase, frozen=True, kw_only=True, tag="fixmatch"):
     least `threshold`, that is the label of the image as `finetune.augment` changes it. With
     `align` the probabilities are first divided by their running mean and multiplied by the
     labelled images' share of each class (distribution alignment, Berthelot et al. 2020),
-    where `align` is how much of itself that mean keeps at every step.
+    where `align` is how much of itself that mean keeps at every step. With `spread` what labels
+    say that spread over a graph of like images counts too.
     """
 
     threshold: Probability = 0.95
     weak: tuple[AugmentSpec, ...] = ()
     align: Decay | None = None
+    spread: SpreadSpec | None = None
 
     def __post_init__(self) -> None:
         """A teacher sees one image at a time."""
@@ -113,14 +138,16 @@ class PropagationSpec(SemiBase, frozen=True, kw_only=True, tag="propagation"):
     """Let labels spread over a graph of like images (Iscen et al., CVPR 2019).
 
     Each image is joined to its `neighbours`, by the cosine between the first `components`
-    principal components of the features that the head is given, before fine-tuning changes
-    them. A label spreads along the joins, `alpha` of what it gives staying with each step, and
-    an image counts as much as its label is clear.
+    principal components of what it is compared by: the features that the head is given, before
+    fine-tuning changes them, or the images themselves (`of`). A label spreads along the joins,
+    `alpha` of what it gives staying with each step, and an image counts as much as its label is
+    clear.
     """
 
+    of: Compared = "features"
     neighbours: Count = 10
     components: Count = 128
-    alpha: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.99
+    alpha: Spreading = 0.99
 
 
 class ReconstructionSpec(SemiBase, frozen=True, kw_only=True, tag="reconstruction"):

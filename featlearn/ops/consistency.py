@@ -9,6 +9,8 @@ from torch import Tensor
 
 from featlearn.errors import ShapeError
 
+_LEAST = 0.01
+
 
 def ramp_up(done: float, *, wait: float, ramp: float) -> float:
     """Give the share of its weight that an unsupervised loss has at some point of training.
@@ -86,6 +88,32 @@ def aligned(probabilities: Tensor, *, mean: Tensor, share: Tensor) -> Tensor:
     """
     scaled = probabilities * (share / mean.clamp_min(torch.finfo(mean.dtype).eps))
     return scaled / scaled.sum(1, keepdim=True)
+
+
+def pooled_opinions(probabilities: Tensor, others: Tensor, *, weight: float) -> Tensor:
+    """Pool two answers to one: the product of their probabilities, one of them weighed.
+
+    Args:
+        probabilities: `(batch, classes)`, p.
+        others: The same of another answer, q; no class has less than 0.01 of it, so that it
+            does not rule one out alone.
+        weight: How much q counts against p.
+
+    Returns:
+        Probabilities, `(batch, classes)`: p · q^weight, divided by its sum.
+
+    Raises:
+        ShapeError: If the shapes differ.
+
+    Source:
+        The logarithmic opinion pool; Genest & Zidek, Statistical Science 1986, section 3.2.
+    """
+    if probabilities.shape != others.shape:
+        raise ShapeError(
+            f"two answers have one shape; got {tuple(probabilities.shape)} and "
+            f"{tuple(others.shape)}"
+        )
+    return (probabilities.log() + weight * others.clamp_min(_LEAST).log()).softmax(1)
 
 
 def divergence(logits: Tensor, others: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from featlearn.ops.consistency import (
     chosen_cross_entropy,
     divergence,
     entropy,
+    pooled_opinions,
     ramp_up,
     squared_difference,
     worst_direction,
@@ -84,6 +85,22 @@ def test_a_class_that_was_never_answered_makes_no_infinity() -> None:
     taught = torch.tensor([[1.0, 0.0]])
     got = aligned(taught, mean=torch.tensor([1.0, 0.0]), share=torch.tensor([0.5, 0.5]))
     torch.testing.assert_close(got, taught)
+
+
+@pytest.mark.parametrize("weight", [0.5, 3.0])
+def test_two_answers_are_multiplied(weight: float) -> None:
+    first, second = answers(0).softmax(1), answers(1).softmax(1)
+    second[0] = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    products = first.numpy() * np.maximum(second.numpy(), 0.01) ** weight
+    expected = products / products.sum(1, keepdims=True)
+    np.testing.assert_allclose(pooled_opinions(first, second, weight=weight).numpy(), expected)
+
+
+def test_an_answer_that_is_sure_is_not_outvoted_by_silence() -> None:
+    sure, silent = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5, 0.5]])
+    assert pooled_opinions(sure, silent, weight=3.0).tolist() == [[1.0, 0.0]]
+    with pytest.raises(ShapeError, match=r"\(1, 2\) and \(2, 2\)"):
+        pooled_opinions(sure, torch.ones(2, 2), weight=1.0)
 
 
 def test_divergence_and_entropy_equal_scipy() -> None:

@@ -25,7 +25,7 @@ from featlearn.heads.semi.agreeing import Adversarial, MeanTeacher, Pi
 from featlearn.heads.semi.labelling import FixMatch, PseudoLabel
 from featlearn.heads.semi.ladder import Ladder
 from featlearn.heads.semi.rebuilding import Rebuilding
-from featlearn.heads.semi.spreading import Propagation
+from featlearn.heads.semi.spreading import Propagation, spread_over
 from featlearn.heads.semi.way import Way
 from featlearn.heads.semi.what_where import WhatWhere
 from featlearn.training.pictures import Pictures
@@ -62,12 +62,23 @@ def build_way(
         case VATSpec():
             return Adversarial(spec)
         case FixMatchSpec():
-            counts = torch.bincount(labels_of(labelled).cpu(), minlength=classifier.classes)
-            return FixMatch(spec, share=counts.float() / len(labelled))
+            return _build_fixmatch(spec, classifier, labelled, unlabelled)
         case PropagationSpec():
             return Propagation(spec, classifier, labelled, unlabelled)
         case _:
             return _build_downward(spec, classifier, seed=seed)
+
+
+def _build_fixmatch(
+    spec: FixMatchSpec, classifier: Classifier, labelled: Pictures, unlabelled: Pictures
+) -> FixMatch:
+    """Count the labelled images of each class, and let their labels spread if asked."""
+    counts = torch.bincount(labels_of(labelled).cpu(), minlength=classifier.classes)
+    spread = None
+    if spec.spread is not None:
+        found = spread_over(spec.spread, classifier, labelled, unlabelled)
+        spread = torch.from_numpy(found).float()
+    return FixMatch(spec, share=counts.float() / len(labelled), spread=spread)
 
 
 def _build_downward(

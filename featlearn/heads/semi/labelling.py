@@ -9,7 +9,7 @@ from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.semi import FixMatchSpec, PseudoLabelSpec
 from featlearn.datasets.augment import build_augment
 from featlearn.heads.semi.way import Given, Way
-from featlearn.ops.consistency import aligned, chosen_cross_entropy
+from featlearn.ops.consistency import aligned, chosen_cross_entropy, pooled_opinions
 
 
 @final
@@ -39,29 +39,39 @@ class FixMatch(Way):
     Attributes:
         mean: `(classes,)`, running mean of the teacher's answers.
         share: `(classes,)`, how much of each class the labelled images have.
+        spread: `(n, classes)`, what labels say of each unlabelled image that spread over a graph;
+            without rows if that is not asked for.
 
     Source:
         Sohn et al., NeurIPS 2020, with the teacher of Tarvainen & Valpola, NIPS 2017, and
-        the alignment of Berthelot et al., ICLR 2020.
+        the alignment of Berthelot et al., ICLR 2020. A second view of the images that teaches
+        too: Blum & Mitchell, COLT 1998.
     """
 
     mean: Tensor
     share: Tensor
+    spread: Tensor
     averages: ClassVar[bool] = True
 
-    def __init__(self, spec: FixMatchSpec, *, share: Tensor) -> None:
-        """Take the labelled images' share of each class."""
+    def __init__(self, spec: FixMatchSpec, *, share: Tensor, spread: Tensor | None = None) -> None:
+        """Take the labelled images' share of each class, and what spread from them."""
         super().__init__()
         self.threshold = spec.threshold
         self.keep = spec.align
         self.weak = build_augment(spec.weak) if spec.weak else None
         self.register_buffer("share", share)
         self.register_buffer("mean", share.clone())
+        self.second = spec.spread
+        self.register_buffer("spread", share.new_empty(0, len(share)) if spread is None else spread)
 
     def terms(self, images: Tensor, given: Given) -> LossTerms:
         """Compute the cross-entropy with the teacher's clear answers."""
         seen = images if self.weak is None else self.weak(images, given.draw)
         taught = self._aligned(given.teacher(seen).float().softmax(1))
+        if self.second is not None:
+            assert given.rows is not None, "what spread is known by row"
+            said = self.spread[given.rows.to(self.spread.device)]
+            taught = pooled_opinions(taught, said, weight=self.second.weight)
         logits = given.classifier(given.change(images, given.draw)).float()
         loss = chosen_cross_entropy(logits, taught, threshold=self.threshold)
         return {"pseudo_label": loss}

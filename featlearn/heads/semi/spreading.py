@@ -5,10 +5,11 @@ from typing import final
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
-from featlearn.config.semi import PropagationSpec
+from featlearn.config.semi import PropagationSpec, SpreadSpec
 from featlearn.errors import DataError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.labels import labels_of
@@ -25,8 +26,8 @@ _AXES_FROM = 10_000
 class Propagation(Way):
     """Each unlabelled image has the label that reaches it from its neighbours, as far as clear.
 
-    Neighbours are found once, before the first step, among the features of the stack as it was
-    learned without labels.
+    Neighbours are found once, before the first step, among the images or among the features of
+    the stack as it was learned without labels.
 
     Attributes:
         labels: `(n,)` class of each unlabelled image.
@@ -59,20 +60,7 @@ class Propagation(Way):
             DataError: If there are fewer images than neighbours.
         """
         super().__init__()
-        few, many = len(labelled), len(unlabelled)
-        if few + many <= spec.neighbours:
-            raise DataError(
-                f"{unlabelled.set.name}: finetune.semi.neighbours is {spec.neighbours}, but there "
-                f"are {few + many} images in all"
-            )
-        features = torch.cat([_features(classifier, part) for part in (labelled, unlabelled)])
-        spread = spread_labels(
-            nearest(_components(features, spec.components), k=spec.neighbours),
-            np.arange(few),
-            labels_of(labelled).cpu().numpy(),
-            classes=classifier.classes,
-            alpha=spec.alpha,
-        )[few:]
+        spread = spread_over(spec, classifier, labelled, unlabelled)
         self.register_buffer("labels", torch.from_numpy(spread.argmax(1)))
         self.register_buffer("clear", torch.from_numpy(certainty(spread)).float())
 
@@ -83,6 +71,51 @@ class Propagation(Way):
         logits = given.classifier(given.change(images, given.draw)).float()
         losses = F.cross_entropy(logits, self.labels[rows], reduction="none")
         return {"propagated": (losses * self.clear[rows]).mean()}
+
+
+def spread_over(
+    spec: PropagationSpec | SpreadSpec,
+    classifier: Classifier,
+    labelled: Pictures,
+    unlabelled: Pictures,
+) -> NDArray[np.float64]:
+    """Let labels spread over the graph of like images.
+
+    Args:
+        spec: What makes images alike, and how far labels spread.
+        classifier: Whose features may say it.
+        labelled: Images with labels.
+        unlabelled: The others.
+
+    Returns:
+        `(n, classes)`, probabilities of each unlabelled image.
+
+    Raises:
+        DataError: If there are fewer images than neighbours.
+    """
+    few, many = len(labelled), len(unlabelled)
+    if few + many <= spec.neighbours:
+        key = "neighbours" if isinstance(spec, PropagationSpec) else "spread.neighbours"
+        raise DataError(
+            f"{unlabelled.set.name}: finetune.semi.{key} is {spec.neighbours}, but there are "
+            f"{few + many} images in all"
+        )
+    compared = [
+        _features(classifier, part) if spec.of == "features" else _pixels(part)
+        for part in (labelled, unlabelled)
+    ]
+    return spread_labels(
+        nearest(_components(torch.cat(compared), spec.components), k=spec.neighbours),
+        np.arange(few),
+        labels_of(labelled).cpu().numpy(),
+        classes=classifier.classes,
+        alpha=spec.alpha,
+    )[few:]
+
+
+def _pixels(images: Pictures) -> Tensor:
+    """Give images as they are, `(n, numbers)`."""
+    return torch.cat([x.flatten(1).cpu() for x in images.batches(_AT_ONCE)])
 
 
 @torch.no_grad()

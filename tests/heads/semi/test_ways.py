@@ -77,7 +77,8 @@ def test_it_learns_the_classes_and_lowers_its_own_loss(
 @pytest.mark.parametrize("kind", SEMI_KINDS)
 def test_it_goes_on_where_it_was_cut_off(start: Callable[..., Finetuning], kind: str) -> None:
     """Bit for bit, whatever the way keeps beside the classifier."""
-    semi = {"kind": kind, "ramp": 0.5} | ({"align": 0.9} if kind == "fixmatch" else {})
+    own = {"align": 0.9, "spread": {"neighbours": 4}} if kind == "fixmatch" else {}
+    semi = {"kind": kind, "ramp": 0.5, **own}
     whole = start(semi, epochs=8)
     list(whole.loop.steps())
     first, second = start(semi, epochs=8), start(semi, epochs=8)
@@ -102,11 +103,11 @@ def test_what_is_frozen_stays(start: Callable[..., Finetuning], kind: str) -> No
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
-def test_labels_spread_to_images_of_their_class(
-    start: Callable[..., Finetuning], labelled: Labelled
-) -> None:
+@pytest.mark.parametrize("of", ["features", "images"])
+def test_labels_spread_to_images_of_their_class(start: Callable[..., Finetuning], of: str) -> None:
     """Six labelled bars name forty others, which `labelled` draws in the order of classes."""
-    problem = start({"kind": "propagation", "neighbours": 4, "components": 3}).loop.problem
+    semi = {"kind": "propagation", "of": of, "neighbours": 4, "components": 3}
+    problem = start(semi).loop.problem
     assert isinstance(problem, SemiProblem)
     way = problem.way
     assert isinstance(way, Propagation)
@@ -116,9 +117,23 @@ def test_labels_spread_to_images_of_their_class(
     assert float(way.clear.max()) <= 1
 
 
+def test_a_teacher_is_outvoted_by_what_spread(start: Callable[..., Finetuning]) -> None:
+    """A teacher who is sure of nothing teaches what spread; without it nothing is clear."""
+    semi = {"kind": "fixmatch", "threshold": 0.9}
+    spread = {"weight": 20.0, "neighbours": 4, "components": 3}
+    alone, taught = (
+        float(next(start(one).loop.steps()).terms["pseudo_label"])
+        for one in (semi, {**semi, "spread": spread})
+    )
+    assert alone == 0
+    assert taught > 0.5  # near log 3, of a head whose weights begin at zero
+
+
 def test_more_neighbours_than_images(start: Callable[..., Finetuning]) -> None:
     with pytest.raises(DataError, match=r"neighbours is 46, but there are 46 images in all"):
         start({"kind": "propagation", "neighbours": 46})
+    with pytest.raises(DataError, match=r"semi\.spread\.neighbours is 50, but there are 46"):
+        start({"kind": "fixmatch", "spread": {"neighbours": 50}})
 
 
 def test_before_its_time_the_loss_is_that_of_the_labels_alone(
