@@ -1,11 +1,13 @@
 """What labels are worth: errors over the number of labels, with intervals."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
+from numpy.typing import NDArray
 
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import mean_interval, paired_interval
@@ -16,6 +18,21 @@ from featlearn.wording import METHODS
 _COLOURS = {"pretrained": SERIES[0], "scratch": SERIES[1], "pixels": MUTED}
 
 
+class LabelSweep(NamedTuple):
+    """A sweep, as a panel shows it.
+
+    Attributes:
+        title: Of what it is.
+        counts: Numbers of labels, ascending.
+        errors: For each of `METHODS`, `pretrained` first, its errors in [0, 1]: for each number
+            of labels, one for each draw; two or more.
+    """
+
+    title: str
+    counts: Sequence[int]
+    errors: Mapping[str, Draws]
+
+
 def label_sweep_figure(counts: Sequence[int], errors: Mapping[str, Draws]) -> Figure:
     """Draw errors over the number of labels, and under them what pre-training saves.
 
@@ -24,37 +41,75 @@ def label_sweep_figure(counts: Sequence[int], errors: Mapping[str, Draws]) -> Fi
     stages on the same draws, with its paired interval.
 
     Args:
-        counts: Numbers of labels, ascending.
-        errors: For each of `METHODS`, `pretrained` first, its errors in [0, 1]: for each
-            number of labels, one for each draw; two or more.
+        counts: As in a `LabelSweep`.
+        errors: As in a `LabelSweep`.
 
     Raises:
         DataError: If they do not belong together.
     """
-    _check(counts, errors)
-    controls = [arm for arm in errors if arm != "pretrained"]
+    return label_sweeps_figure([LabelSweep("", counts, errors)])
+
+
+def label_sweeps_figure(sweeps: Sequence[LabelSweep]) -> Figure:
+    """Draw the same for several sweeps of the same methods, side by side.
+
+    Args:
+        sweeps: The sweeps, from left to right; axes of errors and of gains are each one's own.
+
+    Raises:
+        DataError: If there is none, or their methods differ or their figures do not belong
+            together.
+    """
+    for _, counts, errors in sweeps:
+        _check(counts, errors)
+    arms = {tuple(sweep.errors) for sweep in sweeps}
+    if len(arms) != 1:
+        raise DataError(
+            f"label_sweeps_figure needs one sweep or more, of the same methods; got {len(sweeps)}, "
+            f"with {sorted(arms)}"
+        )
+    rows = 2 if len(sweeps[0].errors) > 1 else 1
     with styled():
-        figure = new_figure(4.8, 4.3 if controls else 3.2)
-        if controls:
-            above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
-            _gains(below, counts, errors[controls[0]], errors["pretrained"], controls[0])
-        else:
-            above = below = figure.subplots()
-        span = max(counts[-1] / counts[0], 4.0)
-        step = span**0.022  # between methods that stand side by side
-        for place, arm in enumerate(errors):
-            side = step ** (place - (len(errors) - 1) / 2)
-            _errors(above, [count * side for count in counts], errors[arm], arm, step=step)
-        above.set_ylabel("test error, %")
-        above.set_ylim(bottom=0)
-        if controls:
-            above.legend(loc="best")
-        below.set_xscale("log")
-        below.set_xticks(list(counts), [f"{count:,}" for count in counts])
-        below.xaxis.set_minor_locator(NullLocator())
-        below.set_xlim(counts[0] / span**0.14, counts[-1] * span**0.14)
-        below.set_xlabel("labelled images")
+        width = 4.8 if len(sweeps) == 1 else 3.1 * len(sweeps) + 0.8
+        figure = new_figure(width, 4.3 if rows == 2 else 3.2)
+        ratios = (2.2, 1)[:rows]
+        grid = figure.subplots(rows, len(sweeps), sharex="col", height_ratios=ratios, squeeze=False)
+        for place, sweep in enumerate(sweeps):
+            _panel(grid[:, place], sweep, first=place == 0)
     return figure
+
+
+def _panel(rows: NDArray[np.object_], sweep: LabelSweep, *, first: bool) -> None:
+    """Draw a sweep: its errors, and below them, where there is a second row, its gains.
+
+    Args:
+        rows: The axes.
+        sweep: What to draw.
+        first: Whether it is the one that says what all have in common.
+    """
+    above, below = cast("Axes", rows[0]), cast("Axes", rows[-1])
+    _, counts, errors = sweep
+    controls = [arm for arm in errors if arm != "pretrained"]
+    if controls:
+        _gains(below, counts, errors[controls[0]], errors["pretrained"])
+    span = max(counts[-1] / counts[0], 4.0)
+    step = span**0.022  # between methods that stand side by side
+    for place, arm in enumerate(errors):
+        side = step ** (place - (len(errors) - 1) / 2)
+        _errors(above, [count * side for count in counts], errors[arm], arm, step=step)
+    above.set_title(sweep.title)
+    above.set_ylim(bottom=0)
+    if first:
+        above.set_ylabel("test error, %")
+    if first and controls:
+        below.set_ylabel(f"{METHODS[controls[0]]}\nerrs more, points")
+        above.legend(loc="best")
+    below.set_xscale("log")
+    below.set_xticks(list(counts), [f"{count:,}" for count in counts])
+    below.xaxis.set_minor_locator(NullLocator())
+    beside = 0.28 if controls else 0.14  # the last gain is told beside its dot
+    below.set_xlim(counts[0] / span**0.14, counts[-1] * span**beside)
+    below.set_xlabel("labelled images")
 
 
 def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step: float) -> None:
@@ -70,7 +125,7 @@ def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step
     axes.plot(places, means, style, color=colour, markersize=5, label=METHODS[arm])
 
 
-def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws, arm: str) -> None:
+def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws) -> None:
     """Draw what is saved with its intervals, and the line where nothing is."""
     axes.axhline(0, color=MUTED, linewidth=1.0)
     for count, more, less in zip(counts, control, own, strict=True):
@@ -78,14 +133,13 @@ def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws, arm: s
         axes.plot([count, count], [low, high], color=INK, linewidth=2.0)
         axes.plot([count], [mean], "o", color=INK, markersize=5)
         axes.annotate(
-            f"{mean:+.1f}",
+            f"{mean:+.1f}" if abs(mean) >= 1 else f"{mean:+.2f}",
             (count, mean),
             (7, 0),
             textcoords="offset points",
             va="center",
             fontsize=8.5,
         )
-    axes.set_ylabel(f"{METHODS[arm]}\nerrs more, points")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axes.margins(y=0.18)
     axes.spines["left"].set_color(RULE)

@@ -5,7 +5,7 @@ import pytest
 
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import mean_interval, paired_interval
-from featlearn.visualize.label_sweep import label_sweep_figure
+from featlearn.visualize.label_sweep import LabelSweep, label_sweep_figure, label_sweeps_figure
 from featlearn.visualize.style import png_bytes, svg_text
 
 COUNTS = [50, 200]
@@ -14,6 +14,7 @@ ERRORS = {
     "scratch": [[0.14, 0.10, 0.12], [0.05, 0.05, 0.04]],
     "pixels": [[0.20, 0.22, 0.25], [0.15, 0.12, 0.12]],
 }
+DOUBLE = {arm: [[2 * value for value in draw] for draw in draws] for arm, draws in ERRORS.items()}
 
 
 def test_means_draws_and_intervals_of_every_method() -> None:
@@ -78,3 +79,46 @@ def test_what_does_not_belong_together(
 ) -> None:
     with pytest.raises(DataError, match="same two or more draws"):
         label_sweep_figure(counts, errors)
+
+
+class TestSideBySide:
+    def test_each_panel_holds_its_own_figures(self) -> None:
+        figure = label_sweeps_figure(
+            [LabelSweep("MNIST", COUNTS, ERRORS), LabelSweep("CIFAR", [30, 500], DOUBLE)]
+        )
+        first, second, first_gains, second_gains = figure.axes
+        assert [axes.get_title(loc="left") for axes in (first, second)] == ["MNIST", "CIFAR"]
+        for above, below, counts, errors in (
+            (first, first_gains, COUNTS, ERRORS),
+            (second, second_gains, [30, 500], DOUBLE),
+        ):
+            alone = label_sweep_figure(counts, errors).axes
+            for axes, one in ((above, alone[0]), (below, alone[1])):
+                lines = [np.asarray(line.get_xydata()) for line in axes.lines]
+                others = [np.asarray(line.get_xydata()) for line in one.lines]
+                assert len(lines) == len(others)
+                assert all(np.array_equal(*pair) for pair in zip(lines, others, strict=True))
+            told = [tick.get_text() for tick in below.get_xticklabels()]
+            assert told == [str(count) for count in counts]
+            assert below.get_xlabel() == "labelled images"
+
+    def test_what_all_have_in_common_is_said_once(self) -> None:
+        sweeps = [LabelSweep(name, COUNTS, ERRORS) for name in ("a", "b", "c")]
+        above, below = np.split(np.array(label_sweeps_figure(sweeps).axes), 2)
+        assert [axes.get_legend() is not None for axes in above] == [True, False, False]
+        assert [axes.get_ylabel() for axes in above] == ["test error, %", "", ""]
+        assert [bool(axes.get_ylabel()) for axes in below] == [True, False, False]
+
+    def test_small_gains_are_told_in_hundredths(self) -> None:
+        errors = {"pretrained": [[0.010, 0.012]], "scratch": [[0.0112, 0.0132]]}
+        _, below = label_sweep_figure([100], errors).axes
+        assert [text.get_text() for text in below.texts] == ["+0.12"]
+        _, below = label_sweep_figure(COUNTS, ERRORS).axes
+        assert [text.get_text() for text in below.texts] == ["+3.0", "+0.67"]
+
+    def test_sweeps_of_other_methods_stand_in_no_row(self) -> None:
+        alone = {arm: ERRORS[arm] for arm in ("pretrained", "scratch")}
+        with pytest.raises(DataError, match="of the same methods; got 2"):
+            label_sweeps_figure([LabelSweep("a", COUNTS, ERRORS), LabelSweep("b", COUNTS, alone)])
+        with pytest.raises(DataError, match="one sweep or more"):
+            label_sweeps_figure([])

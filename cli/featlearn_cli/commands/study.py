@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from featlearn.studies.few_labels.plan import SETS
 from featlearn_cli.options import ByRecipe, example, recipe_options
 from featlearn_cli.params import PathParam
 
-STUDIES = ("digits-av", "face-unit", "faces-multitask", "mnist-table")
+STUDIES = ("digits-av", "face-unit", "faces-multitask", "few-labels", "mnist-table")
 
 
 @click.command(
@@ -15,6 +16,7 @@ STUDIES = ("digits-av", "face-unit", "faces-multitask", "mnist-table")
     epilog=example(
         "featlearn study face-unit --out faces",
         "featlearn study faces-multitask --out help --json",
+        "featlearn study few-labels --only mnist-local --out worth --threads 2",
         "featlearn study digits-av --out seen-and-heard --draws 3",
         "featlearn study mnist-table --out table --threads 2 --json",
     ),
@@ -30,11 +32,19 @@ STUDIES = ("digits-av", "face-unit", "faces-multitask", "mnist-table")
     "--draws",
     type=click.IntRange(min=1, max=1000),
     metavar="N",
-    help="In digits-av, draws of every number of pairs. [default: 10]",
+    help="In digits-av and few-labels, draws of every number of pairs or labels. [default: 10]",
+)
+@click.option(
+    "--only",
+    type=click.Choice(tuple(SETS)),
+    multiple=True,
+    help="In few-labels, the recipe of a set to compare; may be repeated. [default: all]",
 )
 @recipe_options("pretrain.epochs=2")
-def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
-    """Rerun a comparison. NAME is digits-av, face-unit, faces-multitask or mnist-table.
+def command(
+    *, name: str, out: Path, draws: int | None, only: tuple[str, ...], options: ByRecipe
+) -> None:
+    """Rerun a comparison. NAME is one of the five below.
 
     digits-av learns one code for written and for spoken digits, from few pairs of the two and
     from many; then a classifier that learned from sound names images, beside canonical
@@ -49,14 +59,21 @@ def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
     faces-multitask learns to find faces from 10 to 300 labels, alone and together with naming
     people on the same stages, ten draws each, and judges both on people never seen.
 
+    few-labels asks what pre-training is worth: the recipes mnist-local, fashion-local and
+    cifar-conv against the same networks from random weights, on the same ten draws of 100,
+    300, 1000 and 3000 labels. --set changes all the recipes that are compared, as
+    finetune.steps=50 does for a short trial. It takes hours.
+
     mnist-table fits the ten classifiers of a tutorial's table of MNIST, from a linear one
     to a pre-trained convolutional network, and sets published errors beside measured ones
     and their cost. It takes some hours on two cores.
 
     A study that was stopped goes on with the same command.
     """
-    if draws is not None and name != "digits-av":
-        raise click.UsageError(f"--draws belongs to digits-av; got it for {name}")
+    if draws is not None and name not in {"digits-av", "few-labels"}:
+        raise click.UsageError(f"--draws belongs to digits-av and few-labels; got it for {name}")
+    if only and name != "few-labels":
+        raise click.UsageError(f"--only belongs to few-labels; got it for {name}")
     match name:
         case "digits-av":
             from featlearn_cli.studies.digits_av import run_digits_av
@@ -70,6 +87,10 @@ def command(name: str, out: Path, draws: int | None, options: ByRecipe) -> None:
             from featlearn_cli.studies.faces_multitask import run_faces_multitask
 
             run_faces_multitask(out, options)
+        case "few-labels":
+            from featlearn_cli.studies.few_labels import run_few_labels
+
+            run_few_labels(out, options, draws=draws, only=only)
         case _:
             from featlearn_cli.studies.mnist_table import run_mnist_table
 

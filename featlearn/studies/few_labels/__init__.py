@@ -1,0 +1,1 @@
+"""What pre-training is worth with few labels: paired sweeps on three sets."""
