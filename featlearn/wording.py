@@ -10,6 +10,9 @@ METHODS = {
 }
 """What the methods of a comparison are called."""
 
+_ABOUT = 0.06
+"""How much less like a wrong name others may be that are suggested with the closest one."""
+
 _FEW = 100
 """On fewer images an accuracy moves by more than a point with each of them."""
 
@@ -74,6 +77,14 @@ def caution(images: int) -> str | None:
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """Write `; did you mean …?` if something known is close, else nothing."""
-    close = difflib.get_close_matches(wrong, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    """Write `; did you mean …?` if something known is close, else nothing.
+
+    Up to three are named where they are about as close as the closest.
+    """
+    close = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), n=3)
+    likeness = [difflib.SequenceMatcher(a=name, b=wrong).ratio() for name in close]
+    near = [name for name, each in zip(close, likeness, strict=True) if each > likeness[0] - _ABOUT]
+    if not near:
+        return ""
+    *others, last = near
+    return f"; did you mean {', '.join(others)} or {last}?" if others else f"; did you mean {last}?"

@@ -69,3 +69,12 @@ def test_figures_of_few_images_are_called_coarse() -> None:
 def test_only_what_is_close_is_suggested() -> None:
     assert suggestion("mnits", ["digits", "mnist"]) == "; did you mean mnist?"
     assert suggestion("photos of birds", ["digits", "mnist"]) == ""
+
+
+def test_names_that_are_about_as_close_are_suggested_together() -> None:
+    names = ["vgg11", "vgg13", "vgg16", "vgg19", "lenet5"]
+    assert suggestion("vgg", names) == "; did you mean vgg19, vgg16 or vgg13?"
+    assert suggestion("lenet", names) == "; did you mean lenet5?"
+    assert suggestion("resnt50", ["resnet50", "resnext50"]) == (
+        "; did you mean resnet50 or resnext50?"
+    )

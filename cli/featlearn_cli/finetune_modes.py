@@ -148,9 +148,8 @@ def _find(run: Path, asked: Asked, options: Training) -> None:
         **options.computing(),
     )
     options.show(result, rates_tried)
-    rate = result.test.suggested
-    if rate is not None:
-        options.next_step(f"`featlearn finetune {run} --set finetune.optimizer.lr={rate:.2g}`")
+    if result.command is not None:
+        options.next_step(f"`{result.command}`")
 
 
 def _sweep(run: Path, asked: Asked, options: Training) -> None:

@@ -10,6 +10,7 @@ from featlearn_cli.text import facts, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.training.range_test import RangeTest
     from featlearn.workflows.find_rate import FindRateResult
     from featlearn.workflows.head_results import FinetuneResult
     from featlearn.workflows.sweep_results import SweepPoint, SweepResult
@@ -24,11 +25,33 @@ def rates_tried(result: "FindRateResult") -> "Iterable[RenderableType]":
             ("labels", result.labelled),
             ("recipe's rate", f"{test.own:.2g}"),
             ("suggested rate", "none" if test.suggested is None else f"{test.suggested:.2g}"),
+            ("to take it", result.option),
             ("diverges from", None if test.diverges is None else f"{test.diverges:.2g}"),
+            ("loss by rate", _curve(test)),
         ]
     )
     yield result.said
     yield from result.files
+
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_CURVE_WIDTH = 50
+
+
+def _curve(test: "RangeTest") -> str | None:
+    """Draw the smoothed loss over the logarithm of the rate in a line, higher for larger ones.
+
+    What rose over its beginning is as high as can be drawn, so that the fall is seen.
+    """
+    if len(test.smoothed) < 2:
+        return None
+    low, first = min(test.smoothed), test.smoothed[0]
+    room = max(first - low, 1e-12)
+    places = min(_CURVE_WIDTH, len(test.smoothed))
+    shown = [test.smoothed[at * (len(test.smoothed) - 1) // (places - 1)] for at in range(places)]
+    line = "".join(_BLOCKS[min(round(6 * (loss - low) / room), 7)] for loss in shown)
+    rates = f"{test.rates[0]:.1g} {line} {test.rates[-1]:.2g}"
+    return f"{rates}  ({first:.3g} at first, {low:.3g} at least)"
 
 
 def sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
@@ -60,7 +83,7 @@ def sweep_summary(result: "SweepResult") -> "Iterable[RenderableType]":
 
 
 def _count(point: "SweepPoint") -> str:
-    return f"{point.labelled} (all)" if point.labels == "all" else str(point.labels)
+    return f"{count(point.labelled)} (all)" if point.labels == "all" else count(point.labels)
 
 
 def _cells(point: "SweepPoint") -> list[str]:
@@ -82,9 +105,10 @@ def _fitted(result: "FinetuneResult") -> tuple[str, object]:
 
 
 def _labels(result: "FinetuneResult") -> str:
+    many = count(result.labelled)
     if result.labels == "all":
-        return f"{result.labelled}, all there are"
-    return f"{result.labelled}, drawn by seed {result.label_seed}"
+        return f"{many}, all there are"
+    return f"{many}, drawn by seed {result.label_seed}"
 
 
 def _unlabelled(result: "FinetuneResult") -> str | None:

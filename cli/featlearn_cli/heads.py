@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from featlearn.workflows.predict import PredictResult
     from featlearn.workflows.probe import ProbeResult
+    from featlearn.workflows.task_figures import TaskFigures
 
 
 def figures(result: "Evaluation") -> "Iterable[RenderableType]":
@@ -36,6 +37,39 @@ def figures(result: "Evaluation") -> "Iterable[RenderableType]":
             yield from _labels(result, common)
     if result.note is not None:
         yield f"! {result.note}"
+    if result.split == "test":
+        yield from _tasks(result)
+
+
+def _tasks(result: "Evaluation") -> "Iterable[RenderableType]":
+    """Set the tasks of a run beside its single-task heads, where the head is one of these."""
+    from featlearn.training.rundir import RunDirectory
+    from featlearn.workflows.task_figures import ALONE, task_figures
+
+    rows = task_figures(result.run)
+    if result.head.removesuffix(ALONE) not in {row.task for row in rows}:
+        return
+    yield ""
+    cells = [
+        (row.task, row.measure, *(_summed(row, value) for value in (row.together, row.alone)))
+        for row in rows
+    ]
+    yield table(["task", "", "learned with the others", "learned alone"], cells)
+    missing = [row.task for row in rows if row.together is None]
+    missing += [f"{row.task}{ALONE}" for row in rows if row.alone is None]
+    trained = RunDirectory(result.run).heads()
+    for name in missing:
+        begin = f"featlearn evaluate {result.run} --head {name}"
+        if name not in trained:
+            task = name.removesuffix(ALONE)
+            begin = f"featlearn finetune {result.run}" + f" --alone {task}" * (name != task)
+        yield f"{name} is not {'judged on them' if name in trained else 'trained'}: `{begin}`"
+
+
+def _summed(row: "TaskFigures", value: float | None) -> str | None:
+    if value is None:
+        return None
+    return percent(value) if row.measure == "error" else f"{value:.3f}"
 
 
 def predictions(result: "PredictResult") -> "Iterable[RenderableType]":

@@ -132,6 +132,7 @@ def describe_several(
     found = describe_modalities(recipe, root=options.root)
 
     def shown(result: "MultimodalDescription") -> "Iterable[RenderableType]":
+        from featlearn.wording import count
         from featlearn_cli.text import table
 
         for each in result.modalities.values():
@@ -143,7 +144,7 @@ def describe_several(
         ]
         headers = ["layer", "inputs", "outputs", "weights", "biases"]
         yield table(headers, rows, title="nets to the shared code, and back")
-        yield f"weights and biases in all: {result.parameters}"
+        yield f"weights and biases in all: {count(result.parameters)}"
 
     options.show(found, shown)
 
@@ -172,13 +173,13 @@ def _head(result: "FusionResult") -> "Iterable[RenderableType]":
 
 
 def _figures(result: "FusionEvaluation") -> "Iterable[RenderableType]":
-    from featlearn.wording import percent
+    from featlearn.wording import percent, plural
     from featlearn_cli.text import facts, table
 
     yield facts(
         [
             ("head", f"{result.head} of {result.run}, {result.kind} fusion"),
-            ("judged on", f"{result.pairs} test pairs, by {result.paired_by}"),
+            ("judged on", f"{plural(result.pairs, 'test pair')}, by {result.paired_by}"),
         ]
     )
     rows = [("together", result.together.images, percent(result.together.error))]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from featlearn.wording import duration, images_or_patches
+from featlearn.wording import duration, images_or_patches, plural
 from featlearn_cli.text import facts, table
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def run_summary(result: "PretrainResult") -> "Iterable[RenderableType]":
 def modalities_summary(result: "MultimodalResult") -> "Iterable[RenderableType]":
     """Write what the stacks of several modalities learned from, and how it went."""
     seen = [
-        (name, f"{data.train} samples of {data.source}") for name, data in result.modalities.items()
+        (name, f"{plural(data.train, 'sample')} of {data.source}")
+        for name, data in result.modalities.items()
     ]
     yield facts(
         [

@@ -236,7 +236,7 @@ def downloads(verbosity: int) -> Generator[Callable[[str, int, int], None] | Non
 def _download_line(name: str, done: int, size: int) -> None:
     """Say that a file is there."""
     if done >= size:
-        click.echo(f"{name}: {size:,} bytes", err=True)
+        click.echo(f"{name}: {plural(size, 'byte')}", err=True)
 
 
 class Clock:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featlearn.errors import visible
-from featlearn.wording import duration
+from featlearn.wording import count, duration
 
 _PLAIN_WIDTH = 160
 
@@ -118,7 +118,7 @@ def _cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case int():
-            return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
+            return count(value)
         case float():
             return f"{value:.4g}"
         case list() | tuple():

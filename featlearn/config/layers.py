@@ -59,6 +59,11 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     within: str | None = None
 
     @property
+    def multiply_adds(self) -> int:
+        """Products of an input and a weight for one image; an input beyond the border is none."""
+        return self.connections if self.weights else 0
+
+    @property
     def learned(self) -> int:
         """Numbers to learn, of the layer and of its decoder."""
         return self.weights + self.biases + self.decoder
@@ -74,6 +79,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     memory: int
     flops: int
+    multiply_adds: int
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +172,7 @@ def sum_layers(layers: Sequence[Layer]) -> Totals:
         parameters=weights + biases,
         memory=sum(layer.memory for layer in layers),
         flops=sum(layer.flops for layer in layers),
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
     )
 
 

@@ -75,9 +75,10 @@ def recipe_text(name: str) -> str:
         return network_text(name)
     if name not in names:
         hint = suggestion(name, (*names, *network_names()))
+        known = "" if hint else f"recipes: {', '.join(names)}; "
         raise UsageError(
-            f"no recipe or file is called {name}{hint} (recipes: {', '.join(names) or 'none'}; "
-            "networks, too, as `featlearn recipes` lists them)"
+            f"no recipe or file is called {name}{hint} "
+            f"({known}`featlearn recipes` lists recipes and networks)"
         )
     return resources.files(_SHIPPED).joinpath(f"{name}.toml").read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from featlearn.config import schema
 from featlearn.config.schema import Keys
-from featlearn.config.validate import dotted, unknown_key
+from featlearn.config.validate import dotted, label, unknown_key
 from featlearn.errors import UsageError
 from featlearn.wording import suggestion
 
@@ -115,9 +115,10 @@ def _find(raw: dict[str, object], path: list[str]) -> _Place:
         below = schema.step(kind, holder, key)
         if below is None:
             if isinstance(key, str):
-                raise UsageError(
-                    unknown_key(raw, (*keys, key), schema.known_keys(kind, holder)).text
-                )
+                known = schema.known_keys(kind, holder)
+                if known == (schema.TAG,):
+                    raise UsageError(_without_kind(raw, keys, kind))
+                raise UsageError(unknown_key(raw, (*keys, key), known).text)
             raise UsageError(f"{dotted(keys)} has no place {key}")
         keys = (*keys, key)
         if depth == len(path) - 1:
@@ -125,6 +126,21 @@ def _find(raw: dict[str, object], path: list[str]) -> _Place:
         holder = _descend(kind, holder, key)
         kind = below
     raise AssertionError("a path has at least one part")
+
+
+def _without_kind(raw: Mapping[str, object], keys: Keys, kind: inspect.Type) -> str:
+    """Say that a table must be of some kind before it has other keys."""
+    first = (*keys, schema.TAG)
+    chosen = schema.expectation(schema.tags(kind)).removeprefix("one of ")
+    return f"{label(raw, keys)} has no kind yet; set {_path(raw, first)} first (to {chosen})"
+
+
+def _path(raw: Mapping[str, object], keys: Keys) -> str:
+    """Write keys as they are written after `--set`, stages by their names."""
+    if len(keys) > 1 and keys[0] in _NAMED:
+        name = schema.at(schema.at(raw.get(str(keys[0])), keys[1]), "name")
+        keys = (keys[0], str(name), *keys[2:])
+    return dotted(keys)
 
 
 def _key(kind: inspect.Type, holder: Holder, part: str, keys: Keys) -> str | int:

@@ -14,6 +14,7 @@ from featlearn.datasets.pictures import open_folder, open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
 from featlearn.datasets.recordings import open_spoken
 from featlearn.errors import DataError
+from featlearn.wording import count
 
 _TRAIN_IMAGES = "train-images-idx3-ubyte"
 
@@ -119,7 +120,7 @@ def _open_planes(known: KnownSet, folder: Path) -> RawSplits:
         path = folder / file.name
         size = path.stat().st_size
         if size != file.size:
-            raise DataError(f"{path} has {size:,} bytes; {file.size:,} were expected")
+            raise DataError(f"{path} has {count(size)} bytes; {count(file.size)} were expected")
         images[place] = np.fromfile(path, dtype=">f4").reshape(known.shape)
     names = tuple(file.name for file in known.files)
     return RawSplits(RawSet(known.name, images, len(images), ids=names), divisible=False)

@@ -44,6 +44,9 @@ LEARNED_PEOPLE = 20
 REGIME = "third"
 """How far faces are moved in the known set."""
 
+_HDF5 = (2, 0)
+"""From this version on, MATLAB's files are HDF5."""
+
 _SEED = 0
 _PER_PERSON = 10
 # Olivetti's portraits show more around the face than CBCL's crops do. In this part of them the mean
@@ -59,12 +62,17 @@ def open_olivetti(path: Path) -> RawSplits:
         DataError: If it is not that file.
     """
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
+    from scipy.io.matlab import MatReadError, matfile_version
 
     known = KNOWN["faces-olivetti"]
-    try:  # loadmat has nothing implemented for what MATLAB 7.3 writes, which is HDF5
+    try:
+        if matfile_version(path, appendmat=False) >= _HDF5:
+            raise DataError(
+                f"{path} is of MATLAB 7.3 (HDF5), and version 5 was expected; "
+                f"`featlearn data fetch {known.name}` gives that"
+            )
         columns = np.asarray(loadmat(path, variable_names=["faces"])["faces"])
-    except (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+    except (MatReadError, OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} cannot be read as MATLAB's file of faces ({error})") from error
     pixels = known.shape.height * known.shape.width
     if columns.shape != (pixels, known.train) or columns.dtype != np.uint8:

@@ -9,9 +9,9 @@ from featlearn.config.named import network_recipe
 from featlearn.geometry import MapShape
 from featlearn.heads.classifier import Classifier
 from featlearn.networks.keys.names import HEAD
-from featlearn.networks.loading import by_places, by_stage_names
 from featlearn.networks.published import published_state
 from featlearn.networks.stack import build_stack
+from featlearn.networks.stage_names import by_places, by_stage_names
 from featlearn.seeds import derive
 
 _STACK, _LAST = "stack.", "layers.0."
@@ -30,8 +30,9 @@ def load_network(
     Args:
         name: Of the network, as `featlearn recipes` lists it.
         weights: A safetensors file with a state dict in torchvision's names (timm's of the
-            pre-activation ResNets and Inception-v4). The last layer's are taken, too, unless
-            `classes` is given: then it starts anew, at zero.
+            pre-activation ResNets and Inception-v4), or in those that this package writes: the
+            network's own `state_dict()`, or a run's `model.safetensors`. The last layer's are
+            taken, too, unless `classes` is given: then it starts anew, at zero.
         classes: How many classes to tell apart; as published if not given.
         input_shape: Maps, height and width of an image; as published if not given.
         seed: Of the random weights.
@@ -63,7 +64,8 @@ def _load(network: Classifier, path: Path | str, name: str, *, head: bool) -> No
     for key, tensor in network.state_dict().items():
         last = key.startswith(_LAST)
         own[f"{HEAD}.{key.removeprefix(_LAST)}" if last else key] = tensor
-    state = published_state(path, name, by_stage_names(stack, own, _STACK), head=head)
+    named = by_stage_names(stack, own, _STACK)
+    state = published_state(path, name, named, head=head, asked="load_network was asked for")
     found = by_places(stack, state, _STACK)
     network.load_state_dict(
         {

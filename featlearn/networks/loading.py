@@ -1,17 +1,22 @@
-"""Putting published weights into the stages of a stack."""
+"""Putting weights of a network from a file into the stages of a stack."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor
+import torch
 
-from featlearn.errors import UsageError
-from featlearn.networks.published import published_state
-from featlearn.networks.stack import Stack
+from featlearn.config.architectures.catalogue import architecture
+from featlearn.config.recipe import Recipe
+from featlearn.errors import RecipeError, UsageError
+from featlearn.geometry import MapShape
+from featlearn.networks.published import check_published, published_state
+from featlearn.networks.stack import Stack, build_stack
+from featlearn.networks.stage_names import by_places, by_stage_names
+
+_ASKED = "the recipe says"
 
 
 def load_stages(stack: Stack, path: Path | str, name: str | None) -> None:
-    """Give a stack the published weights of its network; the last layer is left out.
+    """Give a stack the weights of its network from a file; the last layer is left out.
 
     Args:
         stack: The stages of the network, in place.
@@ -22,42 +27,39 @@ def load_stages(stack: Stack, path: Path | str, name: str | None) -> None:
         CheckpointError: If the weights are not those of the network.
         UsageError: If the stack is of no network.
     """
+    name = _needed(name)
+    own = by_stage_names(stack, stack.state_dict())
+    state = published_state(path, name, own, head=False, asked=_ASKED)
+    stack.load_state_dict(by_places(stack, state))
+
+
+def check_stages(recipe: Recipe, path: Path | str, shape: MapShape | None) -> None:
+    """Refuse a file that `load_stages` would refuse, before the network is built.
+
+    Args:
+        recipe: Of the network.
+        path: The file.
+        shape: Of an image; shapes of weights are not looked at where it is not known yet.
+
+    Raises:
+        CheckpointError: If the weights are not those of the network.
+        UsageError: If the recipe is of no network.
+    """
+    name = _needed(recipe.network)
+    try:
+        with torch.device("meta"):
+            stack = build_stack(recipe, shape or architecture(name).input, seed=recipe.seed)
+    except RecipeError:
+        return  # it is refused where images are at hand, which some preparation cannot do without
+    own = by_stage_names(stack, stack.state_dict())
+    check_published(path, name, own, shapes=shape is not None, asked=_ASKED)
+
+
+def _needed(name: str | None) -> str:
+    """Refuse stages of no network."""
     if name is None:
         raise UsageError(
             'weights bear the names of a network: give the recipe one, as `network = "resnet18"` '
             "instead of [[stages]]"
         )
-    own = by_stage_names(stack, stack.state_dict())
-    stack.load_state_dict(by_places(stack, published_state(path, name, own, head=False)))
-
-
-def by_stage_names(
-    stack: Stack, state: Mapping[str, Tensor], prefix: str = ""
-) -> dict[str, Tensor]:
-    """Write the names of stages where `stages.PLACE` stands.
-
-    Args:
-        stack: Whose stages they are.
-        state: Tensors of the stack by name.
-        prefix: What stands before `stages`.
-    """
-    return {_renamed(key, _names(stack, prefix)): tensor for key, tensor in state.items()}
-
-
-def by_places(stack: Stack, state: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """Undo `by_stage_names`."""
-    back = {there: here for here, there in _names(stack, prefix).items()}
-    return {_renamed(key, back): tensor for key, tensor in state.items()}
-
-
-def _names(stack: Stack, prefix: str) -> dict[str, str]:
-    """Give how names begin by the place of a stage, and how by its own name."""
-    return {f"{prefix}stages.{place}.": f"{name}." for place, name in enumerate(stack.names)}
-
-
-def _renamed(key: str, starts: Mapping[str, str]) -> str:
-    """Change the beginning of a name."""
-    for start, other in starts.items():
-        if key.startswith(start):
-            return other + key.removeprefix(start)
-    return key
+    return name

@@ -1,121 +1,146 @@
-"""Published weights: state dicts in torchvision's or timm's names, from safetensors files."""
+"""Weights of networks from safetensors files, in the names of here or of other libraries."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from featlearn.config.architectures.catalogue import architecture, canonical_name
+from featlearn.config.architectures.catalogue import architecture, canonical_name, network_names
+from featlearn.config.named import network_recipe
 from featlearn.errors import CheckpointError
-from featlearn.networks.keys.names import HEAD, Rule, renamed, rules_of
+from featlearn.networks.matching import Match, matched
+from featlearn.networks.spellings import Spelling, closest_spelling, spellings_of
+from featlearn.networks.stack import build_stack
+from featlearn.networks.stage_names import by_stage_names
 from featlearn.networks.store import read_tensors
-
-_COUNTS = ".num_batches_tracked"
-"""How often batch statistics were followed: nothing depends on it, and older files lack it."""
-
-_FIXED = re.compile(r"(.+\.)?scaler\.(centre|scale)")
-"""How inputs are scaled here, which published networks do not know."""
-
-_AUXILIARY = re.compile(r"aux\d\..+")
-"""Heads that GoogLeNet has beside its own while it learns."""
-
-
-class _Known(NamedTuple):
-    """A weight here, and what it is called in a file."""
-
-    own: str
-    there: str
 
 
 def published_state(
-    path: Path | str, name: str, own: Mapping[str, Tensor], *, head: bool
+    path: Path | str,
+    name: str,
+    own: Mapping[str, Tensor],
+    *,
+    head: bool,
+    asked: str = "wanted is",
 ) -> dict[str, Tensor]:
-    """Read published weights under the names that they have here.
+    """Read weights of a network under the names that they have here.
 
     Args:
-        path: A safetensors file that holds a state dict of the network in torchvision's or
-            timm's names; in those that weights have here, for a network that neither has.
+        path: A safetensors file that holds a state dict of the network: in torchvision's or
+            timm's names, in those of its stages, or as this package writes it, of the network
+            (`load_network(…).state_dict()`, a head) or of the stack of a run.
         name: Of the network.
         own: The network's state as it is, by names that begin with that of a stage, or `head`.
         head: Whether the last layer is wanted; otherwise it may be anything, or not be there.
+        asked: Who wants this network, to be read before its name where the file is of another.
 
     Returns:
         Tensors by the names of `own`, all of them, in the shapes and precision of `own`.
 
     Raises:
-        CheckpointError: If the file is none, or a weight is missing, is one too many or has
-            another shape; the sentence names it.
+        CheckpointError: If the file is none, is of another network, or a weight is missing, is
+            one too many or has another shape; the sentence names it.
         UsageError: If there is no network of that name.
     """
-    path, name = Path(path), canonical_name(name)
-    given = read_tensors(path)
-    rules = rules_of(name, architecture(name))
-    known, kept = _known(own, rules, head=head)
-    _check_names(path, name, given, known, rules, head=head)
-    state = {key: own[key] for key in kept}
-    for key, there in known:
+    given, match = _checked(Path(path), name, own, head=head, asked=asked)
+    state = {key: own[key] for key in match.kept}
+    for key, there in match.known:
         if there in given:
-            state[key] = _shaped(path, name, there, given[there], own[key])
+            state[key] = given[there].reshape(own[key].shape).to(own[key].dtype)
         else:
             state[key] = torch.zeros_like(own[key])
     return state
 
 
-def _known(
-    own: Mapping[str, Tensor], rules: Sequence[Rule], *, head: bool
-) -> tuple[list[_Known], list[str]]:
-    """Pair the names here with those of a file, and list those of which it says nothing."""
-    known: list[_Known] = []
-    kept: list[str] = []
-    for key in own:
-        there = renamed(key, rules) if rules else key
-        fixed = _FIXED.fullmatch(key) is not None and bool(rules)
-        left_out = not head and key.startswith(f"{HEAD}.")
-        if fixed or left_out:
-            kept.append(key)
-            continue
-        assert there is not None, f"no rule says what {key} is called elsewhere"
-        known.append(_Known(key, there))
-    return known, kept
+def check_published(
+    path: Path | str, name: str, own: Mapping[str, Tensor], *, shapes: bool, asked: str
+) -> None:
+    """Refuse a file from which `published_state` could not be read, its last layer aside.
+
+    Args:
+        path: The file.
+        name: Of the network.
+        own: The network's state, or its names and shapes on PyTorch's device `meta`.
+        shapes: Whether shapes count; dense ones follow the size of images.
+        asked: Who wants this network.
+
+    Raises:
+        CheckpointError: As `published_state`.
+        UsageError: If there is no network of that name.
+    """
+    _checked(Path(path), name, own, head=False, asked=asked, shapes=shapes)
 
 
-def _check_names(
+def networks_of(given: Mapping[str, Tensor]) -> list[str]:
+    """Name the networks that have weights of these names and shapes, last layers left out."""
+    return [
+        name
+        for name in network_names()
+        if any(
+            matched(_blank_state(name), given, spelling, head=False).fits
+            for spelling in spellings_of(name)
+        )
+    ]
+
+
+def _checked(
     path: Path,
     name: str,
-    given: Mapping[str, Tensor],
-    known: Sequence[_Known],
-    rules: Sequence[Rule],
+    own: Mapping[str, Tensor],
     *,
     head: bool,
-) -> None:
-    """Refuse a file whose names are not those of the network."""
-    wanted = {there for _, there in known}
-    missing = [there for _, there in known if there not in given and not there.endswith(_COUNTS)]
-    last = (renamed(f"{HEAD}.weight", rules) or f"{HEAD}.weight").removesuffix("weight")
-    extra = [
-        there
-        for there in given
-        if there not in wanted
-        and _AUXILIARY.fullmatch(there) is None
-        and not there.endswith(_COUNTS)
-        and (head or not there.startswith(last))
-    ]
+    asked: str,
+    shapes: bool = True,
+) -> tuple[dict[str, Tensor], Match]:
+    """Read a file, and compare it with a network."""
+    name = canonical_name(name)
+    given = read_tensors(path)
+    spelling = closest_spelling(name, list(own), given)
+    match = matched(own, given, spelling, head=head)
+    if not shapes:
+        match = match._replace(misshapen=[])
+    if match.fits:
+        return given, match
+    others = networks_of(given)
+    if others and name not in others:
+        raise CheckpointError(f"{path}: these are weights of {' or '.join(others)}; {asked} {name}")
+    headless = not any(there.startswith(spelling.last) for there in given)
+    if head and headless and matched(own, given, spelling, head=False).fits:
+        raise CheckpointError(
+            f"{path} holds {name} without a last layer: say for how many `classes` it is to "
+            "begin anew"
+        )
+    raise CheckpointError(f"{path}{_said(match, name, own, given, spelling)}")
+
+
+def _said(
+    match: Match,
+    name: str,
+    own: Mapping[str, Tensor],
+    given: Mapping[str, Tensor],
+    spelling: Spelling,
+) -> str:
+    """Say what does not fit, after the name of the file: one weight of each kind, and how many."""
+    missing, extra, misshapen = match.missing, match.extra, match.misshapen
     if not missing and not extra:
-        return
-    whose = architecture(name).keys
-    names = f"in {whose}'s names" if whose else "in the names that its weights have here"
-    found = [
+        key, there = misshapen[0]
+        found, others = given[there], len(misshapen) - 1
+        more = f" (and {others} more)" if others else ""
+        if not found.is_floating_point() and own[key].is_floating_point():
+            return f": {there!r} holds {found.dtype}, and no floating numbers{more}"
+        return (
+            f": {there!r} has the shape {tuple(found.shape)}, but {name} here takes "
+            f"{tuple(own[key].shape)}{more}"
+        )
+    parts = [
         f"{verb} {keys[0]!r}{_more(len(keys) - 1)}"
         for verb, keys in (("lacks", missing), ("has", extra))
         if keys
     ]
     many = " too many" if extra and not missing else ""
-    raise CheckpointError(
-        f"{path} is no state dict of {name} {names}: it {' and '.join(found)}{many}"
-    )
+    return f" is no state dict of {name} {spelling.said}: it {' and '.join(parts)}{many}"
 
 
 def _more(count: int) -> str:
@@ -123,16 +148,9 @@ def _more(count: int) -> str:
     return f" and {count} more" if count else ""
 
 
-def _shaped(path: Path, name: str, there: str, given: Tensor, own: Tensor) -> Tensor:
-    """Give a weight the shape that it has here: a matrix may be a bank of filters, and back."""
-    same = given.shape == own.shape
-    matrix = given.numel() == own.numel() and given.shape[:1] == own.shape[:1]
-    flat = given.ndim == 2 or own.ndim == 2
-    if not same and not (matrix and flat):
-        raise CheckpointError(
-            f"{path}: {there!r} has the shape {tuple(given.shape)}, but {name} here takes "
-            f"{tuple(own.shape)}"
-        )
-    if not given.is_floating_point() and own.is_floating_point():
-        raise CheckpointError(f"{path}: {there!r} holds {given.dtype}, and no floating numbers")
-    return given.reshape(own.shape).to(own.dtype)
+@cache
+def _blank_state(name: str) -> dict[str, Tensor]:
+    """Give the state of a network as published, in names and shapes only."""
+    with torch.device("meta"):
+        stack = build_stack(network_recipe(name), architecture(name).input, seed=0)
+    return by_stage_names(stack, stack.state_dict())

@@ -17,6 +17,9 @@ from featlearn.networks.formats import FORMAT, check_format
 from featlearn.ops import local_kernels
 from featlearn.training.commit import own_commit
 
+UNLABELLED = "unlabelled"
+"""The name for images of another source, which a head learns from without labels."""
+
 
 class Environment(msgspec.Struct, frozen=True):
     """What a run computed with."""
@@ -51,8 +54,8 @@ class Identity(msgspec.Struct, frozen=True):
     Attributes:
         settings: The resolved recipe and the options, as nested tables.
         environment: Versions, threads, device.
-        data: Fingerprints of the splits, `train` and perhaps `test`, and the number of
-            training `images`.
+        data: Fingerprints of the splits, `train` and perhaps `test`, of other `unlabelled` images
+            if there are, and the number of training `images`.
         options: Words of a command line that goes on with the training as it was begun;
             they decide nothing.
         format: Version of the run directory.
@@ -127,8 +130,9 @@ class Identity(msgspec.Struct, frozen=True):
         if then.get("images") != here.get("images"):
             what = f"{then.get('images')} training images, now there are {here.get('images')}"
         else:
-            changed = next(key for key in ("train", "test") if then.get(key) != here.get(key))
-            what = f"other {changed} images (data.{changed}) than there are now"
+            changed = next(key for key in {**then, **here} if then.get(key) != here.get(key))
+            place = "finetune.semi.source" if changed == UNLABELLED else f"data.{changed}"
+            what = f"other {changed} images ({place}) than there are now"
         raise CheckpointError(
             f"{run} was begun with {what}; put the data back as they were, or start anew with "
             "--overwrite or in another folder"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from featlearn.config.layers import Layer, Plan, condensed
 from featlearn.visualize.style import MUTED, SERIES
+from featlearn.wording import count
 
 _PER_ROW = 10
 _WORDS = {
@@ -109,4 +110,4 @@ def count_words(number: int) -> str:
     for size, word in ((10**12, "trillion"), (10**9, "billion")):
         if number >= size:
             return f"{number / size:,.3g} {word}"
-    return f"{number:,}".replace(",", "\u202f")
+    return count(number)

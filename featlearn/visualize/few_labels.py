@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import paired_interval
 from featlearn.visualize.style import INK, MUTED, RULE, SERIES, new_figure, styled
+from featlearn.wording import count
 
 Draws = Sequence[Sequence[float]]
 """Accuracies in [0, 1]: for each number of labels, one for each draw of labels."""
@@ -48,7 +49,7 @@ def few_labels_figure(
         above.legend(loc="best", reverse=True)
         _differences(below, counts, pretrained, scratch)
         below.set_xscale("log")
-        below.set_xticks(list(counts), [f"{count:,}" for count in counts])
+        below.set_xticks(list(counts), [count(number) for number in counts])
         below.xaxis.set_minor_locator(NullLocator())
         below.set_xlabel("labelled images")
     return figure
@@ -58,8 +59,8 @@ def _accuracies(
     axes: Axes, counts: Sequence[int], draws: Draws, *, colour: str, side: float, name: str
 ) -> None:
     """Draw one method: its draws as dots, a little to one side, and its means."""
-    for count, values in zip(counts, draws, strict=True):
-        x = np.full(len(values), count * side)
+    for number, values in zip(counts, draws, strict=True):
+        x = np.full(len(values), number * side)
         axes.plot(
             x,
             100 * np.asarray(values),
@@ -77,14 +78,14 @@ def _differences(axes: Axes, counts: Sequence[int], a: Draws, b: Draws) -> None:
     """Draw the paired differences with their intervals, and the line of no difference."""
     axes.axhline(0, color=MUTED, linewidth=1.0)
     tops: list[float] = []
-    for count, left, right in zip(counts, a, b, strict=True):
+    for number, left, right in zip(counts, a, b, strict=True):
         mean, low, high = (100 * end for end in paired_interval(left, right))
         tops.append(high)
-        axes.plot([count, count], [low, high], color=INK, linewidth=2.0)
-        axes.plot([count], [mean], "o", color=INK, markersize=5)
+        axes.plot([number, number], [low, high], color=INK, linewidth=2.0)
+        axes.plot([number], [mean], "o", color=INK, markersize=5)
         axes.annotate(
             f"{mean:+.1f}",
-            (count, mean),
+            (number, mean),
             (7, 0),
             textcoords="offset points",
             va="center",

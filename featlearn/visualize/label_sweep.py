@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from featlearn.errors import DataError
@@ -14,6 +14,16 @@ from featlearn.evaluate.paired import mean_interval, paired_interval
 from featlearn.visualize.few_labels import Draws
 from featlearn.visualize.style import INK, MUTED, RULE, SERIES, new_figure, styled
 from featlearn.wording import METHODS
+from featlearn.wording import count as grouped
+
+_WIDE = 8.0
+"""From this ratio of the largest mean error to the least the axis of errors is logarithmic."""
+
+_ROOMY = 6
+"""Up to so many numbers of labels there is room for large letters."""
+
+_APART = 0.09
+"""Share of the axis that the number of a tick takes."""
 
 _COLOURS = {"pretrained": SERIES[0], "scratch": SERIES[1], "pixels": MUTED}
 
@@ -98,18 +108,45 @@ def _panel(rows: NDArray[np.object_], sweep: LabelSweep, *, first: bool) -> None
         side = step ** (place - (len(errors) - 1) / 2)
         _errors(above, [count * side for count in counts], errors[arm], arm, step=step)
     above.set_title(sweep.title)
-    above.set_ylim(bottom=0)
+    _scale(above, errors)
     if first:
         above.set_ylabel("test error, %")
     if first and controls:
         below.set_ylabel(f"{METHODS[controls[0]]}\nerrs more, points")
         above.legend(loc="best")
     below.set_xscale("log")
-    below.set_xticks(list(counts), [f"{count:,}" for count in counts])
+    below.set_xticks(list(counts), _apart(counts, span))
     below.xaxis.set_minor_locator(NullLocator())
-    beside = 0.28 if controls else 0.14  # the last gain is told beside its dot
-    below.set_xlim(counts[0] / span**0.14, counts[-1] * span**beside)
+    below.set_xlim(counts[0] / span**0.14, counts[-1] * span**0.14)
     below.set_xlabel("labelled images")
+
+
+def _scale(axes: Axes, errors: Mapping[str, Draws]) -> None:
+    """Let errors begin at zero, or stand on a logarithmic axis where they differ by much.
+
+    On an even axis the intervals of small errors would vanish under their dots.
+    """
+    means = [float(np.mean(values)) for draws in errors.values() for values in draws]
+    least = min(min(values) for draws in errors.values() for values in draws)
+    if least <= 0 or max(means) < _WIDE * min(means):
+        axes.set_ylim(bottom=0)
+        return
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=60 * least)  # lower ends of intervals may be at zero
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _apart(counts: Sequence[int], span: float) -> list[str]:
+    """Write numbers of labels, but for those that would run into the one before."""
+    shown: list[str] = []
+    last = 0.0
+    for number in counts:
+        room = number >= last * span**_APART
+        shown.append(grouped(number) if room else "")
+        last = float(number) if room else last
+    return shown
 
 
 def _errors(axes: Axes, places: Sequence[float], draws: Draws, arm: str, *, step: float) -> None:
@@ -134,14 +171,15 @@ def _gains(axes: Axes, counts: Sequence[int], control: Draws, own: Draws) -> Non
         axes.plot([count], [mean], "o", color=INK, markersize=5)
         axes.annotate(
             f"{mean:+.1f}" if abs(mean) >= 1 else f"{mean:+.2f}",
-            (count, mean),
-            (7, 0),
+            (count, high),
+            (0, 3),
             textcoords="offset points",
-            va="center",
-            fontsize=8.5,
+            ha="center",
+            va="bottom",
+            fontsize=8.5 if len(counts) <= _ROOMY else 7.0,
         )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
-    axes.margins(y=0.18)
+    axes.margins(y=0.25)
     axes.spines["left"].set_color(RULE)
 
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import NullLocator
 
 from featlearn.errors import DataError
 from featlearn.visualize.style import MUTED, SERIES, new_figure, styled
+from featlearn.wording import count
 
 Ends = tuple[float, float, float]
 """An accuracy in [0, 1], and the ends of its interval."""
@@ -24,7 +25,7 @@ def pair_curve(points: Sequence[tuple[int, Mapping[str, Ends]]]) -> Figure:
     """
     if not points or any([*methods] != [*points[0][1]] for _, methods in points):
         raise DataError("a curve over pairs needs the same methods at one number of pairs or more")
-    counts = [count for count, _ in points]
+    counts = [number for number, _ in points]
     with styled():
         figure = new_figure(5.6, 3.8)
         axes = figure.subplots()
@@ -41,7 +42,7 @@ def pair_curve(points: Sequence[tuple[int, Mapping[str, Ends]]]) -> Figure:
             lows, highs = [low for _, low, _ in ends], [high for _, _, high in ends]
             axes.fill_between(counts, lows, highs, color=colour, alpha=0.18, linewidth=0)
         axes.set_xscale("log")
-        axes.set_xticks(counts, [f"{count:,}" for count in counts])
+        axes.set_xticks(counts, [count(number) for number in counts])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("pairs of an image and a recording")
         axes.set_ylabel("images named right by sound, %")

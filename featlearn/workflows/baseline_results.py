@@ -209,12 +209,12 @@ class BaselineFolder:
         Raises:
             CheckpointError: If its file is damaged.
         """
-        file = self._file(name)
+        file = self.file(name)
         return _decoded(file, BaselineRow) if file.exists() else None
 
     def keep(self, row: BaselineRow) -> None:
         """Write a finished row; what its boosting could go on from is needed only if it was cut."""
-        write_json(self._file(row.name), msgspec.to_builtins(row))
+        write_json(self.file(row.name), msgspec.to_builtins(row))
         if row.cut is None:
             self.rounds(row.name).unlink(missing_ok=True)
 
@@ -223,8 +223,8 @@ class BaselineFolder:
         text = msgspec.json.format(msgspec.json.encode(result), indent=2)
         write_bytes(self.path / RESULTS, text + b"\n")
 
-    def _file(self, name: Name) -> Path:
-        """Name the file of a row."""
+    def file(self, name: Name) -> Path:
+        """Name the file of a finished row."""
         return self.path / "rows" / f"{name}.json"
 
 

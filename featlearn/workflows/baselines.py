@@ -207,15 +207,14 @@ def _rows(
     progress: Progress,
 ) -> list[BaselineRow]:
     """Make the rows, or take them from the folder."""
+    allowed = [budget.get(name) if isinstance(budget, Mapping) else budget for name in names]
+    known = [_known(*pair, folder) for pair in zip(names, allowed, strict=True)]
+    _tell_known(known, folder, progress)
     rows: list[BaselineRow] = []
     try:
         with stop_signals(at_once=True), threadpool_limits(prepared.task.threads):
-            for name in names:
-                seconds = budget.get(name) if isinstance(budget, Mapping) else budget
-                row = _known(name, seconds, folder)
-                if row is None:
-                    row = _row(name, prepared, seconds, folder, progress)
-                rows.append(row)
+            for name, seconds, row in zip(names, allowed, known, strict=True):
+                rows.append(row or _row(name, prepared, seconds, folder, progress))
     except Stopped as stop:
         kept = "nothing is kept" if folder is None else f"{len(rows)} of {len(names)} rows are kept"
         raise Interrupted(
@@ -233,6 +232,21 @@ def _known(name: Name, seconds: float | None, folder: BaselineFolder | None) -> 
     if row is None or row.cut is None or row.budget is None:
         return row
     return row if seconds is not None and seconds <= row.budget else None
+
+
+def _tell_known(
+    known: Sequence[BaselineRow | None], folder: BaselineFolder | None, progress: Progress
+) -> None:
+    """Say which rows were made before, and how they would be made anew."""
+    kept = [row for row in known if row is not None]
+    if folder is None or not kept:
+        return
+    files = f"{folder.file(kept[0].name)}{' and so on' * (len(kept) > 1)}"
+    progress.note(
+        f"made before, and kept: {', '.join(row.words for row in kept)} "
+        f"({len(kept)} of {plural(len(known), 'row')}); to make one anew, delete its file "
+        f"({files}), or choose another folder for --out"
+    )
 
 
 def _row(

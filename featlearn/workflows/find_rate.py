@@ -1,5 +1,7 @@
 """`finetune --find-lr`: which learning rate suits a head, before it is trained."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,7 @@ from featlearn.workflows.finetune import start_head
 from featlearn.workflows.head_plan import check_same_images, plan_head
 from featlearn.workflows.labelled import draw_labelled
 from featlearn.workflows.outputs import check_apart
+from featlearn.workflows.running import option_words
 
 
 class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +30,9 @@ class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
         labelled: Labelled images that were learned from.
         test: The rates, the losses, and which rate is suggested.
         said: One sentence about the recipe's own rate.
+        option: What makes `finetune` take the rate that is suggested, if one is.
+        command: What trains the head of the same labels and options, at that rate unless the
+            recipe's own will do; `None` if the loss fell at no rate.
         files: Pictures that were written.
     """
 
@@ -34,6 +40,8 @@ class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
     labelled: int
     test: RangeTest
     said: str
+    option: str | None
+    command: str | None
     files: list[str]
 
 
@@ -95,13 +103,32 @@ def find_rate(
     work = start_head(run, plain, options, data, chosen)
     told = progress or Silent()
     test = range_test(work.loop.problem, plain.finetune, seed=options.seed, progress=told)
+    verdict, option = judge_rate(test), _option(test)
+    words = [
+        *("featlearn", "finetune", str(path), *options.words()),
+        *option_words(root=root, device=device, threads=threads),
+    ]
+    changes = [*overrides, *option[1:]] if not verdict.passed else overrides
     return FindRateResult(
         run=str(path),
         labelled=len(data.train),
         test=test,
-        said=judge_rate(test).said,
+        said=verdict.said,
+        option=shlex.join(option) if option else None,
+        command=_command(words, changes) if option else None,
         files=[] if out is None else draw_rates([test], out),
     )
+
+
+def _option(test: RangeTest) -> list[str]:
+    """Spell the option that takes the suggested rate, if there is one."""
+    rate = test.suggested
+    return [] if rate is None else ["--set", f"finetune.optimizer.lr={rate:.2g}"]
+
+
+def _command(words: Sequence[str], changes: Sequence[str]) -> str:
+    """Write a command that changes the recipe, the later changes over the earlier ones."""
+    return shlex.join([*words, *(word for text in changes for word in ("--set", text))])
 
 
 def draw_rates(tests: list[RangeTest], folder: Path) -> list[str]:

@@ -103,7 +103,7 @@ def _finetune(
         recipe, labels=options.labels, label_seed=options.label_seed, root=running.root
     )
     check_same_images(run, recipe, data.splits)
-    identity = running.with_data(folder, identity, data.splits)
+    identity = running.with_data(folder, identity, data.splits, unlabelled=data.others)
     work = start_head(run, recipe, options, data, running.device)
     _note_more_epochs(work.loop.epochs, recipe, overrides, running.progress)
     classifier = work.classifier

@@ -25,6 +25,7 @@ class Labelled(NamedTuple):
         validation: For early stopping or a plateau, if either needs it.
         unlabelled: What the run learned from, to fit scaling on; labels are not looked at.
         semi: What `finetune.semi` learns from without labels, if there is one.
+        others: The same, where they are not of the run's own images.
         indices: Places in the training split of all labels that are used.
         validation_indices: Those of them that are only measured.
         splits: All images, as the recipe's data give them.
@@ -34,6 +35,7 @@ class Labelled(NamedTuple):
     validation: ImageSet | None
     unlabelled: ImageSet
     semi: ImageSet
+    others: ImageSet | None
     indices: list[int]
     validation_indices: list[int]
     splits: Splits
@@ -71,11 +73,13 @@ def draw_labelled(
     pool = splits.train
     drawn = draw_places(recipe, pool, labels=labels, label_seed=label_seed)
     learned = split_training(recipe, pool)[0]
+    semi = unlabelled_images(recipe, learned, root=root)
     return Labelled(
         train=pool.subset(drawn.train),
         validation=pool.subset(drawn.validation) if len(drawn.validation) else None,
         unlabelled=learned,
-        semi=unlabelled_images(recipe, learned, root=root),
+        semi=semi,
+        others=None if semi is learned else semi,
         indices=drawn.used.tolist(),
         validation_indices=drawn.validation.tolist(),
         splits=splits,

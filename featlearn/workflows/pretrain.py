@@ -20,6 +20,7 @@ from featlearn.errors import DataError, UsageError
 from featlearn.files import checksums, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
+from featlearn.networks.loading import check_stages
 from featlearn.networks.stack import parameter_count
 from featlearn.networks.store import save_stack
 from featlearn.training.driver import PhaseResult
@@ -31,6 +32,7 @@ from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
+from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.run_options import RunOptions
 from featlearn.workflows.running import Training
@@ -94,8 +96,9 @@ def pretrain(
         objectives: Objectives of your own by the name of their stage, instead of the
             recipe's. A run is resumed with equal ones: those that write themselves alike,
             as a dataclass does with its numbers.
-        weights: A safetensors file to begin with: the published weights of the recipe's
-            network, in torchvision's or timm's names. Stages without an objective keep them.
+        weights: A safetensors file to begin with: weights of the recipe's network, in
+            torchvision's or timm's names, or as `load_network(…).state_dict()` and a run of the
+            same network write them. Stages without an objective keep them.
         **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
             `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
@@ -128,7 +131,7 @@ def _pretrain(
     identity = running.identity({**_settings_with(recipe, named), **begun})
     if not running.ready(run, identity):
         return read_result(run)
-    splits = _images(recipe, running, own)
+    splits = _images(recipe, running, own, weights)
     identity = running.with_data(run, identity, splits)
     learned, kept = split_training(recipe, splits.train)
     _check_contrast(learned)
@@ -158,12 +161,17 @@ def _pretrain(
     return result
 
 
-def _images(recipe: Recipe, running: Training, own: Mapping[str, Objective]) -> Splits:
-    """Read the images, if there is enough memory to learn from them."""
+def _images(
+    recipe: Recipe, running: Training, own: Mapping[str, Objective], weights: Path | None
+) -> Splits:
+    """Read the images, if weights fit and there is enough memory to learn from them."""
     device, told = running.device, running.progress
     shape = told_shape(recipe.data)
+    if weights is not None:
+        check_stages(recipe, weights, shape)
     if shape is not None:  # before images are read, which may take a while
         check_memory(recipe, shape, device, told, own=own)
+    tell_what_is_made([recipe.data.source], told)
     splits = open_splits(recipe.data, root=running.root, seed=recipe.seed)
     if shape is None:
         train = splits.train

@@ -11,7 +11,7 @@ import msgspec
 import torch
 from torch import nn
 
-from featlearn.datasets.imageset import Splits
+from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import find_root
 from featlearn.errors import UsageError
 from featlearn.networks.stack import Stack
@@ -20,7 +20,7 @@ from featlearn.training.checkpoints import Checkpoint, CheckpointStore
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.driver import Driver, PhaseResult
 from featlearn.training.folder import Folder
-from featlearn.training.identity import Environment, Identity
+from featlearn.training.identity import UNLABELLED, Environment, Identity
 from featlearn.training.locks import reading_from
 from featlearn.training.loop import Loop
 from featlearn.training.progress import Progress, Silent
@@ -126,13 +126,27 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         begun.check(msgspec.structs.replace(identity, data=begun.data), folder.path)
         return True
 
-    def with_data(self, folder: Folder, identity: Identity, splits: Splits) -> Identity:
+    def with_data(
+        self,
+        folder: Folder,
+        identity: Identity,
+        splits: Splits,
+        *,
+        unlabelled: ImageSet | None = None,
+    ) -> Identity:
         """Name the images in an identity.
+
+        Args:
+            folder: What is trained.
+            identity: What decides it beside the images.
+            splits: The images.
+            unlabelled: Others, which are learned from without labels.
 
         Raises:
             CheckpointError: If a training that is resumed was begun with others.
         """
-        data = {"images": len(splits.train), **splits.fingerprints()}
+        others = {} if unlabelled is None else {UNLABELLED: unlabelled.fingerprint}
+        data = {"images": len(splits.train), **splits.fingerprints(), **others}
         return self.naming(folder, identity, data)
 
     def naming(self, folder: Folder, identity: Identity, data: Mapping[str, str | int]) -> Identity:

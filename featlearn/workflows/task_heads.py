@@ -64,6 +64,23 @@ def plan_heads(
     ]
 
 
+def check_places(folder: TasksFolder, folders: Sequence[HeadFolder], running: Running) -> None:
+    """Refuse, before images are read, to train where that would lose something.
+
+    Args:
+        folder: Of the training.
+        folders: Of its heads.
+        running: How the training is carried out.
+
+    Raises:
+        CheckpointError: If a training or a head is there and neither `resume` nor `overwrite` was
+            asked for, or there is nothing to resume.
+    """
+    folder.check(resume=running.resume, overwrite=running.overwrite)
+    for place in folders:
+        place.check(resume=False, overwrite=running.overwrite or running.resume)
+
+
 def check_heads(heads: Sequence[TaskHead], running: Running, *, folder: TasksFolder) -> None:
     """Refuse, before anything is trained, to replace a head that is not to be replaced.
 

@@ -27,11 +27,13 @@ from featlearn.workflows.head_plan import (
     resume_command,
 )
 from featlearn.workflows.head_results import FinetuneResult
+from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.run_options import RunOptions
 from featlearn.workflows.running import Training, reading_run
-from featlearn.workflows.task_data import TaskImages, open_tasks
+from featlearn.workflows.task_data import TaskImages, open_tasks, task_recipe
 from featlearn.workflows.task_heads import (
     check_heads,
+    check_places,
     claim_heads,
     plan_heads,
     write_task_head,
@@ -135,7 +137,10 @@ def _finetune(
     command: Sequence[str],
 ) -> TasksResult:
     """Train in folders, its own and those of the heads, that no other training writes into."""
+    check_places(folder, folders, running)
     stack = load_stack(run.path).stack.to(running.device)
+    told = (task_recipe(recipe, task).data.source for task in recipe.tasks)
+    tell_what_is_made(told, running.progress)
     tasks = open_tasks(
         recipe, root=running.root, shape=stack.input_shape, label_seed=options.label_seed
     )

@@ -14,6 +14,7 @@ absolute() {
 venv=$(absolute "${FEATLEARN_VENV:-$root/.venv}")
 FEATLEARN_DATA=$(absolute "${FEATLEARN_DATA:-$root/data}")
 export FEATLEARN_DATA
+unset PYTHONPATH # modules from there would stand in for what is installed and tested
 pytorch_cpu_index=https://download.pytorch.org/whl/cpu
 pip_options=(--disable-pip-version-check --no-input --constraint "$root/constraints.txt")
 

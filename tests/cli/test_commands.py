@@ -46,7 +46,7 @@ class TestDescribe:
     def test_for_people(self, run: Run) -> None:
         lines = run("describe", "lenet5").stdout.splitlines()
         row = next(line.split() for line in lines if line.startswith("S2"))
-        assert row[:5] == ["S2", "avg", "pooling", "6x14x14", "1176"]
+        assert row[:6] == ["S2", "avg", "pooling", "6x14x14", "1", "176"]
         assert all(line == line.rstrip() for line in lines)
 
     def test_takes_changes_and_another_image(self, run: Run) -> None:

@@ -1,6 +1,7 @@
 """Options of heads on the command line: averaged copies, a temperature, a rate to find."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def test_a_rate_is_found(run: Run, tiny: Path, trained: Callable[..., Path]) -> 
     shown = run("finetune", path, "--find-lr", "--labels", "50", "--out", "pictures")
     assert shown.exit_code == 0, shown.stderr
     assert "suggested rate" in shown.stdout
+    (row,) = [line for line in shown.stdout.splitlines() if line.startswith("loss by rate")]
+    assert row.count("▁") > 0
+    assert re.search(r"\d [▁▂▃▄▅▆▇█]{20,50} \d", row)
+    assert "to take it      --set finetune.optimizer.lr=" in shown.stdout
+    assert f"Next: `featlearn finetune {path} --labels 50 --label-seed 0" in shown.stderr
     assert Path("pictures/rates.png").is_file()
     assert not (path / "heads").exists()
 
@@ -74,7 +80,17 @@ def test_tasks_are_trained_together_and_alone(
     words = run("finetune", path, "--alone", "a", "--set", "tasks.0.labels=20")
     assert words.exit_code == 0, words.stderr
     assert "a-alone" in words.stdout
-    assert run("evaluate", path, "--head", "a").exit_code == 0
+    judged = run("evaluate", path, "--head", "a")
+    assert judged.exit_code == 0, judged.stderr
+    said = judged.stdout.splitlines()
+    assert f"b is not judged on them: `featlearn evaluate {path} --head b`" in said
+    assert f"b-alone is not trained: `featlearn finetune {path} --alone b`" in said
+    alone = run("evaluate", path, "--head", "a-alone").stdout.splitlines()
+    (before,) = [line for line in said if line.split()[:2] == ["a", "error"]]
+    (row,) = [line for line in alone if line.split()[:2] == ["a", "error"]]
+    assert before.count("%") == 1
+    assert row.count("%") == 2
+    assert row.startswith(before.rstrip())
     refused = run("finetune", path, "--labels", "20")
     assert refused.exit_code == 2
     assert "--labels is for a recipe with one head" in refused.stderr

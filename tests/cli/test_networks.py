@@ -27,6 +27,24 @@ def test_describe_takes_a_network_s_name(
     assert found["input"] == image
 
 
+def test_a_deep_network_is_summed_up_by_stages(run: Run) -> None:
+    lines = run("describe", "resnet50").stdout.splitlines()
+    found = json.loads(run("describe", "resnet50", "--json").stdout)
+    million = found["totals"]["multiply_adds"] / 1e6
+    assert lines[1] == (
+        "25\u202f557\u202f032 parameters, 102.2 MB in float32; "
+        f"one image: {million / 1000:.2f} billion multiply-adds, 111.8 MB of outputs"
+    )
+    # Other programs count products with zeros beyond the border, too: 4.09 billion in torchvision.
+    assert 3900 < million < 4100
+    (row,) = [line for line in lines if line.startswith("layer3 ") and "1024x14x14" in line]
+    assert "residual filter, 44 layers" in row
+    weights = sum(row["weights"] for row in found["layers"] if row["stage"] == "layer3")
+    assert f"{weights:,}".replace(",", "\u202f") in row
+    assert len(lines) < 40
+    assert len(run("describe", "resnet50", "--every-layer").stdout.splitlines()) > 250
+
+
 def test_recipes_lists_the_networks_and_prints_one(run: Run) -> None:
     rows = {row["name"]: row for row in json.loads(run("recipes", "--json").stdout)["networks"]}
     assert rows["vgg16"]["parameters"] == 138_357_544
@@ -37,7 +55,7 @@ def test_recipes_lists_the_networks_and_prints_one(run: Run) -> None:
 def test_a_network_that_is_misspelt_is_suggested(run: Run) -> None:
     answer = run("describe", "resnet500")
     assert answer.exit_code == 2
-    assert "did you mean resnet50?" in answer.stderr
+    assert "did you mean resnet50 or resnext50?" in answer.stderr
 
 
 def test_weights_that_are_none_are_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:

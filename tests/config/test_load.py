@@ -192,9 +192,11 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     assert load_recipe(path).title == "Small"
 
 
-def test_an_unknown_name_lists_the_recipes_and_suggests_one() -> None:
-    with pytest.raises(UsageError, match=r"mnist-locl; did you mean mnist-local\? \(recipes: "):
+def test_an_unknown_name_is_answered_by_close_ones_or_by_all() -> None:
+    with pytest.raises(UsageError, match=r"mnist-locl; did you mean mnist-local\? \(`featlearn r"):
         load_recipe("mnist-locl")
+    with pytest.raises(UsageError, match=r"called xyz \(recipes: .*, lenet5, .*; `featlearn rec"):
+        load_recipe("xyz")
     with pytest.raises(UsageError, match="did you mean digits"):
         recipe_text("digit")
 

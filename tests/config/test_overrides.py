@@ -67,6 +67,14 @@ def test_text_is_taken_as_it_is(small: Path, text: str) -> None:
         ("finetune.augment.0.pixels=1", "none, the list is empty"),
         ("data.size.2=4", "data.size is a list"),
         ("title.x=1", "title is a plain value"),
+        (
+            "finetune.semi.weight=2",
+            r"semi has no kind yet; set finetune\.semi\.kind first \(to pseudo-label, pi, ",
+        ),
+        (
+            "stages.strokes.norm.size=3",
+            r"'strokes': norm has no kind yet; set stages\.strokes\.norm\.kind first",
+        ),
         ("pretrian.batch=7", r"unknown key pretrian; did you mean pretrain\?"),
         ("seed", "expected KEY=VALUE"),
         ("=3", "expected KEY=VALUE"),

@@ -11,7 +11,7 @@ from scipy.io import savemat
 from featlearn.datasets.catalogue import fetch
 from featlearn.datasets.entries import KNOWN
 from featlearn.datasets.known import is_present, open_known
-from featlearn.datasets.known_faces import judged_scenes, learned_scenes
+from featlearn.datasets.known_faces import judged_scenes, learned_scenes, open_olivetti
 from featlearn.errors import DataError
 
 
@@ -38,6 +38,13 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     savemat(folder / "olivettifaces.mat", {"faces": np.zeros((4096, 3), np.uint8)})
     with pytest.raises(DataError, match=r"\(4096, 3\) in uint8; \(4096, 400\) in uint8 was exp"):
         open_known("faces-olivetti", root=tmp_path)
+
+
+def test_a_newer_file_of_matlab_is_told_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "olivettifaces.mat"
+    path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400))
+    with pytest.raises(DataError, match=r"of MATLAB 7\.3 \(HDF5\), .* fetch faces-olivetti` gives"):
+        open_olivetti(path)
 
 
 def test_scenes_need_their_parts(tmp_path: Path) -> None:

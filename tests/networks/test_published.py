@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from featlearn import load_network
 from featlearn.errors import CheckpointError, UsageError
-from featlearn.networks.loading import by_stage_names
+from featlearn.networks.stage_names import by_stage_names
 from tests.networks.references import (
     VGG11,
     DenseNet121,
@@ -78,7 +78,18 @@ def test_another_number_of_classes_starts_a_new_last_layer(
 
 def test_counts_of_batches_need_not_be_there(tmp_path: Path, state: dict[str, Tensor]) -> None:
     few = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
-    load_network("resnet18", weights=saved(few, tmp_path / "w.safetensors"))
+    assert 0 < len(few) < len(state)
+    whole = {
+        name: t + 5 if name.endswith("num_batches_tracked") else t for name, t in state.items()
+    }
+    loaded = [
+        load_network("resnet18", weights=saved(tensors, tmp_path / file)).state_dict()
+        for tensors, file in ((few, "few.safetensors"), (whole, "whole.safetensors"))
+    ]
+    for name, tensor in loaded[0].items():
+        counted = name.endswith("num_batches_tracked")
+        assert int(tensor) == 0 if counted else torch.equal(tensor, loaded[1][name]), name
+        assert not counted or int(loaded[1][name]) == 5
 
 
 def without(state: dict[str, Tensor], *names: str) -> dict[str, Tensor]:
@@ -105,7 +116,10 @@ def without(state: dict[str, Tensor], *names: str) -> dict[str, Tensor]:
         ),
         (
             lambda s: {**s, "fc.weight": torch.ones(10, 512), "fc.bias": torch.ones(10)},
-            r"'fc\.weight' has the shape \(10, 512\)",
+            (
+                r"'fc\.weight' has the shape \(10, 512\), but resnet18 here takes \(1000, 512\) "
+                r"\(and 1 more\)$"
+            ),
         ),
         (
             lambda s: {**s, "bn1.weight": torch.ones(64, dtype=torch.int64)},
@@ -121,15 +135,34 @@ def test_what_does_not_fit_is_named(
         load_network("resnet18", weights=path, input_shape=(3, 32, 32))
 
 
-def test_weights_of_another_architecture_are_refused_in_one_sentence(
-    tmp_path: Path, state: dict[str, Tensor]
-) -> None:
+def test_weights_of_another_network_are_named(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = saved(state, tmp_path / "w.safetensors")
     with pytest.raises(CheckpointError) as caught:
         load_network("densenet121", weights=path, input_shape=(3, 32, 32))
+    assert str(caught.value) == (
+        f"{path}: these are weights of resnet18; load_network was asked for densenet121"
+    )
+
+
+@pytest.mark.parametrize("there", ["resnet32", "resnet50"])
+def test_networks_of_one_family_are_told_by_names_and_by_shapes(tmp_path: Path, there: str) -> None:
+    asked = {"resnet32": "resnet20", "resnet50": "wide-resnet50-2"}[there]
+    own = load_network(there, input_shape=(3, 32, 32)).state_dict()
+    path = saved(own, tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError, match=f"weights of {there}; .* asked for {asked}$"):
+        load_network(asked, weights=path, input_shape=(3, 32, 32))
+
+
+def test_weights_of_no_network_are_told_by_their_names(
+    tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    some = {f"body.{name}": tensor for name, tensor in state.items()}
+    path = saved(some, tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError) as caught:
+        load_network("densenet121", weights=path, input_shape=(3, 32, 32))
     text = str(caught.value)
-    assert "it lacks 'features.conv0.weight' and " in text
-    assert "and has 'bn1.bias' and " in text or "and has 'conv1.weight' and " in text
+    assert "in torchvision's names: it lacks 'features.conv0.weight' and " in text
+    assert " and has 'body." in text
 
 
 def test_a_pickle_is_refused_unread(tmp_path: Path) -> None:
@@ -149,6 +182,26 @@ def test_a_network_that_nobody_publishes_loads_its_own_names(tmp_path: Path) -> 
     images = torch.rand(2, 1, 28, 28)
     torch.testing.assert_close(loaded.features(images), network.features(images))
     assert not torch.allclose(other.features(images), network.features(images))
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet18"])
+def test_a_network_loads_what_it_saved(tmp_path: Path, name: str) -> None:
+    network = load_network(name, seed=3, input_shape=(3, 32, 32))
+    path = saved(network.state_dict(), tmp_path / "w.safetensors")
+    loaded = load_network(name, weights=path, input_shape=(3, 32, 32))
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor), key
+
+
+def test_a_stack_has_no_last_layer(tmp_path: Path) -> None:
+    network = load_network("resnet20", seed=3)
+    path = saved(network.stack.state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(CheckpointError, match=r"holds resnet20 without a last layer: .*`classes`"):
+        load_network("resnet20", weights=path)
+    loaded = load_network("resnet20", weights=path, classes=4)
+    assert torch.equal(
+        loaded.stack.stage("conv1").filter.weight, network.stack.stage("conv1").filter.weight
+    )
 
 
 def test_an_unknown_network_is_a_mistake_of_the_command() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.text import Annotation
 
 from featlearn.errors import DataError
 from featlearn.evaluate.paired import mean_interval, paired_interval
@@ -47,7 +48,7 @@ def test_without_a_control_there_is_one_part() -> None:
     (axes,) = label_sweep_figure([60_000], {"pretrained": [[0.1, 0.2]]}).axes
     assert axes.get_ylim()[0] == 0
     assert axes.get_legend() is None
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["60,000"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["60\u202f000"]
 
 
 def test_a_linear_classifier_may_be_the_only_control() -> None:
@@ -122,3 +123,24 @@ class TestSideBySide:
             label_sweeps_figure([LabelSweep("a", COUNTS, ERRORS), LabelSweep("b", COUNTS, alone)])
         with pytest.raises(DataError, match="one sweep or more"):
             label_sweeps_figure([])
+
+
+def test_errors_that_differ_by_much_stand_on_a_logarithmic_axis() -> None:
+    errors = {"pretrained": [[0.05, 0.06], [0.011, 0.013]], "scratch": [[0.2, 0.3], [0.02, 0.02]]}
+    above, below = label_sweep_figure(COUNTS, errors).axes
+    assert above.get_yscale() == "log"
+    assert above.get_ylim()[0] == pytest.approx(0.66)
+    notes = [text for text in below.texts if isinstance(text, Annotation)]
+    texts = {note.get_text(): note.xy for note in notes}
+    assert texts["+0.80"] == pytest.approx(
+        (200, 100 * paired_interval([0.02] * 2, [0.011, 0.013]).high)
+    )
+    errors["pretrained"][1][0] = 0.0
+    assert label_sweep_figure(COUNTS, errors).axes[0].get_yscale() == "linear"
+
+
+def test_numbers_of_labels_do_not_run_into_one_another() -> None:
+    counts = [100, 200, 300, 60_000]
+    (axes,) = label_sweep_figure(counts, {"pretrained": [[0.1, 0.2]] * 4}).axes
+    told = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert told == ["100", "200", "", "60\u202f000"]

@@ -21,6 +21,16 @@ from featlearn.workflows.baselines import Looked, baselines, chosen_rows
 QUICK = ("linear", "neighbours")
 
 
+class Notes(Silent):
+    """Keeps the lines that were said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def test_rows_are_judged_on_the_test_split_alone(tmp_path: Path) -> None:
     result = baselines("digits", only=QUICK, out=tmp_path / "out", threads=1)
     assert [row.name for row in result.rows] == [*QUICK]
@@ -57,8 +67,15 @@ def test_labels_are_drawn_by_their_own_seed() -> None:
 
 def test_finished_rows_are_kept(tmp_path: Path) -> None:
     first = baselines("digits", only=["linear"], out=tmp_path, threads=1)
-    both = baselines("digits", only=QUICK, out=tmp_path, threads=1)
+    told = Notes()
+    both = baselines("digits", only=QUICK, out=tmp_path, threads=1, progress=told)
     assert both.rows[0] == first.rows[0]
+    file = tmp_path / "rows" / "linear.json"
+    assert told.notes[0] == (
+        "made before, and kept: linear (1 of 2 rows); to make one anew, delete its file "
+        f"({file}), or choose another folder for --out"
+    )
+    assert not any("linear" in note for note in told.notes[1:])
 
 
 def test_a_cut_row_goes_on_when_it_may_take_longer(

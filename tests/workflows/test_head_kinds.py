@@ -289,5 +289,13 @@ def test_rates_are_tried_and_nothing_is_kept(run: Path, tmp_path: Path) -> None:
     assert found.test.phase == "finetune"
     assert found.test.suggested is not None
     assert 1e-5 < found.test.suggested < 10
+    assert found.option == f"--set finetune.optimizer.lr={found.test.suggested:.2g}"
+    assert found.command is not None
+    words = f"featlearn finetune {run} --labels 100 --label-seed 0 --freeze 0 --seed 0"
+    assert found.command.startswith(f"{words} --data-root {run}")
+    low = find_rate(run, root=run, labels=100, overrides=["finetune.optimizer.lr=1e-8"], threads=1)
+    assert "1e-08 is so low" in low.said
+    assert low.command is not None
+    assert low.command.endswith(f" --set finetune.optimizer.lr=1e-8 {low.option}")
     assert [Path(file).name for file in found.files] == ["rates.png", "rates.svg"]
     assert sorted(run.rglob("*")) == before

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from featlearn import load_network
 from featlearn.config.load import load_recipe, parse_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError, UsageError
-from featlearn.networks.loading import by_stage_names
+from featlearn.networks.stage_names import by_stage_names
 from featlearn.networks.store import load_stack
 from featlearn.training.progress import Silent
 from featlearn.workflows.describe import describe_source
@@ -112,12 +112,38 @@ def test_it_begins_with_published_weights_and_keeps_their_statistics(
         assert torch.equal(norm.running_mean, torch.full_like(norm.running_mean, 0.25))
 
 
-def test_weights_of_another_network_leave_no_run_behind(
-    recipe: Recipe, weights: Path, tmp_path: Path
+@pytest.mark.parametrize("spelling", ["network", "run", "head"])
+def test_it_begins_with_what_this_package_wrote(
+    recipe: Recipe, run: Path, spelling: str, tmp_path: Path
 ) -> None:
-    other = load_recipe_of("vgg-mini")
-    with pytest.raises(CheckpointError, match=r"no state dict of vgg-mini .*it lacks 'conv1_1"):
-        pretrain(other, out=tmp_path / "a", root=tmp_path, device="cpu", weights=weights)
+    path = {
+        "network": tmp_path / "w.safetensors",
+        "run": run / "model.safetensors",
+        "head": run / "heads" / "default" / "model.safetensors",
+    }[spelling]
+    if spelling == "network":
+        save_file(load_network("resnet-mini", seed=7).state_dict(), path)
+    pretrain(recipe, out=tmp_path / "a", root=tmp_path, device="cpu", weights=path)
+    own, given = load_stack(tmp_path / "a").stack.state_dict(), load_file(path)
+    prefix = "" if spelling == "run" else "stack."
+    for key, tensor in own.items():
+        assert torch.equal(tensor, given[f"{prefix}{key}"]), key
+
+
+def test_weights_of_another_network_are_refused_before_images_are_read(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("featlearn.workflows.pretrain.open_splits", read)
+    other, told = load_recipe_of("vgg-mini"), Notes()
+    wrong = r"w\.safetensors: these are weights of resnet-mini; the recipe says vgg-mini$"
+    with pytest.raises(CheckpointError, match=wrong):
+        pretrain(
+            other, out=tmp_path / "a", root=tmp_path, device="cpu", weights=weights, progress=told
+        )
+    assert not told.notes
     assert not (tmp_path / "a" / "model.safetensors").exists()
     assert not (tmp_path / "a" / "recipe.toml").exists()
 

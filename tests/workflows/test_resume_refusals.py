@@ -124,6 +124,26 @@ def test_a_head_is_not_resumed_on_other_images(
         finetune(path, root=tmp_path, resume=True)
 
 
+def test_a_head_is_not_resumed_on_other_images_without_labels(
+    tmp_path: Path, tiny: Tiny, stopper: Stopper, crash: type[BaseException]
+) -> None:
+    source = images_file(tmp_path / "images.npz")
+    others = images_file(tmp_path / "others.npz", count=50)
+    path = tmp_path / "run"
+    run(tiny(data={"source": str(source), "limit": None}), path)
+    semi = f'finetune.semi={{ kind = "pseudo-label", source = "{others}" }}'
+    with pytest.raises(crash):
+        finetune(path, root=tmp_path, overrides=[semi], progress=stopper(2), save_seconds=0)
+    before = contents(RunDirectory(path))
+    images_file(others, count=50, changed=0)
+    said = r"begun with other unlabelled images \(finetune\.semi\.source\) than there are now"
+    with pytest.raises(CheckpointError, match=said):
+        finetune(path, root=tmp_path, overrides=[semi], resume=True)
+    assert contents(RunDirectory(path)) == before
+    images_file(others, count=50)
+    finetune(path, root=tmp_path, overrides=[semi], resume=True)
+
+
 def test_an_edit_of_an_unfinished_run_s_recipe_does_not_end_up_in_it(
     unfinished: RunDirectory, tiny: Tiny
 ) -> None:

@@ -23,6 +23,7 @@ from featlearn.workflows.head_plan import head_recipe
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.task_data import open_tasks
+from featlearn.workflows.task_figures import task_figures
 from featlearn.workflows.tasks import TasksResult, finetune_tasks
 
 Tiny = Callable[..., Recipe]
@@ -128,7 +129,20 @@ def test_each_task_is_a_head_of_the_run(run: Path, tmp_path: Path) -> None:
     for one, other in zip(*(net.stack.state_dict().values() for net in stacks), strict=True):
         assert (one == other).all()
     assert (run / "model.safetensors").read_bytes() == before
+    rows = task_figures(run)
+    assert [(row.task, row.measure) for row in rows] == [
+        ("digit", "error"),
+        ("size", "R²"),
+        ("even", "mAP"),
+    ]
+    assert [row.alone for row in rows] == [None] * 3
+    assert rows[1].together == size.r2
     alone = tune(run, alone="digit")
+    error = evaluate(run, root=run, head="digit-alone").error
+    assert [row.alone for row in task_figures(run)] == [error, None, None]
+    file = run / "heads/digit-alone/evaluation.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "tta": 4}))
+    assert [row.alone for row in task_figures(run)] == [None] * 3
     assert [head.head for head in alone.heads] == ["digit-alone"]
     assert alone.heads[0].files["labels.json"] == found.heads[0].files["labels.json"]
     report([run], out=tmp_path / "page", root=run)
@@ -154,13 +168,15 @@ def test_it_goes_on_after_a_crash(
 
 
 def test_a_head_that_is_there_is_not_trained_for_in_vain(
-    run: Path, stopper: Callable[..., Progress]
+    run: Path, stopper: Callable[..., Progress], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tune(run, alone="digit", overrides=["finetune.epochs=1"])
     (run / "heads/digit-alone").rename(run / "heads/digit")
     kept = (run / "heads/digit/model.safetensors").read_bytes()
-    with pytest.raises(CheckpointError, match="heads/digit holds a finished run; add --overwrite"):
-        tune(run, progress=stopper(at=1))
+    with monkeypatch.context() as patched:
+        patched.delattr("featlearn.workflows.tasks.open_tasks")  # no image is read before
+        with pytest.raises(CheckpointError, match="heads/digit holds a finished run; add --over"):
+            tune(run)
     assert not (run / "tasks/together").exists()
     assert not (run / "heads/size").exists()
     with (

@@ -221,10 +221,11 @@ def _sheet(result: "Inspected") -> str | None:
 
 
 def _survey(result: "Surveyed") -> "Iterable[RenderableType]":
+    from featlearn.wording import count
     from featlearn_cli.text import facts, table
 
     unreadable = f", and {len(result.broken)} that cannot be read" if result.broken else ""
-    yield facts([("source", result.source), ("images", f"{result.images}{unreadable}")])
+    yield facts([("source", result.source), ("images", f"{count(result.images)}{unreadable}")])
     for what, kinds in (
         ("height x width", result.sizes),
         ("colours", result.modes),

@@ -1,7 +1,7 @@
 """`featlearn describe`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from featlearn_cli.params import PathParam, RecipeParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.config.layers import Layer, Totals
     from featlearn.config.needs import Needs
     from featlearn.workflows.describe import Description
 
@@ -44,6 +45,8 @@ class ShapeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     "describe",
     epilog=example(
         "featlearn describe lenet5",
+        "featlearn describe resnet50",
+        "featlearn describe resnet50 --every-layer",
         "featlearn describe resnet50 --json",
         "featlearn describe mnist-local --set stages.strokes.filter.maps=32 --json",
         "featlearn describe mine.toml --input 3x200x200 --batch 100",
@@ -75,6 +78,11 @@ class ShapeParam(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
     type=PathParam(path_type=Path, dir_okay=False),
     help="File to draw the network into: .svg, .png or .pdf.",
 )
+@click.option(
+    "--every-layer",
+    is_flag=True,
+    help="A row for each layer of a deep network, instead of one for each of its stages.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the file, if it is there already.")
 @data_options
 def command(
@@ -84,6 +92,7 @@ def command(
     sets: tuple[str, ...],
     batch: int | None,
     figure: Path | None,
+    every_layer: bool,
     overwrite: bool,
     options: DataOptions,
 ) -> None:
@@ -93,16 +102,21 @@ def command(
     the path of a recipe, or the folder of a run; where a folder bears such a name, ./NAME is
     the folder.
     Weights are counted without biases, FLOPs for one image forward; a multiplication
-    and an addition are two. Beside each layer stands what it would weigh if its weights
-    were shared otherwise, and what it takes of memory while all layers learn.
+    and an addition are two, and what lies beyond the border is not counted. Beside each
+    layer stands what it would weigh if its weights were shared otherwise, and what it takes
+    of memory while all layers learn. The stages of a deep network have a row each;
+    --every-layer and --json give its layers.
     """
     from featlearn.config.load import load_any_recipe
     from featlearn.config.modalities import MultimodalRecipe
 
+    def tables(result: "Description") -> "Iterable[RenderableType]":
+        return _tables(result, every=every_layer)
+
     several = load_any_recipe(recipe, overrides=sets)
     if isinstance(several, MultimodalRecipe):
         refused = given("--input", "--batch", "--figure")
-        describe_several(several, refused=refused, tables=_tables, options=options)
+        describe_several(several, refused=refused, tables=tables, options=options)
         return
     from featlearn.workflows.describe import describe_source
 
@@ -115,17 +129,25 @@ def command(
         figure=figure,
         overwrite=overwrite,
     )
-    options.show(found, _tables)
+    options.show(found, tables)
 
 
-def _tables(result: "Description") -> "Iterable[RenderableType]":
+_MOST_ROWS = 40
+"""Layers that are shown one by one; those of deeper networks are summed up by stages."""
+
+
+def _tables(result: "Description", *, every: bool) -> "Iterable[RenderableType]":
+    layers = list(result.layers) if every else _overview(result.layers)
     yield f"{result.title}: input {MapShape(*result.input)}"
+    yield _in_a_line(result.totals)
     yield ""
-    yield from _layers(result)
+    yield from _layers(layers, result.totals)
+    if len(layers) < len(result.layers):
+        yield f"{len(result.layers)} layers by stages; --every-layer gives each a row"
     yield ""
     yield from _alternatives(result)
     yield ""
-    yield from _memory(result)
+    yield from _memory(layers, result)
     if result.pretraining is not None:
         yield ""
         yield _at_once(result.pretraining)
@@ -134,7 +156,51 @@ def _tables(result: "Description") -> "Iterable[RenderableType]":
         yield f"figure: {result.figure}"
 
 
-def _layers(result: "Description") -> "Iterable[RenderableType]":
+def _overview(layers: "Sequence[Layer]") -> "list[Layer]":
+    """Give the layers, or stages instead where these are many, with how many layers each has."""
+    from collections import Counter
+
+    import msgspec
+
+    from featlearn.config.layers import condensed
+    from featlearn.wording import plural
+
+    if len(layers) <= _MOST_ROWS:
+        return list(layers)
+    parts = Counter(layer.stage for layer in layers if layer.within is not None)
+    return [
+        layer
+        if layer.within is None
+        else msgspec.structs.replace(
+            layer, kind=f"{layer.kind}, {plural(parts[layer.stage], 'layer')}"
+        )
+        for layer in condensed(layers)
+    ]
+
+
+def _in_a_line(totals: "Totals") -> str:
+    """Say what the whole network costs."""
+    from featlearn.config.footprint import FLOAT_BYTES
+    from featlearn.wording import count, human_bytes
+
+    weights, outputs = (human_bytes(FLOAT_BYTES * n) for n in (totals.parameters, totals.units))
+    return (
+        f"{count(totals.parameters)} parameters, {weights} in float32; "
+        f"one image: {_large(totals.multiply_adds)} multiply-adds, {outputs} of outputs"
+    )
+
+
+def _large(number: int) -> str:
+    """Write a number in millions or billions, where it is that large."""
+    from featlearn.wording import count
+
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if number >= size:
+            return f"{number / size:.3g} {word}"
+    return count(number)
+
+
+def _layers(layers: "Sequence[Layer]", totals: "Totals") -> "Iterable[RenderableType]":
     from featlearn.wording import human_bytes
     from featlearn_cli.text import table
 
@@ -152,9 +218,8 @@ def _layers(result: "Description") -> "Iterable[RenderableType]":
             human_bytes(row.memory),
             row.flops,
         )
-        for row in result.layers
+        for row in layers
     ]
-    totals = result.totals
     rows.append(
         (
             "total", "", "", totals.units, totals.weights, totals.biases, totals.connections,
@@ -187,13 +252,13 @@ def _at_once(needs: "Needs") -> str:
     return f"memory that pre-training holds at once: {human_bytes(total_bytes(needs))} ({needs})"
 
 
-def _memory(result: "Description") -> "Iterable[RenderableType]":
+def _memory(layers: "Sequence[Layer]", result: "Description") -> "Iterable[RenderableType]":
     import msgspec
 
     from featlearn.wording import human_bytes
     from featlearn_cli.text import table
 
-    named = [*((layer.name, layer.training) for layer in result.layers), ("total", result.training)]
+    named = [*((layer.name, layer.training) for layer in layers), ("total", result.training)]
     rows = [
         (name, *(human_bytes(size) if size else None for size in msgspec.structs.astuple(row)))
         for name, row in named

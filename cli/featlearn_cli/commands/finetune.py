@@ -85,7 +85,8 @@ _OF_ONE_HEAD = ("--control", "--tune", "--semi", "--from-scratch", "--find-lr", 
 @click.option(
     "--out",
     type=PathParam(path_type=Path, file_okay=False),
-    help="With --find-lr: folder for a plot of the rates tried, rates.png and rates.svg.",
+    help="With --find-lr: folder for a plot of the rates tried, rates.png and rates.svg. The "
+    "curve is written in a line, too.",
 )
 @click.option(
     "--alone",

@@ -29,8 +29,8 @@ from featlearn_cli.params import PathParam, RecipeParam
 @click.option(
     "--weights",
     type=PathParam(path_type=Path, dir_okay=False, exists=True),
-    help="Published weights of the recipe's network to begin with: a safetensors file in "
-    "torchvision's or timm's names.",
+    help="Weights of the recipe's network to begin with: a safetensors file in torchvision's or "
+    "timm's names, or as runs and `load_network` write it.",
 )
 @training_options("stages.strokes.pool.size=2")
 def command(recipe: str, out: Path, weights: Path | None, options: Training) -> None:

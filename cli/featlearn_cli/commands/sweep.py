@@ -137,7 +137,7 @@ def command(
 
 
 def _summary(result: "SearchResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration, percent, plural
+    from featlearn.wording import count, duration, percent, plural
     from featlearn_cli.text import facts, table
 
     best = result.best.value
@@ -147,7 +147,7 @@ def _summary(result: "SearchResult") -> "Iterable[RenderableType]":
         [
             ("sweep", result.folder),
             ("of", result.title),
-            ("minimised", f"{result.minimised}, on {result.judged} {images}"),
+            ("minimised", f"{result.minimised}, on {count(result.judged)} {images}"),
             ("best", f"{_value(result, best)}, by trial {result.best.number}"),
             ("trials", f"{plural(len(result.trials), 'trial')}: {_states(result)}"),
             ("time", duration(result.seconds)),

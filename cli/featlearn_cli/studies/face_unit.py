@@ -51,9 +51,11 @@ def _summary(result: "FaceUnitResult") -> "Iterable[RenderableType]":
 def _table(regime: "Regime", published: dict[str, float]) -> "Iterable[RenderableType]":
     """Write the table of a regime."""
     from featlearn.studies.faces.results import REGIMES
+    from featlearn.wording import count
     from featlearn_cli.text import table
 
-    yield f"{REGIMES[regime.name]}; {regime.scenes:,} scenes, {regime.faces:,} with a face"
+    many = f"{count(regime.scenes)} scenes, {count(regime.faces)} with a face"
+    yield f"{REGIMES[regime.name]}; {many}"
     yield table(
         ["method", "accuracy", "95 %", "ahead by", "95 %", "2012"],
         [

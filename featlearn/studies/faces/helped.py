@@ -1,4 +1,4 @@
-"""`study faces-multitask`: does naming people help to find faces, and with how many labels?"""
+"""`study faces-multitask`: do naming people and finding faces help each other, by labels?"""
 
 import copy
 import hashlib
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 
 from featlearn.config.load import load_recipe
@@ -18,22 +19,30 @@ from featlearn.datasets.imageset import Splits
 from featlearn.datasets.labels import match_classes
 from featlearn.datasets.source import find_root
 from featlearn.errors import CheckpointError
+from featlearn.evaluate.paired import mean_interval
 from featlearn.filenames import CARD, RESULTS, TRIALS
 from featlearn.files import BAD_JSON, canonical_json, sha256, write_bytes, write_json
 from featlearn.heads.problem import logits_of
-from featlearn.heads.tasks import start_tasks
+from featlearn.heads.tasks import MultiTask, start_tasks
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import find_model, load_stack
-from featlearn.studies.faces.help_results import HelpPoint, HelpResult, HelpTrial, markdown, sum_up
+from featlearn.studies.faces.help_results import (
+    HelpPoint,
+    HelpResult,
+    HelpTrial,
+    identification_errors,
+    markdown,
+    sum_up,
+)
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.training.settling import fitting_sample
-from featlearn.visualize.helped import helped_figure
+from featlearn.visualize.helped import HelpedTask, helped_figure
 from featlearn.visualize.style import save_figure
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.task_data import draw_tasks, open_sources
+from featlearn.workflows.task_data import TaskImages, draw_tasks, open_sources, task_recipe
 from featlearn.workflows.tasks import task_data
 
 RECIPE = "faces-multitask"
@@ -42,6 +51,9 @@ COUNTS = (10, 30, 100, 300)
 
 DRAWS = 10
 """Draws of detection labels at each, with a seed of the weights of their own."""
+
+_Key = tuple[int | None, int, bool]
+"""What tells trials apart: number of detection labels, draw, and whether both were learned."""
 
 
 def faces_multitask(
@@ -54,11 +66,12 @@ def faces_multitask(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> HelpResult:
-    """Learn detection from few labels, alone and together with identification, draw by draw.
+    """Learn detection from few labels, identification, and both together, draw by draw.
 
-    Both begin from one stack, learned without labels, with the same labels and the same seeds,
-    and take as many steps. Detection is judged on scenes with people 21 to 40 of Olivetti;
-    identification is of people 1 to 20, who are among the faces that detection learns from.
+    All begin from one stack, learned without labels, with the same labels and the same seeds,
+    and take as many steps; identification has all its labels. Detection is judged on scenes with
+    people 21 to 40 of Olivetti; identification is of people 1 to 20, who are among the faces that
+    detection learns from.
 
     Args:
         out: Folder of the run, the trials and the table; what is there already is kept.
@@ -87,43 +100,66 @@ def faces_multitask(
     opened = open_sources(recipe, root=root, shape=stack.input_shape)
     bench = _Bench(stack, recipe, opened, chosen)
     trials = _Trials(folder / TRIALS, setting=_setting(recipe, run))
-    done, of = 0, 2 * DRAWS * len(COUNTS)
+    done, of = 0, DRAWS * (1 + 2 * len(COUNTS))
+
+    def made(*keys: _Key) -> list[HelpTrial]:
+        nonlocal done
+        found = [trials.known(key) or trials.keep(bench.trial(key)) for key in keys]
+        done += len(keys)
+        told.count("networks", done=done, of=of)
+        return found
+
+    named = [made((None, draw, False))[0] for draw in range(DRAWS)]
     table: list[HelpPoint] = []
     for labels in COUNTS:
         pairs: list[tuple[HelpTrial, HelpTrial]] = []
         for draw in range(DRAWS):
-            alone, together = (
-                trials.known(labels, draw, both) or trials.keep(bench.trial(labels, draw, both))
-                for both in (False, True)
-            )
+            alone, together = made((labels, draw, False), (labels, draw, True))
             pairs.append((alone, together))
-            done += 2
-            told.count("networks", done=done, of=of)
-        table.append(sum_up(labels, pairs))
+        table.append(sum_up(labels, pairs, named))
     told.stop()
-    test = bench.test
-    assert test.set.labels is not None
+    (scenes, majority), (portraits, guess) = bench.judged()
     result = HelpResult(
         out=str(folder),
         seconds=round(time.monotonic() - begun, 1),
         draws=DRAWS,
-        test=len(test),
-        majority=float((test.set.labels == 0).mean()),
+        test=scenes,
+        majority=majority,
+        identification_test=portraits,
+        identification_majority=guess,
+        identification_alone=mean_interval(identification_errors(named)),
         table=table,
         run=str(run),
     )
+    _write(folder, result)
+    return result
+
+
+def _write(folder: Path, result: HelpResult) -> None:
+    """Write the tables and the figure."""
+    table = result.table
     figure = helped_figure(
         [point.labels for point in table],
-        [point.alone for point in table],
-        [point.together for point in table],
-        [point.gain for point in table],
-        names=("detection alone", "with identification"),
+        [
+            HelpedTask(
+                "detection",
+                [point.alone for point in table],
+                [point.together for point in table],
+                [point.gain for point in table],
+            ),
+            HelpedTask(
+                "identification",
+                [result.identification_alone for _ in table],
+                [point.identification for point in table],
+                [point.identification_gain for point in table],
+            ),
+        ],
+        counted="labels of detection",
     )
     for ending in ("png", "svg"):
         save_figure(figure, folder / "figures" / f"help.{ending}")
     write_json(folder / RESULTS, msgspec.to_builtins(result))
     write_bytes(folder / CARD, markdown(result).encode())
-    return result
 
 
 class _Bench:
@@ -133,36 +169,53 @@ class _Bench:
         self, stack: Stack, recipe: Recipe, opened: Mapping[str, Splits], device: torch.device
     ) -> None:
         self.stack, self.recipe, self.opened, self.device = stack, recipe, opened, device
-        splits = opened[recipe.data.source]
-        assert splits.test is not None
-        self.test = Pictures(splits.test, device)
-        self.sample = fitting_sample(recipe, Pictures(splits.train, device))
+        train = opened[recipe.data.source].train
+        self.sample = fitting_sample(recipe, Pictures(train, device))
 
-    def trial(self, labels: int, draw: int, together: bool) -> HelpTrial:
+    def trial(self, key: _Key) -> HelpTrial:
         """Train a network, and judge it."""
+        labels, draw, together = key
         first, *others = self.recipe.tasks
-        tasks = (msgspec.structs.replace(first, labels=labels), *others)
-        recipe = msgspec.structs.replace(self.recipe, tasks=tasks)
+        if labels is not None:
+            first = msgspec.structs.replace(first, labels=labels)
+        recipe = msgspec.structs.replace(self.recipe, tasks=(first, *others))
         drawn = draw_tasks(recipe, self.opened, label_seed=draw)
+        learned = drawn if together else drawn[1:] if labels is None else drawn[:1]
         module, loop = start_tasks(
             copy.deepcopy(self.stack),
             recipe,
-            [task_data(task, self.device) for task in (drawn if together else drawn[:1])],
+            [task_data(task, self.device) for task in learned],
             sample=self.sample,
             seed=recipe.seed + draw,
         )
         for _ in loop.steps():
             pass
-        errors: list[float] = []
-        for task in drawn[: len(module.classifiers)]:
-            assert task.splits.test is not None
-            test = Pictures(task.splits.test, self.device)
-            said = logits_of(module.classifiers[task.spec.name], test).argmax(1).cpu().numpy()
-            errors.append(float((said != match_classes(test.set, task.train.classes)).mean()))
-        named = errors[1] if together else None
+        errors = {task.spec.name: self._error(task, module) for task in learned}
+        detection, identification = (errors.get(task.spec.name) for task in drawn)
         return HelpTrial(
-            labels=labels, draw=draw, together=together, error=errors[0], identification=named
+            labels=labels,
+            draw=draw,
+            together=together,
+            error=detection,
+            identification=identification,
         )
+
+    def judged(self) -> list[tuple[int, float]]:
+        """Give, task by task, the number of test images and the error of naming one class."""
+        found: list[tuple[int, float]] = []
+        for task in self.recipe.tasks:
+            test = self.opened[task_recipe(self.recipe, task).data.source].test
+            assert test is not None
+            assert test.labels is not None
+            found.append((len(test), 1 - float(np.bincount(test.labels).max()) / len(test)))
+        return found
+
+    def _error(self, task: TaskImages, module: MultiTask) -> float:
+        """Measure a head on the test images of its task."""
+        assert task.splits.test is not None
+        test = Pictures(task.splits.test, self.device)
+        said = logits_of(module.classifiers[task.spec.name], test).argmax(1).cpu().numpy()
+        return float((said != match_classes(test.set, task.train.classes)).mean())
 
 
 def _setting(recipe: Recipe, run: Path) -> str:
@@ -198,9 +251,9 @@ class _Trials:
         made = [line.trial for line in found]
         self.found = {(trial.labels, trial.draw, trial.together): trial for trial in made}
 
-    def known(self, labels: int, draw: int, together: bool) -> HelpTrial | None:
+    def known(self, key: _Key) -> HelpTrial | None:
         """Give a trial that was made before."""
-        return self.found.get((labels, draw, together))
+        return self.found.get(key)
 
     def keep(self, trial: HelpTrial) -> HelpTrial:
         """Write a trial down."""
