@@ -136,6 +136,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checksums(*files: Path) -> dict[str, str]:
+    """Give the checksum of each of some files of one folder, by name."""
+    return {file.name: sha256(file) for file in files}
+
+
 def sync(path: Path) -> None:
     """Force a file or a folder's entries to disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from featlearn.workflows.multimodal.evaluate import FusionEvaluation
     from featlearn.workflows.multimodal.finetune import FusionResult
     from featlearn.workflows.multimodal.predict import FusionPredictions
-    from featlearn.workflows.multimodal.pretrain import MultimodalResult
 
 
 def has_modalities(run: Path) -> bool:
@@ -27,23 +26,16 @@ def has_modalities(run: Path) -> bool:
     return has(run)
 
 
-def pretrain_several(recipe: "MultimodalRecipe", out: Path, options: Training) -> None:
+def pretrain_several(
+    recipe: "MultimodalRecipe", out: Path, *, refused: Sequence[str], options: Training
+) -> None:
     """Learn the stack of each modality, and the code that they share."""
+    _refuse(refused, recipe.title)
     from featlearn.workflows.multimodal.pretrain import pretrain_modalities
+    from featlearn_cli.pretraining import modalities_summary
 
-    result = pretrain_modalities(
-        recipe,
-        out=out,
-        root=options.root,
-        device=options.device,
-        threads=options.threads,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        progress=options.progress(),
-        save_seconds=options.save_seconds,
-        track=options.track,
-    )
-    options.show(result, _learned)
+    result = pretrain_modalities(recipe, out=out, **options.training())
+    options.show(result, modalities_summary)
     options.next_step(f"`featlearn finetune {out}` with labels")
 
 
@@ -62,19 +54,12 @@ def finetune_several(
 
     result = finetune_modalities(
         run,
-        root=options.root,
         name=name,
         labels=labels,
         label_seed=label_seed,
         seed=options.seed,
         overrides=options.sets,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-        save_seconds=options.save_seconds,
-        track=options.track,
+        **options.training(),
     )
     options.show(result, _head)
     options.next_step(f"`featlearn evaluate {run} --head {result.head}`")
@@ -87,9 +72,7 @@ def evaluate_several(
     _refuse(refused, run)
     from featlearn.workflows.multimodal.evaluate import evaluate_modalities
 
-    result = evaluate_modalities(
-        run, root=options.root, head=head, device=options.device, threads=options.threads
-    )
+    result = evaluate_modalities(run, head=head, **options.computing())
     options.show(result, _figures)
 
 
@@ -112,10 +95,8 @@ def encode_several(
         source,
         modality=modality,
         out=out,
-        root=options.root,
-        device=options.device,
-        threads=options.threads,
         overwrite=overwrite,
+        **options.computing(),
     )
     options.show(result)
 
@@ -197,44 +178,6 @@ def _refuse(given: Sequence[str], what: Path | str) -> None:
     """Refuse options that are about a single stack."""
     if given:
         raise click.UsageError(f"{what} has several modalities, which {given[0]} is not for")
-
-
-def _learned(result: "MultimodalResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import count, duration, plural
-    from featlearn_cli.text import facts, table
-
-    seen = [
-        (name, f"{plural(data.train, 'sample')} of {data.source}, {count(data.held_out)} held out")
-        for name, data in result.modalities.items()
-    ]
-    yield facts(
-        [
-            ("run", result.run),
-            ("learned", result.title),
-            *seen,
-            ("pairs", result.pairs),
-            ("parameters", result.parameters),
-            ("time", duration(result.seconds)),
-        ]
-    )
-    titles = {
-        stage: f"{name}: {stage}"
-        for name, data in result.modalities.items()
-        for stage in data.stages
-    }
-    rows = [
-        (
-            titles.get(phase.name, phase.name),
-            phase.epochs,
-            phase.steps,
-            duration(phase.seconds),
-            phase.loss,
-            None if phase.held_out is None else phase.held_out.get("loss"),
-        )
-        for phase in result.phases
-    ]
-    yield ""
-    yield table(["phase", "epochs", "steps", "time", "loss", "held out"], rows)
 
 
 def _head(result: "FusionResult") -> "Iterable[RenderableType]":

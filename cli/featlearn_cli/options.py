@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from featlearn.training.progress import Progress
+    from featlearn.workflows.run_options import ComputeOptions, ResumeOptions, RunOptions
 
 Result = TypeVar("Result")
 Command = Callable[..., None]
@@ -91,6 +92,10 @@ class Computing(DataOptions):
     device: str
     threads: int | None
 
+    def computing(self) -> "ComputeOptions":
+        """Pass on to a workflow where the data are, and how to compute."""
+        return {"root": self.root, "device": self.device, "threads": self.threads}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ByRecipe(Computing):
@@ -127,6 +132,15 @@ class Resumable(ByRecipe):
         if self.resume and self.overwrite:
             raise click.UsageError("--resume and --overwrite contradict each other; give one")
 
+    def resuming(self) -> "ResumeOptions":
+        """Pass on to a workflow all that concerns work which can be stopped."""
+        return {
+            **self.computing(),
+            "progress": self.progress(),
+            "resume": self.resume,
+            "overwrite": self.overwrite,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Resumable):
@@ -139,6 +153,10 @@ class Training(Resumable):
 
     track: bool
     save_seconds: float
+
+    def training(self) -> "RunOptions":
+        """Pass on to a workflow all that concerns a training."""
+        return {**self.resuming(), "save_seconds": self.save_seconds, "track": self.track}
 
 
 _SHOWING = [

@@ -1,6 +1,6 @@
 """Fine-tuning of a run whose recipe has several tasks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,9 @@ def train_tasks(
     run: Path,
     *,
     alone: str | None,
-    label_seed: int | None,
+    label_seed: int,
     freeze: int | None,
-    refused: dict[str, bool],
+    refused: Sequence[str],
     options: Training,
 ) -> None:
     """Train them together, or one of them alone.
@@ -41,32 +41,24 @@ def train_tasks(
         alone: Which one alone.
         label_seed: Seed of the draws of labels.
         freeze: Stages to leave as they are.
-        refused: Options that belong to a single head, and whether they were given.
+        refused: Options that were given and belong to a single head.
         options: Shared options.
     """
-    wrong = next((name for name, given in refused.items() if given), None)
-    if wrong is not None:
+    if refused:
         raise click.UsageError(
-            f"{wrong} is for a recipe with one head, and this one has [[tasks]]; set what a task "
-            "needs by --set, as in --set tasks.0.labels=100"
+            f"{refused[0]} is for a recipe with one head, and this one has [[tasks]]; set what a "
+            "task needs by --set, as in --set tasks.0.labels=100"
         )
     from featlearn.workflows.tasks import finetune_tasks
 
     result = finetune_tasks(
         run,
-        root=options.root,
         alone=alone,
-        label_seed=label_seed or 0,
+        label_seed=label_seed,
         freeze=freeze,
         seed=options.seed,
         overrides=options.sets,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-        save_seconds=options.save_seconds,
-        track=options.track,
+        **options.training(),
     )
     options.show(result, _summary)
     first = result.heads[0].head

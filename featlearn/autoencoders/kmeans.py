@@ -5,7 +5,8 @@ from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.ops.conv import conv2d
-from featlearn.stages.filters import Filter, WindowedFilter
+from featlearn.stages.filter import Filter
+from featlearn.stages.filters import WindowedFilter
 from featlearn.stages.stage import Stage
 
 _LEAST_LENGTH = 1e-6  # of what a filter sees: what is shorter has no direction

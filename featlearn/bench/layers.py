@@ -13,7 +13,8 @@ from featlearn.config.pieces import L2PoolSpec, LCNSpec
 from featlearn.config.stages import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec
 from featlearn.geometry import MapShape
 from featlearn.ops.planes import batch_innermost
-from featlearn.stages.filters import Filter, build_filter
+from featlearn.stages.filter import Filter
+from featlearn.stages.filters import build_filter
 from featlearn.stages.norm import build_norm
 from featlearn.stages.pool import build_pool
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast, final
 from urllib.parse import urlsplit
 
-from featlearn.datasets.entries import KNOWN, KnownSet, RemoteFile, suggest
+from featlearn.datasets.entries import KNOWN, suggest
+from featlearn.datasets.entry import KnownSet, RemoteFile
 from featlearn.datasets.quiet import quiet
 from featlearn.errors import DataError, UsageError
 from featlearn.files import creating

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from featlearn.datasets.embedded import open_digits, open_photographs
-from featlearn.datasets.entries import KNOWN, KnownSet
+from featlearn.datasets.entries import KNOWN
+from featlearn.datasets.entry import KnownSet
 from featlearn.datasets.idx import read_idx
 from featlearn.datasets.known_faces import open_named, open_olivetti, open_scenes
 from featlearn.datasets.pictures import open_folder, open_zip

@@ -17,8 +17,8 @@ from featlearn.heads.losses import build_head_loss
 from featlearn.heads.problem import logits_of
 from featlearn.networks.stack import Stack
 from featlearn.stages.stage import Stage
-from featlearn.training.loop import Problem
 from featlearn.training.pictures import Pictures
+from featlearn.training.problem import Problem
 from featlearn.training.progress import Progress
 from featlearn.training.trying import at_full_rate, tried_steps, unchanged
 

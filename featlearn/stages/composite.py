@@ -21,7 +21,7 @@ from featlearn.config.parts import (
 from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, L2PoolSpec, LRNSpec, MaxPoolSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.stages.filters import Filter
+from featlearn.stages.filter import Filter
 from featlearn.stages.parts import (
     ActivationPart,
     ConvPart,

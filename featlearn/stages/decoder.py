@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from featlearn.stages.filters import Filter
+from featlearn.stages.filter import Filter
 
 
 class Decoder(nn.Module):

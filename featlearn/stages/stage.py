@@ -17,7 +17,8 @@ from featlearn.geometry import MapShape
 from featlearn.stages.activation import activated
 from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
-from featlearn.stages.filters import Filter, build_filter
+from featlearn.stages.filter import Filter
+from featlearn.stages.filters import build_filter
 from featlearn.stages.norm import BatchNorm, Norm, build_norm
 from featlearn.stages.pool import Pool, build_pool
 from featlearn.stages.scaler import Scaler, build_scaler

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from featlearn.errors import Interrupted, TrainingError
 from featlearn.files import write_json
 from featlearn.training.checkpoints import Checkpoint, CheckpointStore
+from featlearn.training.folder import Folder
 from featlearn.training.identity import Identity
 from featlearn.training.loop import Loop
 from featlearn.training.metrics import MetricsLog
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, StepReport
-from featlearn.training.rundir import Folder
 from featlearn.training.signals import StopRequest
 
 

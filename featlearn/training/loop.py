@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,58 +18,11 @@ from featlearn.ops.casts import casts_kept
 from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
 from featlearn.training.averaging import WeightAverage
-from featlearn.training.optimizers import Group, Updates
+from featlearn.training.optimizers import Updates
+from featlearn.training.problem import Problem
 from featlearn.training.progress import StepReport
 from featlearn.training.rates import Plateau, rate_factor
 from featlearn.training.states import all_finite, copied, under
-
-
-class Problem(Protocol):
-    """What a loop minimises, and over which samples."""
-
-    @property
-    def name(self) -> str:
-        """Name of the phase, as metrics show it."""
-        ...
-
-    @property
-    def samples(self) -> int:
-        """How many samples an epoch has."""
-        ...
-
-    @property
-    def module(self) -> nn.Module:
-        """What holds everything that training changes."""
-        ...
-
-    @property
-    def aside(self) -> nn.Module | None:
-        """What training needs and changes beside that, and whose end nobody waits for."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        ...
-
-    def groups(self) -> list[Group]:
-        """Give the parameters, in groups for the optimiser."""
-        ...
-
-    def terms(self, rows: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
-        """Compute the loss's terms on the samples at `rows`."""
-        ...
-
-    def after_step(self) -> None:
-        """Restore constraints; called before the first step too."""
-        ...
-
-    def held_out(self) -> dict[str, float] | None:
-        """Measure held-out samples: terms and their sum `loss`; `None` if there are none.
-
-        The loop asks under the precision that it trains in, so that both can be compared.
-        """
-        ...
 
 
 class LoopState(msgspec.Struct):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from featlearn.config.training import LoopSpec
 from featlearn.errors import TrainingError
-from featlearn.training.loop import Problem
+from featlearn.training.problem import Problem
 from featlearn.training.progress import Progress
 from featlearn.training.trying import tried_steps, unchanged
 

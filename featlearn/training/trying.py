@@ -9,7 +9,8 @@ import msgspec
 from torch import nn
 
 from featlearn.config.training import ConstantSpec, LoopSpec
-from featlearn.training.loop import Loop, Problem
+from featlearn.training.loop import Loop
+from featlearn.training.problem import Problem
 from featlearn.training.progress import Progress, Silent, StepReport
 
 S = TypeVar("S", bound=LoopSpec)

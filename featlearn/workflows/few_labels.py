@@ -6,16 +6,8 @@ from statistics import fmean
 import msgspec
 
 from featlearn.evaluate.paired import paired_interval
-from featlearn.workflows.trials import (
-    PIXELS,
-    PRETRAINED,
-    SCRATCH,
-    SETTINGS,
-    Judge,
-    Setting,
-    Trial,
-    Workbench,
-)
+from featlearn.workflows.trial import PIXELS, PRETRAINED, SCRATCH, SETTINGS, Judge, Setting, Trial
+from featlearn.workflows.trials import Workbench
 
 ARMS = (PRETRAINED, SCRATCH)
 

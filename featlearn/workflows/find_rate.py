@@ -9,7 +9,6 @@ import msgspec
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.datasets.labels import whole_labels
 from featlearn.files import check_folder
-from featlearn.seeds import whole_seed
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.range_test import RangeTest, range_test
@@ -17,16 +16,10 @@ from featlearn.training.rundir import RunDirectory
 from featlearn.training.trying import at_full_rate
 from featlearn.workflows.check_words import judge_rate
 from featlearn.workflows.finetune import start_head
-from featlearn.workflows.head_plan import (
-    Options,
-    check_same_images,
-    chosen_seed,
-    control_recipe,
-    head_recipe,
-)
+from featlearn.workflows.head_plan import check_same_images, plan_head
 from featlearn.workflows.labelled import draw_labelled
 from featlearn.workflows.outputs import check_apart
-from featlearn.workflows.running import SAVE_SECONDS, option_words
+from featlearn.workflows.running import option_words
 
 
 class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,23 +82,22 @@ def find_rate(
     """
     labels, overrides = whole_labels(labels), override_texts(overrides)
     run = RunDirectory.open(path)
-    recipe = head_recipe(run, overrides, freeze=freeze)
-    if from_scratch:
-        recipe = control_recipe(recipe, overrides)
+    recipe, options = plan_head(
+        run,
+        overrides,
+        labels=labels,
+        label_seed=label_seed,
+        freeze=freeze,
+        from_scratch=from_scratch,
+        seed=seed,
+    )
     if out is not None:
         check_apart(out / "rates.png", source=recipe.data.source, run=path, root=root)
         check_folder(out)
     chosen = pick_device(device)
     use_threads(threads)
-    data = draw_labelled(recipe, labels=labels, label_seed=label_seed, root=root)
+    data = draw_labelled(recipe, labels=labels, label_seed=options.label_seed, root=root)
     check_same_images(run, recipe, data.splits)
-    options = Options(
-        labels=labels,
-        label_seed=whole_seed(label_seed, name="label_seed"),
-        freeze=recipe.finetune.freeze,
-        from_scratch=from_scratch,
-        seed=chosen_seed(recipe, seed),
-    )
     # The schedule counts for nothing here: its warm-up may be longer than a test.
     plain = msgspec.structs.replace(recipe, finetune=at_full_rate(recipe.finetune))
     work = start_head(run, plain, options, data, chosen)
@@ -114,9 +106,7 @@ def find_rate(
     verdict, option = judge_rate(test), _option(test)
     words = [
         *("featlearn", "finetune", str(path), *options.words()),
-        *option_words(
-            device=device, root=root, threads=threads, save_seconds=SAVE_SECONDS, track=False
-        ),
+        *option_words(root=root, device=device, threads=threads),
     ]
     changes = [*overrides, *option[1:]] if not verdict.passed else overrides
     return FindRateResult(

@@ -1,12 +1,14 @@
 """What decides a head of a run: recipe, options, and the images that the run learned from."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from featlearn.config.load import load_recipe
+from featlearn.config.modalities import MultimodalRecipe
 from featlearn.config.overrides import says
 from featlearn.config.recipe import Recipe
 from featlearn.config.tables import as_tables
@@ -14,7 +16,8 @@ from featlearn.datasets.imageset import Splits
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import sha256
 from featlearn.seeds import whole_seed
-from featlearn.training.rundir import RunDirectory
+from featlearn.training.locks import writing_in
+from featlearn.training.rundir import HeadFolder, RunDirectory
 from featlearn.workflows.changes import check_changes
 from featlearn.workflows.pretrain import read_result, settings
 
@@ -66,6 +69,66 @@ def head_recipe(run: RunDirectory, overrides: Sequence[str], *, freeze: int | No
         raise UsageError(f"--freeze {freeze}: {error}") from None
 
 
+def plan_head(
+    run: RunDirectory,
+    overrides: Sequence[str],
+    *,
+    labels: int | None,
+    label_seed: int,
+    freeze: int | None,
+    from_scratch: bool,
+    seed: int | None,
+) -> tuple[Recipe, Options]:
+    """Put in order what decides a head of a run: the recipe as it is fine-tuned by, and the rest.
+
+    Args:
+        run: The run.
+        overrides: Changes of its recipe, as `KEY=VALUE` texts.
+        labels: How many labels to use; all if absent.
+        label_seed: Seed of their draw.
+        freeze: Stages to leave as they are; the recipe's if absent.
+        from_scratch: Whether it is the control from random weights.
+        seed: Seed of weights, order and noise; the recipe's if absent.
+
+    Raises:
+        FeatlearnError: If the run or one of these stands in the way.
+    """
+    recipe = head_recipe(run, overrides, freeze=freeze)
+    if from_scratch:
+        recipe = _control_recipe(recipe, overrides)
+    return recipe, Options(
+        labels=labels,
+        label_seed=whole_seed(label_seed, name="label_seed"),
+        freeze=recipe.finetune.freeze,
+        from_scratch=from_scratch,
+        seed=chosen_seed(recipe, seed),
+    )
+
+
+@contextmanager
+def head_place(
+    run: RunDirectory, name: str, words: Sequence[str], overrides: Sequence[str]
+) -> Generator[tuple[HeadFolder, list[str]]]:
+    """Keep every other training out of the folder of a head.
+
+    Args:
+        run: The run.
+        name: Of the head.
+        words: Words of the command's options that decide it.
+        overrides: What was set.
+
+    Returns:
+        The folder, and the command that resumes a training there.
+
+    Raises:
+        UsageError: If the name cannot be the name of a folder and an option.
+        CheckpointError: If another training writes into the folder.
+    """
+    folder = run.head(name)
+    with writing_in(folder.path):
+        yield folder, resume_command(run.path, folder.path.name, words, overrides)
+
+
 def semi_overrides(run: Path | str, kind: str | None) -> list[str]:
     """Write a way of learning without labels as a change to a run's recipe.
 
@@ -92,7 +155,7 @@ def scratch_stack_lr(recipe: Recipe, overrides: Sequence[str]) -> float:
     return recipe.finetune.stack_lr if says(overrides, "finetune.stack_lr") else 1.0
 
 
-def control_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+def _control_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """Give a recipe as a control from random weights is fine-tuned by it."""
     share = scratch_stack_lr(recipe, overrides)
     spec = msgspec.structs.replace(recipe.finetune, stack_lr=share)
@@ -116,14 +179,17 @@ def check_same_images(run: RunDirectory, recipe: Recipe, splits: Splits) -> None
 
 def head_settings(run: RunDirectory, recipe: Recipe, options: Options) -> dict[str, Any]:
     """Name everything that decides a head's bytes, as nested tables."""
-    return {
-        **as_tables(recipe),
-        "options": msgspec.to_builtins(options),
-        "model": sha256(run.model_file),
-    }
+    return settings_on(run, recipe, msgspec.to_builtins(options))
 
 
-def chosen_seed(recipe: Recipe, seed: int | None) -> int:
+def settings_on(
+    run: RunDirectory, recipe: Recipe | MultimodalRecipe, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Name everything that decides what is made of a run's model, as nested tables."""
+    return {**as_tables(recipe), "options": options, "model": sha256(run.model_file)}
+
+
+def chosen_seed(recipe: Recipe | MultimodalRecipe, seed: int | None) -> int:
     """Give the seed that was asked for, or the recipe's."""
     return recipe.seed if seed is None else whole_seed(seed, name="seed")
 

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import msgspec
 import numpy as np
@@ -11,12 +11,11 @@ import numpy as np
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
-from featlearn.config.tables import as_tables
 from featlearn.datasets.labels import match_classes
 from featlearn.errors import Interrupted
-from featlearn.files import sha256, write_json
+from featlearn.files import checksums, write_json
 from featlearn.training.identity import Identity
-from featlearn.training.locks import reading_from, writing_in
+from featlearn.training.locks import writing_in
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory, SweepFolder
 from featlearn.training.signals import Stopped, stop_signals
@@ -30,9 +29,11 @@ from featlearn.workflows.head_plan import (
     head_recipe,
     resume_command,
     scratch_stack_lr,
+    settings_on,
 )
 from featlearn.workflows.labelled import Drawn
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import ResumeOptions
+from featlearn.workflows.running import Running, reading_run
 from featlearn.workflows.sweep_plan import DRAWS, Labels, SweepPlan, grid, make_plan
 from featlearn.workflows.sweep_results import (
     SweepPoint,
@@ -41,8 +42,9 @@ from featlearn.workflows.sweep_results import (
     read_sweep_result,
     sum_up,
 )
+from featlearn.workflows.trial import PRETRAINED, Score, Setting, Trial
 from featlearn.workflows.trial_log import TrialLog
-from featlearn.workflows.trials import PRETRAINED, Score, Setting, Trial, Workbench
+from featlearn.workflows.trials import Workbench
 
 
 def sweep_labels(
@@ -52,16 +54,11 @@ def sweep_labels(
     draws: int = DRAWS,
     controls: Sequence[str] = (),
     tune: bool = False,
-    root: Path | None = None,
     name: str = "labels",
     freeze: int | None = None,
     seed: int | None = None,
     overrides: Overrides = (),
-    resume: bool = False,
-    overwrite: bool = False,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[ResumeOptions],
 ) -> SweepResult:
     """Fine-tune a run on several numbers of labels, with several draws of each.
 
@@ -77,35 +74,22 @@ def sweep_labels(
             linear classifier on the plain images, on the same draws.
         tune: Choose learning rates for each method, out of the same ones, on other draws
             and by training images that they leave; else the recipe's are taken for all.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         name: Name of the sweep.
         freeze: Stages to leave as they are; the recipe's if absent.
         seed: Seed of the first draw's weights; the recipe's if absent.
         overrides: Values by key, as `{"finetune.freeze": 1}`, or `finetune.KEY=VALUE` texts.
-        resume: Go on from the first trial that is missing.
-        overwrite: Replace a sweep that is there.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Trials made at once on the CPU, each on one thread; they change nothing
-            but the time. PyTorch's own choice if absent.
-        progress: Told of every trial.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume` and
+            `overwrite`: see `ResumeOptions` in `featlearn.workflows.run_options`. The threads
+            make as many trials at once on the CPU, each on one thread, and change nothing but
+            the time.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop.
     """
     overrides = override_texts(overrides)
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=SAVE_SECONDS,
-        track=False,
-    )
-    with reading_from(Path(path)):
-        run = RunDirectory.open(path)
+    running = Running.prepare(**how)
+    with reading_run(path) as run:
         recipe = head_recipe(run, overrides, freeze=freeze)
         plan = make_plan(
             labels,
@@ -119,7 +103,7 @@ def sweep_labels(
         folder = run.sweep(name)
         command = resume_command(run.path, name, plan.words(), overrides)
         with writing_in(folder.path):
-            return _sweep(run, folder, recipe, plan, running, root=root, command=command)
+            return _sweep(run, folder, recipe, plan, running, command=command)
 
 
 def _sweep(
@@ -129,14 +113,13 @@ def _sweep(
     plan: SweepPlan,
     running: Running,
     *,
-    root: Path | None,
     command: Sequence[str],
 ) -> SweepResult:
     """Make a sweep in a folder that nothing else writes into."""
     identity = _identity(run, recipe, plan, running)
     if not running.ready(folder, identity):
         return read_sweep_result(folder)
-    bench = Workbench(run.path, root=root, device=str(running.device), recipe=recipe)
+    bench = Workbench(run.path, root=running.root, device=str(running.device), recipe=recipe)
     check_same_images(run, recipe, bench.splits)
     for trial in plan.tuning(recipe)[:1]:
         bench.check(trial)
@@ -165,12 +148,7 @@ def _identity(run: RunDirectory, recipe: Recipe, plan: SweepPlan, running: Runni
     options = msgspec.to_builtins(plan)
     if plan.scratch_stack_lr == recipe.finetune.stack_lr:  # as in sweeps that knew no other
         del options["scratch_stack_lr"]
-    settings: dict[str, Any] = {
-        **as_tables(recipe),
-        "options": options,
-        "model": sha256(run.model_file),
-    }
-    identity = running.identity(settings)
+    identity = running.identity(settings_on(run, recipe, options))
     alone = msgspec.structs.replace(identity.environment, threads=1)
     return msgspec.structs.replace(identity, environment=alone)
 
@@ -259,5 +237,5 @@ def _result(
         classes=list(bench.train.classes),
         fingerprints=bench.splits.fingerprints(),
         environment=Identity.load(folder.identity_file).environment,
-        files={file.name: sha256(file) for file in (folder.metrics_file, folder.figure_file)},
+        files=checksums(folder.metrics_file, folder.figure_file),
     )

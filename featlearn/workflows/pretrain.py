@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError, UsageError
-from featlearn.files import sha256
+from featlearn.files import checksums, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.loading import check_stages
@@ -34,7 +34,8 @@ from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.memory import check_memory
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training
 
 _FEW_STEPS = 50
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -83,36 +84,23 @@ def pretrain(
     recipe: Recipe | str | Path,
     *,
     out: Path | str,
-    root: Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    save_seconds: float = SAVE_SECONDS,
-    track: bool = False,
     objectives: Mapping[str, Objective] | None = None,
     weights: Path | str | None = None,
+    **how: Unpack[RunOptions],
 ) -> PretrainResult:
     """Train the stages of a recipe and write a run directory.
 
     Args:
         recipe: Everything about the run, the seed too; or its name or path.
         out: The run directory to make.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        resume: Go on from the newest checkpoint that verifies.
-        overwrite: Replace a run that is there.
-        progress: Told of every step.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Write TensorBoard's files too (needs the extra `track`).
         objectives: Objectives of your own by the name of their stage, instead of the
             recipe's. A run is resumed with equal ones: those that write themselves alike,
             as a dataclass does with its numbers.
         weights: A safetensors file to begin with: weights of the recipe's network, in
             torchvision's or timm's names, or as `load_network(…).state_dict()` and a run of the
             same network write them. Stages without an objective keep them.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Returns:
         What `results.json` holds.
@@ -122,28 +110,18 @@ def pretrain(
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     recipe = as_recipe(recipe)
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=save_seconds,
-        track=track,
-    )
+    running = Training.prepare(**how)
     run = RunDirectory(out)
     with writing_in(run.path):
         begin = None if weights is None else Path(weights)
-        return _pretrain(recipe, run, running, root=root, own=objectives or {}, weights=begin)
+        return _pretrain(recipe, run, running, own=objectives or {}, weights=begin)
 
 
 def _pretrain(
     recipe: Recipe,
     run: RunDirectory,
-    running: Running,
+    running: Training,
     *,
-    root: Path | None,
     own: Mapping[str, Objective],
     weights: Path | None,
 ) -> PretrainResult:
@@ -153,23 +131,7 @@ def _pretrain(
     identity = running.identity({**_settings_with(recipe, named), **begun})
     if not running.ready(run, identity):
         return read_result(run)
-    shape = told_shape(recipe.data)
-    if weights is not None:
-        check_stages(recipe, weights, shape)
-    if shape is not None:  # before images are read, which may take a while
-        check_memory(recipe, shape, running.device, running.progress, own=own)
-    tell_what_is_made([recipe.data.source], running.progress)
-    splits = open_splits(recipe.data, root=root, seed=recipe.seed)
-    if shape is None:
-        train = splits.train
-        check_memory(
-            recipe,
-            train.shape,
-            running.device,
-            running.progress,
-            own=own,
-            images=len(train),
-        )
+    splits = _images(recipe, running, own, weights)
     identity = running.with_data(run, identity, splits)
     learned, kept = split_training(recipe, splits.train)
     _check_contrast(learned)
@@ -180,12 +142,12 @@ def _pretrain(
         objectives=own,
         weights=weights,
     )
-    run.begin(dump_recipe(recipe), identity, resume=running.resume)
-    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
-    command += [] if weights is None else ["--weights", str(weights.absolute())]
-    again = None if own else command
-    with running.driving(run, identity, stack=training.stack, command=again) as driver:
-        training.run(driver, driver.resume() if running.resume else None)
+    words = [] if weights is None else ["--weights", str(weights.absolute())]
+    again = None if own else [*run.resume_words, *words]
+    with running.driving(
+        run, identity, dump_recipe(recipe), stack=training.stack, command=again
+    ) as driver:
+        training.run(driver, running.begun_at(driver))
         driver.show(Pictures(learned, running.device))
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     data = _trained_on(recipe, len(learned), len(kept), splits)
@@ -197,6 +159,24 @@ def _pretrain(
     result = msgspec.structs.replace(result, own_objectives=named)
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _images(
+    recipe: Recipe, running: Training, own: Mapping[str, Objective], weights: Path | None
+) -> Splits:
+    """Read the images, if weights fit and there is enough memory to learn from them."""
+    device, told = running.device, running.progress
+    shape = told_shape(recipe.data)
+    if weights is not None:
+        check_stages(recipe, weights, shape)
+    if shape is not None:  # before images are read, which may take a while
+        check_memory(recipe, shape, device, told, own=own)
+    tell_what_is_made([recipe.data.source], told)
+    splits = open_splits(recipe.data, root=running.root, seed=recipe.seed)
+    if shape is None:
+        train = splits.train
+        check_memory(recipe, train.shape, device, told, own=own, images=len(train))
+    return splits
 
 
 def _sum_of(weights: Path) -> str:
@@ -259,7 +239,7 @@ def _note_what_learned(
 
 def _result(
     run: RunDirectory,
-    running: Running,
+    running: Training,
     training: Pretraining,
     phases: list[PhaseResult],
     data: TrainedOn,
@@ -274,7 +254,7 @@ def _result(
         input_shape=training.stack.input_shape,
         data=data,
         environment=running.environment,
-        files={file.name: sha256(file) for file in (run.model_file, run.recipe_file)},
+        files=checksums(run.model_file, run.recipe_file),
     )
 
 

@@ -22,8 +22,9 @@ from featlearn.workflows.few_labels import ARMS, FewLabels, Point, compare_few_l
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
-from featlearn.workflows.running import SAVE_SECONDS, option_words
-from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Workbench
+from featlearn.workflows.running import option_words
+from featlearn.workflows.trial import PIXELS, PRETRAINED, SCRATCH, Setting
+from featlearn.workflows.trials import Workbench
 
 RECIPES = ("photographs", "digits")
 _COUNTS = (100, 200)
@@ -185,9 +186,7 @@ def _start_over(
     words = ["featlearn", "quickstart"]
     words += [] if out is None else ["--out", str(out)]
     words += ["--seed", str(seed)] if seed else []
-    words += option_words(
-        device=device, root=root, threads=threads, save_seconds=SAVE_SECONDS, track=False
-    )
+    words += option_words(root=root, device=device, threads=threads)
     begin = "Start over with" if out is None else "Remove that folder, and start over with"
     return f"{begin}: {shlex.join(words)}"
 

@@ -1,6 +1,7 @@
 """`sweep`: search for the values of a recipe's keys with which it learns best."""
 
 from pathlib import Path
+from typing import Unpack
 
 import msgspec
 
@@ -16,13 +17,14 @@ from featlearn.errors import DeviceError, Interrupted, RecipeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.training.identity import Identity
 from featlearn.training.locks import writing_in
-from featlearn.training.progress import Progress, Silent
+from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory, SearchFolder
 from featlearn.workflows.changes import check_fit
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.outputs import check_apart
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import ResumeOptions
+from featlearn.workflows.running import Running
 from featlearn.workflows.search_making import Search, make_trials
 from featlearn.workflows.search_plan import TRIALS, Labels, check_budget, make_plan, odd_keys
 from featlearn.workflows.search_results import SearchResult, find_best, write_results
@@ -41,12 +43,7 @@ def search_recipe(
     pruner: str = "median",
     labels: Labels | None = None,
     label_seed: int = 0,
-    root: Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
+    **how: Unpack[ResumeOptions],
 ) -> SearchResult:
     """Try values of a recipe's keys, one trial after the other, and keep the best.
 
@@ -65,12 +62,8 @@ def search_recipe(
         labels: Minimise the error of fine-tuning with so many labels, or `all`, on other
             labelled training images, instead of the held-out loss of pre-training.
         label_seed: Seed of the draw of labels.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        resume: Go on after the last trial that is done.
-        overwrite: Replace a search that is there.
-        progress: Told of every trial.
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume` and
+            `overwrite`: see `ResumeOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the recipe, what to try, the data or the folder stand in the way,
@@ -90,18 +83,9 @@ def search_recipe(
         trials=trials,
     )
     check_taught(recipe, plan)
-    check_apart(Path(out), source=recipe.data.source, root=root)
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=SAVE_SECONDS,
-        track=False,
-    )
-    search = Search(recipe, plan, SearchFolder(out), running, root, budget)
+    running = Running.prepare(**how)
+    check_apart(Path(out), source=recipe.data.source, root=running.root)
+    search = Search(recipe, plan, SearchFolder(out), running, budget)
     with writing_in(search.folder.path):
         return _search(search)
 
@@ -119,7 +103,7 @@ def _search(search: Search) -> SearchResult:
             f"{key} may change what the held-out loss measures, so that a lower one need not mean "
             "better features; to compare by what they are good for, add --labels N"
         )
-    bench = SearchBench(recipe, plan, train, search.running.device, root=search.root)
+    bench = SearchBench(recipe, plan, train, search.running.device, root=search.running.root)
     if not plan.shared:  # else pre-training says so itself
         check_memory(recipe, train.shape, search.running.device, told, images=len(train))
     folder.begin(dump_recipe(recipe), identity, resume=search.running.resume)
@@ -155,7 +139,7 @@ def _images(search: Search) -> ImageSet:
     told = told_shape(data)
     if told is not None:  # before images are read, which may take a while
         _check_fit(search, told)
-    train = open_splits(data, root=search.root, seed=seed).train
+    train = open_splits(data, root=search.running.root, seed=seed).train
     if told is None:
         _check_fit(search, train.shape)
     return train
@@ -185,7 +169,7 @@ def _pretrained(search: Search) -> Path | None:
         pretrain(
             search.recipe,
             out=run.path,
-            root=search.root,
+            root=search.running.root,
             device=str(search.running.device),
             threads=search.running.environment.threads,
             resume=run.started,

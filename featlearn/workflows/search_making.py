@@ -3,7 +3,6 @@
 import shlex
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -23,11 +22,12 @@ from featlearn.files import write_bytes
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import SearchFolder
 from featlearn.training.signals import StopRequest, stop_signals
+from featlearn.workflows.measuring import Making, Pruned
 from featlearn.workflows.pruning import Point, stops
 from featlearn.workflows.running import Running
 from featlearn.workflows.search_plan import SearchPlan
 from featlearn.workflows.search_store import SearchStore, SearchTrial, shown_params
-from featlearn.workflows.search_trials import Making, Pruned, SearchBench
+from featlearn.workflows.search_trials import SearchBench
 
 _STATES = {"pruned": "stopped early", "unfit": "does not fit"}
 
@@ -44,7 +44,6 @@ class Search(NamedTuple):
         plan: What is searched.
         folder: Where its files go.
         running: How it is carried out.
-        root: Where data sets are.
         budget: Seconds that it may take, if they are bounded.
     """
 
@@ -52,7 +51,6 @@ class Search(NamedTuple):
     plan: SearchPlan
     folder: SearchFolder
     running: Running
-    root: Path | None
     budget: float | None
 
     @property

@@ -10,7 +10,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec
 from featlearn.errors import UsageError
 from featlearn.workflows.few_labels import TUNING_SEEDS, tuning_trials
-from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Setting, Trial
+from featlearn.workflows.trial import PIXELS, PRETRAINED, SCRATCH, Setting, Trial
 
 Labels = int | Literal["all"]
 ALL = "all"

@@ -10,7 +10,7 @@ from featlearn.training.identity import Environment
 from featlearn.training.rundir import SweepFolder
 from featlearn.workflows.labelled import Drawn
 from featlearn.workflows.sweep_plan import Labels
-from featlearn.workflows.trials import PRETRAINED, Score, Setting, Trial
+from featlearn.workflows.trial import PRETRAINED, Score, Setting, Trial
 
 
 class Draw(msgspec.Struct, frozen=True, kw_only=True):

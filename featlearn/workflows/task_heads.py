@@ -8,18 +8,13 @@ import msgspec
 
 from featlearn.config.load import dump_recipe
 from featlearn.errors import CheckpointError
-from featlearn.files import canonical_json, sha256, write_json
+from featlearn.files import canonical_json, write_json
 from featlearn.heads.classifier import Classifier
-from featlearn.heads.labels import output_names
-from featlearn.heads.losses import build_head_loss
-from featlearn.heads.problem import logits_of
-from featlearn.heads.store import save_classifier
-from featlearn.networks.formats import FORMAT
 from featlearn.training.identity import Identity, differences
-from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import HeadFolder, RunDirectory, TasksFolder
 from featlearn.workflows.head_plan import Options, head_settings
-from featlearn.workflows.head_results import FinetuneResult, head_kind
+from featlearn.workflows.head_results import FinetuneResult
+from featlearn.workflows.head_writing import LabelsUsed, keep_head
 from featlearn.workflows.running import Running
 from featlearn.workflows.task_data import TaskImages
 
@@ -111,7 +106,6 @@ def claim_heads(heads: Sequence[TaskHead]) -> None:
 
 
 def write_task_head(
-    run: RunDirectory,
     head: TaskHead,
     classifier: Classifier,
     options: Options,
@@ -121,55 +115,30 @@ def write_task_head(
     seconds: float,
 ) -> FinetuneResult:
     """Write a head with the shared stack into its folder, and sum it up."""
-    task, folder, spec = head.task, head.folder, head.task.spec.head
-    names = output_names(spec, task.train)
-    save_classifier(
-        folder.model_file, classifier, task.recipe, names, options=msgspec.to_builtins(options)
-    )
-    _write_labels(head, names, options)
-    train = Pictures(task.train, running.device)
-    loss = build_head_loss(spec, classifier, train)
-    figures = loss.measured(logits_of(classifier, train), loss.aims(train))
-    result = FinetuneResult(
-        run=str(run.path),
-        head=folder.path.name,
-        labels=task.spec.labels or "all",
-        label_seed=options.label_seed,
-        labelled=len(task.train),
-        validation=len(task.validation_indices),
-        freeze=options.freeze,
-        from_scratch=False,
-        seed=options.seed,
+    result = keep_head(
+        head.folder,
+        classifier,
+        head.task.recipe,
+        options,
+        _used(head.task),
+        running=running,
         epochs=epochs,
         seconds=seconds,
-        kind=head_kind(spec),
-        train_error=figures.get("error"),
-        train_loss=figures["loss"],
-        classes=list(names),
-        fingerprints=task.splits.fingerprints(),
-        environment=running.environment,
-        files={
-            file.name: sha256(file)
-            for file in (folder.model_file, folder.labels_file, folder.recipe_file)
-        },
     )
-    write_json(folder.results_file, msgspec.to_builtins(result))
+    write_json(head.folder.results_file, msgspec.to_builtins(result))
     return result
 
 
-def _write_labels(head: TaskHead, names: Sequence[str], options: Options) -> None:
-    """Write which labels a head learned from, and which of them were only measured."""
-    task = head.task
+def _used(task: TaskImages) -> LabelsUsed:
+    """Say which labels a head learned from, and which of them were only measured."""
     # Where not all images carry the label of a task, "all" does not say which ones do.
     some = task.spec.labels is not None or len(task.indices) < len(task.splits.train)
     validation = task.validation_indices.tolist()
-    labels = {
-        "format": FORMAT,
-        "kind": head_kind(task.spec.head),
-        "classes": list(names),
-        "labels": task.spec.labels or "all",
-        "label_seed": options.label_seed,
-        "indices": task.indices.tolist() if some else None,
-        "validation": validation if some or validation else None,
-    }
-    write_json(head.folder.labels_file, labels)
+    return LabelsUsed(
+        train=task.train,
+        splits=task.splits,
+        asked=task.spec.labels,
+        validation=len(validation),
+        indices=task.indices.tolist() if some else None,
+        validation_indices=validation if some or validation else None,
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 import torch
@@ -14,29 +14,24 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import UsageError
 from featlearn.heads.tasks import MultiTask, TaskData, start_tasks
 from featlearn.networks.formats import FORMAT, read_figures
-from featlearn.networks.store import load_stack, load_state
-from featlearn.seeds import whole_seed
-from featlearn.training.driver import Driver
-from featlearn.training.locks import reading_from, writing_in
-from featlearn.training.loop import Loop
+from featlearn.networks.store import load_stack
+from featlearn.training.locks import writing_in
 from featlearn.training.pictures import Pictures
-from featlearn.training.progress import Progress
 from featlearn.training.rundir import HeadFolder, RunDirectory, TasksFolder
 from featlearn.training.settling import fitting_sample
 from featlearn.workflows.head_plan import (
     Options,
     check_same_images,
-    chosen_seed,
-    head_recipe,
     head_settings,
+    plan_head,
     resume_command,
 )
 from featlearn.workflows.head_results import FinetuneResult
 from featlearn.workflows.making import tell_what_is_made
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training, reading_run
 from featlearn.workflows.task_data import TaskImages, open_tasks, task_recipe
 from featlearn.workflows.task_heads import (
-    TaskHead,
     check_heads,
     check_places,
     claim_heads,
@@ -71,75 +66,51 @@ class TasksResult(msgspec.Struct, frozen=True, kw_only=True):
 def finetune_tasks(
     path: Path | str,
     *,
-    root: Path | None = None,
     alone: str | None = None,
     label_seed: int = 0,
     freeze: int | None = None,
     seed: int | None = None,
     overrides: Overrides = (),
-    resume: bool = False,
-    overwrite: bool = False,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    save_seconds: float = SAVE_SECONDS,
-    track: bool = False,
+    **how: Unpack[RunOptions],
 ) -> TasksResult:
     """Train the heads of a run's tasks together, each in `RUN/heads/TASK` in the end.
 
     Args:
         path: The run, of a recipe with tasks; its own files are not changed.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         alone: Train this task by itself instead, as `TASK-alone`: its single-task control.
         label_seed: Seed of the draws of labels.
         freeze: Stages to leave as they are; the recipe's if absent.
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: Values of `finetune` and `tasks` by key, or `KEY=VALUE` texts.
-        resume: Go on from the newest checkpoint that verifies.
-        overwrite: Replace heads that are there.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        progress: Told of every step.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Write TensorBoard's files too (needs the extra `track`).
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     overrides = override_texts(overrides)
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=save_seconds,
-        track=track,
-    )
-    with reading_from(Path(path)):
-        run = RunDirectory.open(path)
-        recipe = _only(head_recipe(run, overrides, freeze=freeze), alone)
-        options = Options(
+    running = Training.prepare(**how)
+    with reading_run(path) as run, ExitStack() as locks:
+        recipe, options = plan_head(
+            run,
+            overrides,
             labels=None,
-            label_seed=whole_seed(label_seed, name="label_seed"),
-            freeze=recipe.finetune.freeze,
+            label_seed=label_seed,
+            freeze=freeze,
             from_scratch=False,
-            seed=chosen_seed(recipe, seed),
+            seed=seed,
         )
-        folder = run.tasks(TOGETHER if alone is None else f"{alone}-alone")
+        recipe = _only(recipe, alone)
         words = [*options.words(), "--label-seed", str(options.label_seed)]
         words += [] if alone is None else ["--alone", alone]
         command = resume_command(run.path, None, words, overrides)
+        folder = run.tasks(TOGETHER if alone is None else f"{alone}-alone")
         suffix = "" if alone is None else "-alone"
         heads = [run.head(task.name + suffix) for task in recipe.tasks]
-        with ExitStack() as locks:
-            for each in (folder, *heads):
-                locks.enter_context(writing_in(each.path))
-            return _finetune(
-                run, folder, heads, recipe, options, running, root=root, command=command
-            )
+        for each in (folder, *heads):
+            locks.enter_context(writing_in(each.path))
+        return _finetune(run, folder, heads, recipe, options, running, command=command)
 
 
 def _only(recipe: Recipe, alone: str | None) -> Recipe:
@@ -161,9 +132,8 @@ def _finetune(
     folders: Sequence[HeadFolder],
     recipe: Recipe,
     options: Options,
-    running: Running,
+    running: Training,
     *,
-    root: Path | None,
     command: Sequence[str],
 ) -> TasksResult:
     """Train in folders, its own and those of the heads, that no other training writes into."""
@@ -171,15 +141,10 @@ def _finetune(
     stack = load_stack(run.path).stack.to(running.device)
     told = (task_recipe(recipe, task).data.source for task in recipe.tasks)
     tell_what_is_made(told, running.progress)
-    tasks = open_tasks(recipe, root=root, shape=stack.input_shape, label_seed=options.label_seed)
-    for task in tasks:
-        if task.recipe.data == recipe.data:
-            check_same_images(run, recipe, task.splits)
-    settings: dict[str, Any] = {
-        **head_settings(run, recipe, options),
-        "images": {task.spec.name: task.splits.fingerprints() for task in tasks},
-    }
-    identity = running.identity(settings)
+    tasks = open_tasks(
+        recipe, root=running.root, shape=stack.input_shape, label_seed=options.label_seed
+    )
+    identity = running.identity(_settings(run, recipe, options, tasks))
     if not running.ready(folder, identity):
         return read_figures(folder.results_file, TasksResult)
     heads = plan_heads(run, folders, tasks, options, running, folder=folder, training=identity)
@@ -187,15 +152,26 @@ def _finetune(
     sample = fitting_sample(recipe, Pictures(tasks[0].splits.train, running.device))
     data = [task_data(task, running.device) for task in tasks]
     module, loop = start_tasks(stack, recipe, data, sample=sample, seed=options.seed)
-    folder.begin(dump_recipe(recipe), identity, resume=running.resume)
-    claim_heads(heads)
-    with running.driving(folder, identity, stack=stack, command=command) as driver:
-        _train(module, loop, driver, resume=running.resume)
+    with running.driving(
+        folder, identity, dump_recipe(recipe), stack=stack, command=command
+    ) as driver:
+        claim_heads(heads)
+        running.take(loop, module, driver)
     seconds = running.whole_seconds(driver.standing.results)
     result = TasksResult(
         run=str(run.path),
         name=folder.path.name,
-        heads=_write_heads(run, heads, module, loop, options, running, seconds=seconds),
+        heads=[
+            write_task_head(
+                head,
+                module.classifiers[head.task.spec.name],
+                options,
+                running,
+                epochs=loop.state.epoch,
+                seconds=seconds,
+            )
+            for head in heads
+        ],
         weights=_weights(module, recipe),
         seconds=seconds,
     )
@@ -203,20 +179,21 @@ def _finetune(
     return result
 
 
+def _settings(
+    run: RunDirectory, recipe: Recipe, options: Options, tasks: Sequence[TaskImages]
+) -> dict[str, Any]:
+    """Name everything that decides the heads, the images too, which must be those of the run."""
+    for task in tasks:
+        if task.recipe.data == recipe.data:
+            check_same_images(run, recipe, task.splits)
+    images = {task.spec.name: task.splits.fingerprints() for task in tasks}
+    return {**head_settings(run, recipe, options), "images": images}
+
+
 def task_data(task: TaskImages, device: torch.device) -> TaskData:
     """Put the images of a task on the way to a device."""
     validation = None if task.validation is None else Pictures(task.validation, device)
     return TaskData(task.spec, Pictures(task.train, device), validation)
-
-
-def _train(module: MultiTask, loop: Loop, driver: Driver, *, resume: bool) -> None:
-    """Take the loop to its end, from the newest checkpoint if asked."""
-    checkpoint = driver.resume() if resume else None
-    if checkpoint is not None:
-        load_state(driver.folder.checkpoints, module, checkpoint.model)
-        if driver.standing.loop is not None:
-            loop.restore(checkpoint.training, driver.standing.loop)
-    driver.run(loop, module)
 
 
 def _weights(module: MultiTask, recipe: Recipe) -> dict[str, float]:
@@ -227,28 +204,3 @@ def _weights(module: MultiTask, recipe: Recipe) -> dict[str, float]:
         task.name: task.weight if fixed else weight
         for task, weight in zip(recipe.tasks, learned, strict=True)
     }
-
-
-def _write_heads(
-    run: RunDirectory,
-    heads: Sequence[TaskHead],
-    module: MultiTask,
-    loop: Loop,
-    options: Options,
-    running: Running,
-    *,
-    seconds: float,
-) -> list[FinetuneResult]:
-    """Write every head with the shared stack, in the order of the tasks."""
-    return [
-        write_task_head(
-            run,
-            head,
-            module.classifiers[head.task.spec.name],
-            options,
-            running,
-            epochs=loop.state.epoch,
-            seconds=seconds,
-        )
-        for head in heads
-    ]

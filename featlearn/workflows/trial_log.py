@@ -9,7 +9,7 @@ import msgspec
 
 from featlearn.errors import CheckpointError
 from featlearn.files import BAD_JSON, canonical_json, naming
-from featlearn.workflows.trials import Judge, Score, Trial
+from featlearn.workflows.trial import Judge, Score, Trial
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

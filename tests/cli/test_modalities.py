@@ -92,7 +92,13 @@ def test_from_pretraining_to_evaluation(run: Run, recipe: Path) -> None:
     assert run("report", "run").exit_code == 0
     for words, said in (
         (("evaluate", "run", "--probe"), "several modalities, which --probe is not for"),
+        (("evaluate", "run", "first.npz"), "which SOURCE is not for"),
+        (("evaluate", "run", "--labels", "5"), "which --labels is not for"),
+        (("evaluate", "run", "--calibrate-on", "first.npz"), "which --calibrate-on is not for"),
         (("finetune", "run", "--freeze", "1"), "which --freeze is not for"),
+        (("finetune", "run", "--labels", "4,8"), "which several --labels is not for"),
+        (("finetune", "run", "--out", "pictures"), "which --out is not for"),
+        (("pretrain", recipe, "--out", "new", "--weights", "first.npz"), "--weights is not for"),
         (("encode", "run", "first.npz", "--out", "d.npy"), "with --modality: first, second"),
         (("predict", "run", "first.npz"), "name that of first.npz with --modality: first, second"),
         ((*GIVEN, "--with", "first=first.npz"), "the modality 'first' is named twice"),

@@ -22,7 +22,7 @@ from featlearn.workflows.judging import EvaluateResult
 from featlearn.workflows.pretrain import PretrainResult, TrainedOn
 from featlearn.workflows.quickstart import QuickstartResult, TuningProtocol
 from featlearn.workflows.sweep_results import Draw, Gain, SweepPoint, SweepResult, SweepTuning
-from featlearn.workflows.trials import Setting
+from featlearn.workflows.trial import Setting
 
 HERE = Environment(
     featlearn="1.2", torch="2.11", numpy="2.1", python="3.11", threads=2, device="cpu"

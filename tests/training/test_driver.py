@@ -12,12 +12,12 @@ import torch
 from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError, Interrupted, TrainingError
 from featlearn.training.driver import Driver
+from featlearn.training.folder import Folder
 from featlearn.training.identity import Environment, Identity
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress, Silent, StepReport
-from featlearn.training.rundir import Folder
 from featlearn.training.signals import StopRequest
 
 Tiny = Callable[..., Recipe]

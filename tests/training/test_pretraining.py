@@ -16,11 +16,11 @@ from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.scaler import InputScaler
 from featlearn.stages.stage import Stage
 from featlearn.training.driver import Driver
+from featlearn.training.folder import Folder
 from featlearn.training.identity import Environment, Identity
 from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Silent
-from featlearn.training.rundir import Folder
 from featlearn.training.settling import fit_scaler
 from featlearn.training.signals import StopRequest
 

@@ -17,7 +17,8 @@ from featlearn.evaluate.paired import paired_interval
 from featlearn.networks.store import load_stack
 from featlearn.workflows.few_labels import ARMS, FewLabels, compare_few_labels
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.trials import PIXELS, PRETRAINED, SCRATCH, Score, Setting, Trial, Workbench
+from featlearn.workflows.trial import PIXELS, PRETRAINED, SCRATCH, Score, Setting, Trial
+from featlearn.workflows.trials import Workbench
 
 CHOICES = (Setting(1e-6, 1.0), Setting(0.02, 0.5))
 

@@ -1,8 +1,10 @@
 """Calls as they are naturally written in Python, and one sentence for those that are wrong."""
 
+import inspect
+import pydoc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -11,8 +13,15 @@ from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.errors import DeviceError, UsageError
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows import run_options
 from featlearn.workflows.finetune import finetune
+from featlearn.workflows.label_sweep import sweep_labels
+from featlearn.workflows.multimodal.finetune import finetune_modalities
+from featlearn.workflows.multimodal.pretrain import pretrain_modalities
 from featlearn.workflows.pretrain import pretrain
+from featlearn.workflows.run_options import ResumeOptions, RunOptions
+from featlearn.workflows.search import search_recipe
+from featlearn.workflows.tasks import finetune_tasks
 
 Tiny = Callable[..., Recipe]
 QUICK = {"finetune.epochs": 1, "finetune.steps": 0}
@@ -75,3 +84,39 @@ def test_labels_of_numpy_and_changes_by_key(tmp_path: Path, tiny: Tiny) -> None:
     wrong: Any = "finetune.epochs=1"
     with pytest.raises(UsageError, match="or a list of texts"):
         finetune(run, root=run, name="c", overrides=wrong)
+
+
+def test_options_that_there_are_not_are_refused_before_anything_is_done(
+    tmp_path: Path, tiny: Tiny, trained: Path
+) -> None:
+    wrong: Any = {"thread": 1}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'thread'"):
+        pretrain(tiny(), out=tmp_path / "run", **wrong)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'thread'"):
+        finetune(trained, name="other", **wrong)
+    wrong = {"track": True}  # a sweep keeps no curves
+    with pytest.raises(TypeError, match="unexpected keyword argument 'track'"):
+        sweep_labels(trained, labels=[10], name="other", **wrong)
+    assert list(tmp_path.iterdir()) == []
+    assert not list(trained.glob("*/other"))
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (pretrain, RunOptions),
+        (pretrain_modalities, RunOptions),
+        (finetune, RunOptions),
+        (finetune_modalities, RunOptions),
+        (finetune_tasks, RunOptions),
+        (sweep_labels, ResumeOptions),
+        (search_recipe, ResumeOptions),
+    ],
+)
+def test_help_names_every_option(function: Callable[..., Any], options: type) -> None:
+    said = inspect.getdoc(function) or ""
+    named = [f"`{key}`" for key in get_type_hints(options)]
+    assert [key for key in named if key not in said] == []
+    assert f"`{options.__name__}` in `{run_options.__name__}`" in said
+    told = pydoc.plain(pydoc.render_doc(run_options))
+    assert [key for key in get_type_hints(options) if f" {key}: " not in told] == []

@@ -12,7 +12,8 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import Interrupted
 from featlearn.training import driver
 from featlearn.training.checkpoints import CheckpointStore
-from featlearn.training.rundir import Folder, RunDirectory
+from featlearn.training.folder import Folder
+from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 

@@ -15,7 +15,7 @@ from featlearn.errors import CheckpointError, Interrupted
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.running import option_words
+from featlearn.workflows.running import Training, option_words
 from featlearn_cli.main import group
 
 Tiny = Callable[..., Recipe]
@@ -34,25 +34,19 @@ def typed(words: list[str]) -> None:
 
 def test_only_what_was_said_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEATLEARN_DATA", str(tmp_path))
-    plain: dict[str, Any] = {
-        "device": "auto",
-        "root": tmp_path,
-        "threads": None,
-        "save_seconds": 60.0,
-    }
-    assert option_words(**plain, track=False) == []
-    unset: dict[str, Any] = {**plain, "root": None}
-    assert option_words(**unset, track=True) == ["--track"]
-    other: dict[str, Any] = {
-        "device": "cpu",
-        "root": tmp_path / "a b",
-        "threads": 3,
-        "save_seconds": 0.5,
-    }
-    assert option_words(**other, track=False) == [
+    assert option_words(root=tmp_path, device="auto", threads=None) == []
+    assert option_words(root=None, device="auto", threads=None) == []
+    assert option_words(root=tmp_path / "a b", device="cpu", threads=3) == [
         *("--device", "cpu", "--threads", "3", "--data-root", str(tmp_path / "a b")),
-        *("--save-seconds", "0.5"),
     ]
+
+
+def test_a_training_repeats_its_own_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard")
+    monkeypatch.setenv("FEATLEARN_DATA", str(tmp_path))
+    assert Training.prepare(root=tmp_path, save_seconds=60.0).words == []
+    asked = Training.prepare(device="cpu", save_seconds=0.5, track=True)
+    assert asked.words == ["--device", "cpu", "--save-seconds", "0.5", "--track"]
 
 
 def test_it_works_as_printed(tmp_path: Path, tiny: Tiny, stopper: Stopper) -> None:

@@ -13,7 +13,8 @@ from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError
 from featlearn.training.checkpoints import CheckpointStore
-from featlearn.training.rundir import Folder, RunDirectory
+from featlearn.training.folder import Folder
+from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 

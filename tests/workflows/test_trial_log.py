@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from featlearn.errors import CheckpointError
+from featlearn.workflows.trial import Score, Trial
 from featlearn.workflows.trial_log import TrialLog
-from featlearn.workflows.trials import Score, Trial
 
 LINE = (
     b'{"images":10,"right":7,"trial":'

@@ -49,11 +49,9 @@ def command(context: click.Context, recipe: str, out: Path | None, options: ByRe
 
     result = check(
         loaded,
-        root=options.root,
-        device=options.device,
-        threads=options.threads,
         out=out,
         progress=options.progress(),
+        **options.computing(),
     )
     options.show(result, _findings)
     if not result.passed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featlearn.geometry import MapShape
+from featlearn_cli.given import given
 from featlearn_cli.modalities import describe_several
 from featlearn_cli.options import DataOptions, data_options, example
 from featlearn_cli.params import PathParam, RecipeParam
@@ -114,8 +115,7 @@ def command(
 
     several = load_any_recipe(recipe, overrides=sets)
     if isinstance(several, MultimodalRecipe):
-        given = {"--input": input_shape, "--batch": batch, "--figure": figure}
-        refused = [said for said, value in given.items() if value is not None]
+        refused = given("--input", "--batch", "--figure")
         describe_several(several, refused=refused, tables=tables, options=options)
         return
     from featlearn.workflows.describe import describe_source

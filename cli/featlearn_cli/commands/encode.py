@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from featlearn_cli.given import given
 from featlearn_cli.modalities import encode_several, has_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import PathParam, RunParam, SourceParam
@@ -58,15 +59,13 @@ def command(
     NAME.npy to NAME.index.csv; a Parquet table has them as columns of its own.
     """
     if has_modalities(run):
-        given = {"--stage": stage is not None, "--what": what != "output", "--head": bool(head)}
-        refused = [said for said, asked in given.items() if asked]
         encode_several(
             run,
             source,
             modality=modality,
             out=out,
             overwrite=overwrite,
-            refused=refused,
+            refused=given("--stage", "--what", "--head"),
             options=options,
         )
         return
@@ -77,13 +76,11 @@ def command(
     result = encode(
         run,
         source,
-        root=options.root,
         out=out,
         stage=stage,
         what=what,
         head=head,
-        device=options.device,
-        threads=options.threads,
         overwrite=overwrite,
+        **options.computing(),
     )
     options.show(result)

@@ -1,16 +1,21 @@
 """`featlearn evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
+from featlearn_cli.evaluate_modes import Asked, evaluate_one
+from featlearn_cli.given import given
 from featlearn_cli.modalities import evaluate_several, has_modalities
 from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import RunParam, SourceParam
 
-if TYPE_CHECKING:
-    pass
+_OF_ONE_STACK = (
+    *("--probe", "--units", "--representation", "SOURCE", "--tta", "--calibrate"),
+    *("--calibrate-on", "--positives", "--distractors", "--against", "--labels", "--label-seed"),
+)
+"""What is not for a run of several modalities."""
 
 
 @click.command(
@@ -82,24 +87,7 @@ if TYPE_CHECKING:
     help="Of the draw of these labels, and of all that units are tested with. [default: 0]",
 )
 @computing_options
-def command(
-    *,
-    run: Path,
-    source: str | None,
-    head: str | None,
-    tta: int | None,
-    calibrate: bool,
-    calibrate_on: str | None,
-    probe: bool,
-    units: bool,
-    representation: bool,
-    positives: str | None,
-    distractors: str | None,
-    against: tuple[Path, ...],
-    labels: int | None,
-    label_seed: int | None,
-    options: Computing,
-) -> None:
+def command(*, run: Path, options: Computing, **own: Any) -> None:
     """Measure a head of RUN on the test images, or on labelled images of SOURCE.
 
     Of a SOURCE that has splits, the test split is taken. Images that the run learned
@@ -121,187 +109,8 @@ def command(
     beside those of the same network with random weights: how sparse they are, in how many
     directions they vary, how many units repeat another, and how like stages are (CKA).
     """
+    asked = Asked(**own)
     if has_modalities(run):
-        given = {"--probe": probe, "--units": units, "--representation": representation}
-        given |= {
-            "SOURCE": source is not None,
-            "--tta": tta is not None,
-            "--calibrate": calibrate or calibrate_on is not None,
-        }
-        refused = [said for said, asked in given.items() if asked]
-        evaluate_several(run, head=head, refused=refused, options=options)
-        return
-    mode = _mode(probe=probe, units=units, representation=representation)
-    _check_units(units, positives=positives, distractors=distractors, against=against)
-    _check_labels(mode, labels=labels, label_seed=label_seed)
-    _check_head(mode, head=head, tta=tta, calibrate=calibrate or None, calibrate_on=calibrate_on)
-    if units:
-        _units(
-            run,
-            source,
-            positives=positives,
-            distractors=distractors,
-            against=against,
-            labels=labels,
-            label_seed=label_seed,
-            options=options,
-        )
-        return
-    if mode is None:
-        if calibrate or calibrate_on is not None:
-            _calibrate(run, head=head, source=calibrate_on, options=options)
-        _head(run, source, head=head, tta=tta or 0, options=options)
-        return
-    if source is not None:
-        raise click.UsageError(f"--{mode} takes no SOURCE: it needs the run's data")
-    if representation:
-        _representation(run, options)
-        return
-    from featlearn.workflows.probe import probe as probe_stages
-    from featlearn_cli.heads import probe_table
-
-    probes = probe_stages(
-        run,
-        root=options.root,
-        labels=labels,
-        label_seed=label_seed or 0,
-        device=options.device,
-        threads=options.threads,
-        told=options.note,
-    )
-    options.show(probes, probe_table)
-
-
-def _mode(**given: bool) -> str | None:
-    """Name what is done in place of judging a head."""
-    modes = [name for name, asked in given.items() if asked]
-    if len(modes) > 1:
-        raise click.UsageError(f"--{modes[0]} and --{modes[1]} are two commands; give one")
-    return modes[0] if modes else None
-
-
-def _check_head(mode: str | None, **given: object) -> None:
-    """Refuse options of a head where none is looked at."""
-    for name, value in given.items():
-        if mode is not None and value is not None:
-            raise click.UsageError(f"--{mode} looks at no head; drop --{name.replace('_', '-')}")
-
-
-def _calibrate(run: Path, *, head: str | None, source: str | None, options: Computing) -> None:
-    from featlearn.wording import plural
-    from featlearn.workflows.calibrate import calibrate
-
-    found = calibrate(
-        run,
-        root=options.root,
-        head=head,
-        source=source,
-        device=options.device,
-        threads=options.threads,
-    )
-    options.note(
-        f"temperature {found.temperature:.4g} by {plural(found.images, 'held-out image')}: "
-        f"cross-entropy {found.nll_before:.4g} before, {found.nll:.4g} now"
-    )
-
-
-def _check_labels(mode: str | None, *, labels: int | None, label_seed: int | None) -> None:
-    """Refuse numbers of labels where none are learned from."""
-    if mode in {"probe", "units"}:
-        return
-    why = "a head has learned already" if mode is None else f"--{mode} looks at no labels"
-    for name, given in (("--labels", labels), ("--label-seed", label_seed)):
-        if given is not None:
-            raise click.UsageError(f"{name} belongs to --probe and --units; {why}")
-
-
-def _representation(run: Path, options: Computing) -> None:
-    from featlearn.workflows.representation import representation
-    from featlearn_cli.representation import representation_tables
-
-    result = representation(
-        run,
-        root=options.root,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-    )
-    options.show(result, representation_tables)
-
-
-def _head(run: Path, source: str | None, *, head: str | None, tta: int, options: Computing) -> None:
-    from featlearn.workflows.evaluate import keep, measure
-    from featlearn_cli.heads import figures
-
-    result = measure(
-        run,
-        root=options.root,
-        source=source,
-        head=head,
-        tta=tta,
-        device=options.device,
-        threads=options.threads,
-    )
-    # They may have taken long: neither a run nor a pipe that takes nothing may lose them.
-    try:
-        keep(result)
-    except OSError:
-        options.show(result, figures)
-        options.note("These figures were not written into the run.")
-        raise
-    options.show(result, figures)
-
-
-def _check_units(
-    units: bool, *, positives: str | None, distractors: str | None, against: tuple[Path, ...]
-) -> None:
-    """Refuse options of --units without it, and images that are not there."""
-    for name, given in (
-        ("--positives", positives),
-        ("--distractors", distractors),
-        ("--against", against or None),
-    ):
-        if given is not None and not units:
-            raise click.UsageError(f"{name} belongs to --units")
-    if distractors is not None and positives is not None:
-        context = click.get_current_context()
-        option = next(some for some in context.command.params if some.name == "positives")
-        SourceParam().convert(positives, option, context)
-
-
-def _units(
-    run: Path,
-    source: str | None,
-    *,
-    positives: str | None,
-    distractors: str | None,
-    against: tuple[Path, ...],
-    labels: int | None,
-    label_seed: int | None,
-    options: Computing,
-) -> None:
-    from featlearn.workflows.unit_test import keep_units, measure_units
-    from featlearn_cli.units import unit_tables
-
-    result = measure_units(
-        run,
-        root=options.root,
-        source=source,
-        positives=positives,
-        distractors=distractors,
-        against=against,
-        labels=labels,
-        label_seed=label_seed or 0,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-    )
-    try:
-        replaced = keep_units(result)
-    except OSError:
-        options.show(result, unit_tables)
-        options.note("These figures were not written into the run.")
-        raise
-    options.show(result, unit_tables)
-    if replaced is not None:
-        options.note(replaced)
+        evaluate_several(run, head=asked.head, refused=given(*_OF_ONE_STACK), options=options)
+    else:
+        evaluate_one(run, asked, options)

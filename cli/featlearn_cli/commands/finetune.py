@@ -1,18 +1,20 @@
 """`featlearn finetune`."""
 
-import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from featlearn.config.semi import SEMI_KINDS
+from featlearn_cli.finetune_modes import Asked, finetune_one
+from featlearn_cli.given import given
 from featlearn_cli.modalities import finetune_several, has_modalities
 from featlearn_cli.options import Training, example, training_options
-from featlearn_cli.params import Labels, LabelsParam, PathParam, RunParam
+from featlearn_cli.params import LabelsParam, PathParam, RunParam
 from featlearn_cli.tasks import has_tasks, train_tasks
+
+_OF_ONE_HEAD = ("--control", "--tune", "--semi", "--from-scratch", "--find-lr", "--out")
+"""What neither a head over several modalities nor several heads take."""
 
 
 @click.command(
@@ -92,23 +94,7 @@ from featlearn_cli.tasks import has_tasks, train_tasks
     help="Of a recipe with [[tasks]]: train this one by itself, as TASK-alone, to compare.",
 )
 @training_options("finetune.optimizer.lr=1e-4")
-def command(
-    *,
-    run: Path,
-    name: str | None,
-    labels: tuple[Labels, ...] | None,
-    label_seed: int | None,
-    label_seeds: int | None,
-    controls: tuple[str, ...],
-    tune: bool,
-    freeze: int | None,
-    semi: str | None,
-    from_scratch: bool,
-    find_lr: bool,
-    out: Path | None,
-    alone: str | None,
-    options: Training,
-) -> None:
+def command(*, run: Path, options: Training, **own: Any) -> None:
     """Train a head on the features of RUN, in RUN/heads/NAME.
 
     The labelled images are drawn class by class, the same for every head that has
@@ -123,197 +109,25 @@ def command(
     thread, and keeps none of them. Draw K has the label seed K, and K is added to the
     seed of the weights, so that the intervals speak of both.
     """
-    counts: list[Labels] = [*(labels or ("all",))]
+    asked = Asked(**own)
     if has_modalities(run):
-        single = {
-            "several --labels": len(counts) > 1,
-            "--label-seeds": label_seeds is not None,
-            "--control": bool(controls),
-            "--tune": tune,
-            "--freeze": freeze is not None,
-            "--from-scratch": from_scratch,
-            "--find-lr": find_lr,
-            "--alone": alone is not None,
-            "--semi": semi is not None,
-        }
+        several = ["several --labels"] if len(asked.counts) > 1 else []
         finetune_several(
             run,
-            name=name,
-            labels=None if counts[0] == "all" else counts[0],
-            label_seed=label_seed or 0,
-            refused=[said for said, given in single.items() if given],
+            name=asked.name,
+            labels=asked.count,
+            label_seed=asked.label_seed or 0,
+            refused=[*several, *given("--label-seeds", *_OF_ONE_HEAD, "--freeze", "--alone")],
             options=options,
         )
-        return
-    sweeps = len(counts) > 1 or label_seeds is not None
-    if has_tasks(run):
-        refused = {
-            "--labels": labels is not None,
-            "--label-seeds": label_seeds is not None,
-            "--name": name is not None,
-            "--control": bool(controls),
-            "--tune": tune,
-            "--from-scratch": from_scratch,
-            "--find-lr": find_lr,
-            "--semi": semi is not None,
-        }
+    elif has_tasks(run):
         train_tasks(
             run,
-            alone=alone,
-            label_seed=label_seed,
-            freeze=freeze,
-            refused=refused,
+            alone=asked.alone,
+            label_seed=asked.label_seed or 0,
+            freeze=asked.freeze,
+            refused=given("--labels", "--label-seeds", "--name", *_OF_ONE_HEAD),
             options=options,
         )
-        return
-    if semi is not None:
-        from featlearn.workflows.head_plan import semi_overrides
-
-        options = dataclasses.replace(options, sets=(*semi_overrides(run, semi), *options.sets))
-    if alone is not None:
-        raise click.UsageError("--alone belongs to a run whose recipe has [[tasks]]")
-    _check_finding(find_lr, sweeps=sweeps, name=name, out=out, options=options)
-    if sweeps:
-        _check_sweep(from_scratch=from_scratch, label_seed=label_seed, options=options)
-        _sweep(
-            run,
-            name=name,
-            labels=counts,
-            draws=label_seeds,
-            controls=controls,
-            tune=tune,
-            freeze=freeze,
-            options=options,
-        )
-        return
-    if controls or tune:
-        raise click.UsageError(
-            f"{'--control' if controls else '--tune'} belongs to a sweep; give several numbers of "
-            "labels (--labels 100,300), or --label-seeds 10"
-        )
-    one = None if counts[0] == "all" else counts[0]
-    if find_lr:
-        _find(
-            run,
-            labels=one,
-            label_seed=label_seed or 0,
-            freeze=freeze,
-            from_scratch=from_scratch,
-            out=out,
-            options=options,
-        )
-        return
-    from featlearn.workflows.finetune import finetune
-    from featlearn_cli.finetuning import head_summary
-
-    result = finetune(
-        run,
-        root=options.root,
-        name=name,
-        labels=one,
-        label_seed=label_seed or 0,
-        freeze=freeze,
-        from_scratch=from_scratch,
-        seed=options.seed,
-        overrides=options.sets,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-        save_seconds=options.save_seconds,
-        track=options.track,
-    )
-    options.show(result, head_summary)
-    options.next_step(
-        f"`featlearn evaluate {run} --head {result.head}`, then `featlearn report {run}`"
-    )
-
-
-def _check_finding(
-    find_lr: bool, *, sweeps: bool, name: str | None, out: Path | None, options: Training
-) -> None:
-    """Refuse what does not go with trying rates, and what goes with nothing else."""
-    if out is not None and not find_lr:
-        raise click.UsageError("--out belongs to --find-lr; a head is kept in RUN/heads/NAME")
-    given = (
-        (sweeps, "several numbers or draws of labels"),
-        (name is not None, "--name"),
-        (options.resume, "--resume"),
-        (options.overwrite, "--overwrite"),
-        (options.track, "--track"),
-    )
-    wrong = next((what for is_there, what in given if is_there), None)
-    if find_lr and wrong is not None:
-        raise click.UsageError(f"--find-lr tries rates and keeps no head; drop {wrong}")
-
-
-def _find(run: Path, *, out: Path | None, options: Training, **how: Any) -> None:
-    from featlearn.workflows.find_rate import find_rate
-    from featlearn_cli.finetuning import rates_tried
-
-    result = find_rate(
-        run,
-        root=options.root,
-        seed=options.seed,
-        overrides=options.sets,
-        out=out,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-        **how,
-    )
-    options.show(result, rates_tried)
-    if result.command is not None:
-        options.next_step(f"`{result.command}`")
-
-
-def _check_sweep(*, from_scratch: bool, label_seed: int | None, options: Training) -> None:
-    """Refuse what belongs to a single head."""
-    source = click.get_current_context().get_parameter_source("save_seconds")
-    for given, said in (
-        (from_scratch, "--from-scratch trains one head; a sweep takes --control scratch"),
-        (label_seed is not None, "--label-seed is one draw; a sweep takes --label-seeds"),
-        (options.track, "a sweep keeps no curves, so there is nothing to --track"),
-        (
-            source is not ParameterSource.DEFAULT,
-            "a sweep goes on from its last whole trial; leave out --save-seconds",
-        ),
-    ):
-        if given:
-            raise click.UsageError(said)
-
-
-def _sweep(
-    run: Path,
-    *,
-    name: str | None,
-    labels: Sequence[Labels],
-    draws: int | None,
-    controls: tuple[str, ...],
-    tune: bool,
-    freeze: int | None,
-    options: Training,
-) -> None:
-    from featlearn.workflows.label_sweep import DRAWS, sweep_labels
-    from featlearn_cli.finetuning import sweep_summary
-
-    result = sweep_labels(
-        run,
-        labels=labels,
-        draws=draws or DRAWS,
-        controls=controls,
-        tune=tune,
-        root=options.root,
-        name="labels" if name is None else name,
-        freeze=freeze,
-        seed=options.seed,
-        overrides=options.sets,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
-    )
-    options.show(result, sweep_summary)
-    options.next_step(f"`featlearn report {run}` shows it with the rest of the run")
+    else:
+        finetune_one(run, asked, options)

@@ -96,12 +96,10 @@ def command(
     result = predict(
         run,
         source,
-        root=options.root,
         out=out,
         head=head,
         tta=tta or 0,
-        device=options.device,
-        threads=options.threads,
         overwrite=overwrite,
+        **options.computing(),
     )
     options.show(result, predictions)

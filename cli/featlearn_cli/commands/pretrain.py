@@ -1,19 +1,13 @@
 """`featlearn pretrain`."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from featlearn_cli.given import given
 from featlearn_cli.modalities import pretrain_several
 from featlearn_cli.options import Training, example, training_options
 from featlearn_cli.params import PathParam, RecipeParam
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from featlearn.workflows.pretrain import PretrainResult
 
 
 @click.command(
@@ -52,55 +46,14 @@ def command(recipe: str, out: Path, weights: Path | None, options: Training) -> 
     # A mistake shows before torch loads.
     loaded = load_any_recipe(recipe, overrides=options.overrides)
     if isinstance(loaded, MultimodalRecipe):
-        pretrain_several(loaded, out, options)
+        pretrain_several(loaded, out, refused=given("--weights"), options=options)
         return
     from featlearn.workflows.changes import check_changes
 
     check_changes(recipe, loaded, options.overrides)
     from featlearn.workflows.pretrain import pretrain
+    from featlearn_cli.pretraining import run_summary
 
-    result = pretrain(
-        loaded,
-        out=out,
-        root=options.root,
-        device=options.device,
-        threads=options.threads,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        progress=options.progress(),
-        save_seconds=options.save_seconds,
-        track=options.track,
-        weights=weights,
-    )
-    options.show(result, _summary)
+    result = pretrain(loaded, out=out, weights=weights, **options.training())
+    options.show(result, run_summary)
     options.next_step(f"`featlearn report {out}`, or `featlearn finetune {out}` with labels")
-
-
-def _summary(result: "PretrainResult") -> "Iterable[RenderableType]":
-    from featlearn.wording import duration, images_or_patches
-    from featlearn_cli.text import facts, table
-
-    data = result.data
-    material = images_or_patches(data.train, pictures=data.pictures)
-    yield facts(
-        [
-            ("run", result.run),
-            ("learned", result.title),
-            ("from", f"{material} of {data.source}"),
-            ("parameters", result.parameters),
-            ("time", duration(result.seconds)),
-        ]
-    )
-    rows = [
-        (
-            phase.name,
-            phase.epochs,
-            phase.steps,
-            duration(phase.seconds),
-            phase.loss,
-            None if phase.held_out is None else phase.held_out.get("loss"),
-        )
-        for phase in result.phases
-    ]
-    yield ""
-    yield table(["phase", "epochs", "steps", "time", "loss", "held out"], rows)

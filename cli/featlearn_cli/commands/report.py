@@ -26,8 +26,6 @@ def command(runs: tuple[Path, ...], out: Path | None, options: Computing) -> Non
     """
     from featlearn.workflows.report import report
 
-    result = report(
-        runs, out=out, root=options.root, device=options.device, threads=options.threads
-    )
+    result = report(runs, out=out, **options.computing())
     options.show(result)
     options.next_step(f"open {result.report} in a browser")

@@ -129,12 +129,7 @@ def command(
         pruner=pruner,
         labels=labels[0] if labels else None,
         label_seed=label_seed or 0,
-        root=options.root,
-        device=options.device,
-        threads=options.threads,
-        resume=options.resume,
-        overwrite=options.overwrite,
-        progress=options.progress(),
+        **options.resuming(),
     )
     options.show(result, _summary)
     then = "" if result.labels is None else f", then `featlearn finetune RUN{_drawn(result)}`"

@@ -125,15 +125,13 @@ def command(
         run,
         what=what,
         out=out,
-        root=options.root,
         stage=stage,
         units=units,
         head=head,
         images=images,
         form=form,
-        device=options.device,
-        threads=options.threads,
         progress=options.progress(),
+        **options.computing(),
     )
     options.show(result, _files)
     if result.beyond:

@@ -15,7 +15,7 @@ from featlearn.heads.semi.noisy import Layers, listening, per_map
 from featlearn.heads.semi.way import Given, Way, statistics_held
 from featlearn.ops.ladder import NUMBERS, batch_normalised, combine
 from featlearn.ops.random import generator
-from featlearn.stages.filters import Filter
+from featlearn.stages.filter import Filter
 from featlearn.training.optimizers import Group
 
 

@@ -12,7 +12,7 @@ from featlearn.errors import RecipeError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.semi.way import Given, Way
 from featlearn.stages.decoder import Decoder
-from featlearn.stages.filters import Filter
+from featlearn.stages.filter import Filter
 from featlearn.stages.stage import Stage, StageOutput
 from featlearn.stages.undoing import undo_norm, unpool
 

@@ -8,7 +8,7 @@ from featlearn.networks.formats import FORMAT
 from featlearn.studies.few_labels.progress import Spent
 from featlearn.wording import METHODS, count, duration, percent, plural
 from featlearn.workflows.sweep_results import Gain, SweepPoint, SweepResult
-from featlearn.workflows.trials import PRETRAINED, SCRATCH
+from featlearn.workflows.trial import PRETRAINED, SCRATCH
 
 
 class FewLabelsRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ from featlearn.workflows.label_sweep import sweep_labels
 from featlearn.workflows.pretrain import PretrainResult, pretrain
 from featlearn.workflows.sweep_plan import SweepPlan, make_plan
 from featlearn.workflows.sweep_results import SweepResult
-from featlearn.workflows.trials import SCRATCH
+from featlearn.workflows.trial import SCRATCH
 
 SWEEP = "labels"
 """Name of the sweep in each run."""

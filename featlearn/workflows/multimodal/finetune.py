@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 import msgspec
 import numpy as np
@@ -10,26 +10,22 @@ import numpy as np
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe, load_any_recipe
 from featlearn.config.modalities import MultimodalRecipe
-from featlearn.config.tables import as_tables
 from featlearn.datasets.imageset import ImageSet, Indices
 from featlearn.datasets.labels import whole_labels
 from featlearn.errors import CheckpointError, UsageError
-from featlearn.files import sha256, write_json
+from featlearn.files import checksums, write_json
 from featlearn.heads.fusion import FusionClassifier
 from featlearn.heads.fusion_problem import FusionProblem
 from featlearn.heads.fusion_store import save_fusion
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.multimodal_store import load_multimodal
-from featlearn.networks.store import load_state
 from featlearn.seeds import whole_seed
 from featlearn.training.described import Described
 from featlearn.training.identity import Environment
-from featlearn.training.locks import reading_from, writing_in
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
-from featlearn.training.progress import Progress
 from featlearn.training.rundir import DEFAULT_HEAD, HeadFolder, RunDirectory
-from featlearn.workflows.head_plan import resume_command
+from featlearn.workflows.head_plan import chosen_seed, head_place, settings_on
 from featlearn.workflows.multimodal.pretrain import read_multimodal_result
 from featlearn.workflows.multimodal.samples import (
     check_same,
@@ -39,7 +35,8 @@ from featlearn.workflows.multimodal.samples import (
     open_modalities,
     train_sets,
 )
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training, reading_run
 
 
 class FusionOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,66 +96,42 @@ class _Labelled(msgspec.Struct, frozen=True):
 def finetune_modalities(
     path: Path | str,
     *,
-    root: Path | None = None,
     name: str | None = None,
     labels: int | None = None,
     label_seed: int = 0,
     seed: int | None = None,
     overrides: Overrides = (),
-    resume: bool = False,
-    overwrite: bool = False,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    save_seconds: float = SAVE_SECONDS,
-    track: bool = False,
+    **how: Unpack[RunOptions],
 ) -> FusionResult:
     """Train a head over the modalities of a run, in `RUN/heads/NAME`.
 
     Args:
         path: The run; its own files are not changed.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         name: Name of the head; `default` if absent.
         labels: How many labelled pairs to use, class-balanced, and of each modality only the
             samples in these; all if absent.
         label_seed: Seed of the draw of labels.
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: Values by key, or `finetune.KEY=VALUE` texts.
-        resume: Go on from the newest checkpoint that verifies.
-        overwrite: Replace a head that is there.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        progress: Told of every step.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Write TensorBoard's files too (needs the extra `track`).
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
     texts = override_texts(overrides)
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=save_seconds,
-        track=track,
-    )
-    with reading_from(Path(path)):
-        run = RunDirectory.open(path)
+    running = Training.prepare(**how)
+    with reading_run(path) as run:
         recipe = _head_recipe(run, texts)
         options = FusionOptions(
             labels=whole_labels(labels),
             label_seed=whole_seed(label_seed, name="label_seed"),
-            seed=recipe.seed if seed is None else whole_seed(seed, name="seed"),
+            seed=chosen_seed(recipe, seed),
         )
-        folder = run.head(DEFAULT_HEAD if name is None else name)
-        command = resume_command(run.path, folder.path.name, options.words(), texts)
-        with writing_in(folder.path):
-            return _finetune(run, folder, recipe, options, running, root=root, command=command)
+        chosen = DEFAULT_HEAD if name is None else name
+        with head_place(run, chosen, options.words(), texts) as (folder, command):
+            return _finetune(run, folder, recipe, options, running, command=command)
 
 
 def _finetune(
@@ -166,42 +139,26 @@ def _finetune(
     folder: HeadFolder,
     recipe: MultimodalRecipe,
     options: FusionOptions,
-    running: Running,
+    running: Training,
     *,
-    root: Path | None,
     command: Sequence[str],
 ) -> FusionResult:
     """Train a head in a folder that no other training writes into."""
-    settings = {
-        **as_tables(recipe),
-        "options": msgspec.to_builtins(options),
-        "model": sha256(run.model_file),
-    }
-    identity = running.identity(settings)
+    identity = running.identity(settings_on(run, recipe, msgspec.to_builtins(options)))
     if not running.ready(folder, identity):
         return read_fusion_result(folder)
-    splits = open_modalities(recipe, root=root)
+    splits = open_modalities(recipe, root=running.root)
     check_same(run.path, read_multimodal_result(run).fingerprints, splits)
     known = fingerprints(splits)
     sets = train_sets(splits)
     identity = running.naming(folder, identity, {"images": sum(map(len, sets)), **known})
-    classes = sets[0].classes
     data = _labelled(recipe, sets, options)
     classifier, loop = _start(run, recipe, data, options, running)
-    folder.begin(dump_recipe(recipe), identity, resume=running.resume)
-    with running.driving(folder, identity, stack=None, command=command) as driver:
-        checkpoint = driver.resume() if running.resume else None
-        if checkpoint is not None:
-            load_state(folder.checkpoints, classifier, checkpoint.model)
-            if driver.standing.loop is not None:
-                loop.restore(checkpoint.training, driver.standing.loop)
-        driver.run(loop, classifier)
-    save_fusion(
-        folder.model_file, classifier, recipe, classes, options=msgspec.to_builtins(options)
-    )
-    drawn = options.labels is not None
-    pairs = data.pairs.tolist() if drawn else None
-    write_json(folder.labels_file, {"format": FORMAT, "classes": list(classes), "pairs": pairs})
+    with running.driving(
+        folder, identity, dump_recipe(recipe), stack=None, command=command
+    ) as driver:
+        running.take(loop, classifier, driver)
+    _write_head(folder, classifier, recipe, options, data)
     result = FusionResult(
         run=str(run.path),
         head=folder.path.name,
@@ -214,16 +171,28 @@ def _finetune(
         epochs=loop.state.epoch,
         seconds=running.whole_seconds(driver.standing.results),
         loss=loop.state.last_loss,
-        classes=list(classes),
+        classes=list(sets[0].classes),
         fingerprints=known,
         environment=running.environment,
-        files={
-            file.name: sha256(file)
-            for file in (folder.model_file, folder.labels_file, folder.recipe_file)
-        },
+        files=checksums(folder.model_file, folder.labels_file, folder.recipe_file),
     )
     driver.finish(msgspec.to_builtins(result))
     return result
+
+
+def _write_head(
+    folder: HeadFolder,
+    classifier: FusionClassifier,
+    recipe: MultimodalRecipe,
+    options: FusionOptions,
+    data: _Labelled,
+) -> None:
+    """Write the model and which pairs it learned from."""
+    classes = data.sets[0].classes
+    decided = msgspec.to_builtins(options)
+    save_fusion(folder.model_file, classifier, recipe, classes, options=decided)
+    pairs = None if options.labels is None else data.pairs.tolist()
+    write_json(folder.labels_file, {"format": FORMAT, "classes": list(classes), "pairs": pairs})
 
 
 def _labelled(
@@ -248,7 +217,7 @@ def _start(
     recipe: MultimodalRecipe,
     data: _Labelled,
     options: FusionOptions,
-    running: Running,
+    running: Training,
 ) -> tuple[FusionClassifier, Loop]:
     """Put a head on the run's network, and set up its training."""
     net = load_multimodal(run.path).net

@@ -1,6 +1,7 @@
 """`pretrain` where a recipe has several modalities."""
 
 from pathlib import Path
+from typing import Unpack
 
 import msgspec
 
@@ -8,7 +9,7 @@ from featlearn._version import __version__
 from featlearn.config.load import dump_recipe
 from featlearn.config.modalities import MultimodalRecipe, phase_titles
 from featlearn.config.tables import as_tables
-from featlearn.files import sha256, write_bytes
+from featlearn.files import checksums, write_bytes
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.multimodal_store import save_multimodal
@@ -17,7 +18,7 @@ from featlearn.training.driver import PhaseResult
 from featlearn.training.identity import Environment
 from featlearn.training.locks import writing_in
 from featlearn.training.multimodal import MultimodalPretraining
-from featlearn.training.progress import Progress, Retitled
+from featlearn.training.progress import Retitled
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import count
 from featlearn.workflows.multimodal.samples import (
@@ -27,7 +28,8 @@ from featlearn.workflows.multimodal.samples import (
     open_modalities,
     train_sets,
 )
-from featlearn.workflows.running import SAVE_SECONDS, Running
+from featlearn.workflows.run_options import RunOptions
+from featlearn.workflows.running import Training
 
 
 class ModalityData(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,66 +86,42 @@ def pretrain_modalities(
     recipe: MultimodalRecipe,
     *,
     out: Path | str,
-    root: Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    save_seconds: float = SAVE_SECONDS,
-    track: bool = False,
+    **how: Unpack[RunOptions],
 ) -> MultimodalResult:
     """Train the stack of each modality and the code that they share, and write a run directory.
 
     Args:
         recipe: Everything about the run.
         out: The run directory to make.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        resume: Go on from the newest checkpoint that verifies.
-        overwrite: Replace a run that is there.
-        progress: Told of every step.
-        save_seconds: Time between checkpoints, in seconds.
-        track: Write TensorBoard's files too (needs the extra `track`).
+        **how: `root` of the data sets, `device`, `threads`, `progress`, `resume`, `overwrite`,
+            `save_seconds` and `track`: see `RunOptions` in `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the recipe, the data or the folder stand in the way.
         Interrupted: If a signal asked for a stop, after a checkpoint.
     """
-    running = Running.prepare(
-        device=device,
-        threads=threads,
-        root=root,
-        progress=progress,
-        resume=resume,
-        overwrite=overwrite,
-        save_seconds=save_seconds,
-        track=track,
-    )
+    running = Training.prepare(**how)
     run = RunDirectory(out)
     with writing_in(run.path):
-        return _pretrain(recipe, run, running, root=root)
+        return _pretrain(recipe, run, running)
 
 
-def _pretrain(
-    recipe: MultimodalRecipe, run: RunDirectory, running: Running, *, root: Path | None
-) -> MultimodalResult:
+def _pretrain(recipe: MultimodalRecipe, run: RunDirectory, running: Training) -> MultimodalResult:
     """Train in a folder that no other training writes into."""
     identity = running.identity(as_tables(recipe))
     if not running.ready(run, identity):
         return read_multimodal_result(run)
-    splits = open_modalities(recipe, root=root)
+    splits = open_modalities(recipe, root=running.root)
     sets = train_sets(splits)
     known = fingerprints(splits)
     identity = running.naming(run, identity, {"images": sum(map(len, sets)), **known})
     data = divided(recipe, sets, running.device)
     training = MultimodalPretraining(recipe, data.learned, held_out=data.held_out)
-    run.begin(dump_recipe(recipe), identity, resume=running.resume)
-    command = ["featlearn", "pretrain", str(run.recipe_file), "--out", str(run.path), "--resume"]
-    with running.driving(run, identity, stack=None, command=command) as driver:
+    with running.driving(
+        run, identity, dump_recipe(recipe), stack=None, command=run.resume_words
+    ) as driver:
         driver.progress = Retitled(driver.progress, phase_titles(recipe))
-        training.run(driver, driver.resume() if running.resume else None)
+        training.run(driver, running.begun_at(driver))
     save_multimodal(run.model_file, training.net, recipe)
     phases = driver.standing.results
     result = MultimodalResult(
@@ -157,7 +135,7 @@ def _pretrain(
         held_out_pairs=len(data.held_out.pairs),
         fingerprints=known,
         environment=running.environment,
-        files={file.name: sha256(file) for file in (run.model_file, run.recipe_file)},
+        files=checksums(run.model_file, run.recipe_file),
     )
     _write_card(run, recipe, result)
     driver.finish(msgspec.to_builtins(result))

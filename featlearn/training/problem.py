@@ -1,0 +1,56 @@
+"""What a training loop minimises."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from featlearn.training.optimizers import Group
+
+
+class Problem(Protocol):
+    """What a loop minimises, and over which samples."""
+
+    @property
+    def name(self) -> str:
+        """Name of the phase, as metrics show it."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """How many samples an epoch has."""
+        ...
+
+    @property
+    def module(self) -> nn.Module:
+        """What holds everything that training changes."""
+        ...
+
+    @property
+    def aside(self) -> nn.Module | None:
+        """What training needs and changes beside that, and whose end nobody waits for."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
+
+    def groups(self) -> list[Group]:
+        """Give the parameters, in groups for the optimiser."""
+        ...
+
+    def terms(self, rows: Tensor, draw: torch.Generator) -> dict[str, Tensor]:
+        """Compute the loss's terms on the samples at `rows`."""
+        ...
+
+    def after_step(self) -> None:
+        """Restore constraints; called before the first step too."""
+        ...
+
+    def held_out(self) -> dict[str, float] | None:
+        """Measure held-out samples: terms and their sum `loss`; `None` if there are none.
+
+        The loop asks under the precision that it trains in, so that both can be compared.
+        """
+        ...
