@@ -96,9 +96,10 @@ class VATSpec(SemiBase, frozen=True, kw_only=True, tag="vat"):
 class SpreadSpec(Spec, frozen=True, kw_only=True):
     """What labels that spread over a graph of like images say to a teacher.
 
-    The graph is that of `propagation`, here of the `images` themselves: a second view, wrong
-    about other images than the teacher is (co-training, Blum & Mitchell 1998). The teacher's
-    probabilities p and those that reach an image, q, become p · q^weight, divided by its sum.
+    The graph, its `neighbours`, `components` and `alpha` are those of `propagation`, `of` the
+    images themselves unless it says otherwise: a second view, wrong about other images than the
+    teacher is (co-training, Blum & Mitchell 1998). The teacher's probabilities p and those that
+    reach an image, q, become p · q^`weight`, divided by its sum.
     """
 
     weight: Positive = 3.0

@@ -8,7 +8,7 @@ import pytest
 
 from featlearn.report.run import run_view
 from featlearn.report.side_by_side import SideBySide, side_by_side
-from featlearn.report.views import RunView
+from featlearn.report.views import RunView, StageView
 from featlearn.training.rundir import RunDirectory
 
 MakeRun = Callable[..., Path]
@@ -25,6 +25,11 @@ def views(make_run: MakeRun, tmp_path: Path) -> list[RunView]:
 
 def put(views: list[RunView]) -> SideBySide:
     return side_by_side(views, [view.metrics for view in views])
+
+
+def _with(view: RunView, stage: StageView) -> RunView:
+    (stack,) = view.stacks
+    return replace(view, stacks=[replace(stack, stages=[stage])])
 
 
 def test_each_run_has_a_column(views: list[RunView]) -> None:
@@ -44,14 +49,14 @@ def test_the_best_unit_is_scored_where_it_was_not_chosen(views: list[RunView]) -
     stage = views[0].stages[0]
     columns = stage.gallery.columns | {"chosen": [0.6, 0.9, 0.7], "score": [0.99, 0.8, 0.5]}
     changed = replace(stage, gallery=replace(stage.gallery, columns=columns))
-    views[0] = replace(views[0], stages=[changed])
+    views[0] = _with(views[0], changed)
     rows = {row[0]: row[1:] for row in put(views).figures.rows}
     assert rows["strokes: best unit, AUC"][0] == "0.800"
 
 
 def test_stages_of_other_names_stand_alone(views: list[RunView]) -> None:
     stage = replace(views[0].stages[0], name="other")
-    views[0] = replace(views[0], stages=[stage])
+    views[0] = _with(views[0], stage)
     found = put(views)
     assert found.stages == []
     rows = {row[0]: row[1:] for row in found.figures.rows}
