@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -141,13 +141,12 @@ def load_any_recipe(source: str | Path, *, overrides: Overrides = ()) -> Recipe 
     result = validate_any(changed)
     if isinstance(result, Problem):
         raise _refusal(title, raw if named else whole, result, [*named, *done])
-    by_hand = any(override.keys[-2:] == ("data", "source") for override in done)
-    if not by_hand and path is None:
-        return result
-    folder = Path.cwd() if by_hand or path is None else path.parent
+    beside = None if path is None else path.parent
+    by_hand = [tuple(map(str, override.keys)) for override in done]
     if isinstance(result, MultimodalRecipe):
-        return _with_absolute_sources(result, folder)
-    return _with_absolute_source(result, folder)
+        folder = Path.cwd() if any(keys[-2:] == ("data", "source") for keys in by_hand) else beside
+        return result if folder is None else _with_absolute_sources(result, folder)
+    return _with_absolute_source(result, beside, by_hand)
 
 
 def as_recipe(recipe: Recipe | str | Path) -> Recipe:
@@ -295,7 +294,31 @@ def _with_absolute_sources(recipe: MultimodalRecipe, folder: Path) -> Multimodal
     return msgspec.structs.replace(recipe, modalities=modalities)
 
 
-def _with_absolute_source(recipe: Recipe, folder: Path) -> Recipe:
-    """Make a source that is a path beside the recipe independent of where one stands."""
-    data = msgspec.structs.replace(recipe.data, source=absolute_source(recipe.data.source, folder))
-    return msgspec.structs.replace(recipe, data=data)
+def _with_absolute_source(
+    recipe: Recipe, beside: Path | None, by_hand: Collection[tuple[str, ...]]
+) -> Recipe:
+    """Make every source that is a path independent of where one stands.
+
+    Args:
+        recipe: What was read.
+        beside: The folder of its file, if there is one.
+        by_hand: Keys that were set on the command line, where paths begin where one stands.
+    """
+
+    def whole(source: str, *keys: str) -> str:
+        folder = Path.cwd() if any(keys[: len(each)] == each for each in by_hand) else beside
+        return source if folder is None else absolute_source(source, folder)
+
+    data = msgspec.structs.replace(recipe.data, source=whole(recipe.data.source, "data", "source"))
+    tasks = tuple(
+        task
+        if task.source is None
+        else msgspec.structs.replace(task, source=whole(task.source, "tasks", str(place), "source"))
+        for place, task in enumerate(recipe.tasks)
+    )
+    finetune, semi = recipe.finetune, recipe.finetune.semi
+    if semi is not None and semi.source is not None:
+        source = whole(semi.source, "finetune", "semi", "source")
+        semi = msgspec.structs.replace(semi, source=source)
+        finetune = msgspec.structs.replace(finetune, semi=semi)
+    return msgspec.structs.replace(recipe, data=data, tasks=tasks, finetune=finetune)

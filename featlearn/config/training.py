@@ -18,6 +18,8 @@ from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.semi import (
     Decay,
     FixMatchSpec,
+    GammaSpec,
+    LadderSpec,
     PiSpec,
     ReconstructionSpec,
     SemiSpec,
@@ -247,7 +249,14 @@ class FinetuneSpec(LoopSpec, frozen=True, kw_only=True):
                 f"`semi` of kind {kind!r} compares probabilities of classes: it needs a head of "
                 "kind 'classification' with `loss = \"softmax\"`"
             )
-        if isinstance(self.semi, PiSpec | FixMatchSpec) and not self.augment:
+        if isinstance(self.semi, LadderSpec | GammaSpec) and self.batch < 2:
+            raise ValueError(
+                f"`batch` must be at least 2 for `semi` of kind {kind!r}, which normalises over "
+                f"it; got {self.batch}"
+            )
+        # Mixing is not a change of an image that keeps its class.
+        changes = [spec for spec in self.augment if not isinstance(spec, MixupSpec)]
+        if isinstance(self.semi, PiSpec | FixMatchSpec) and not changes:
             raise ValueError(
                 f"`semi` of kind {kind!r} compares an image with its changes: name some in "
                 "`augment`"

@@ -89,7 +89,14 @@ def load_classifier(path: Path | str) -> LoadedClassifier:
     def build() -> Classifier:
         stack = build_stack(recipe, shape, seed=0)
         spec = recipe.finetune.head
-        return Classifier(stack, spec, classes=len(classes), freeze=freeze, seed=0)
+        return Classifier(
+            stack,
+            spec,
+            classes=len(classes),
+            freeze=freeze,
+            seed=0,
+            frozen_statistics=recipe.finetune.batch_statistics == "frozen",
+        )
 
     classifier = build_loaded(file, build, tensors)
     check_recorded(path)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from featlearn.config.training import LoopSpec
 from featlearn.errors import TrainingError
+from featlearn.training.averaging import WeightAverage
 from featlearn.training.problem import Problem
 from featlearn.training.progress import Progress
 from featlearn.training.trying import tried_steps, unchanged
@@ -56,7 +57,12 @@ class Reading(NamedTuple):
 
 
 def range_test(
-    problem: Problem, spec: LoopSpec, *, seed: int, progress: Progress | None = None
+    problem: Problem,
+    spec: LoopSpec,
+    *,
+    seed: int,
+    average: WeightAverage | None = None,
+    progress: Progress | None = None,
 ) -> RangeTest:
     """Train for some 100 steps, each at a rate higher by the same factor than the one before.
 
@@ -67,6 +73,7 @@ def range_test(
         problem: What to minimise.
         spec: How it is trained.
         seed: Seed of order and noise.
+        average: What the loop keeps of the weights, if it does; it follows the test's steps.
         progress: Told of every step.
 
     Source:
@@ -78,7 +85,13 @@ def range_test(
     losses: list[float] = []
     with unchanged(problem.module):
         steps = tried_steps(
-            problem, spec, rates, seed=seed, name=f"{problem.name}: rates", progress=progress
+            problem,
+            spec,
+            rates,
+            seed=seed,
+            name=f"{problem.name}: rates",
+            average=average,
+            progress=progress,
         )
         try:
             for report in steps:

@@ -9,6 +9,7 @@ import msgspec
 from torch import nn
 
 from featlearn.config.training import ConstantSpec, LoopSpec
+from featlearn.training.averaging import WeightAverage
 from featlearn.training.loop import Loop
 from featlearn.training.problem import Problem
 from featlearn.training.progress import Progress, Silent, StepReport
@@ -43,6 +44,7 @@ def tried_steps(
     *,
     seed: int,
     name: str | None = None,
+    average: WeightAverage | None = None,
     progress: Progress | None = None,
 ) -> Generator[StepReport]:
     """Take the steps that training would take, each at a rate of its own.
@@ -53,6 +55,7 @@ def tried_steps(
         rates: The learning rate of each step.
         seed: Seed of order and noise.
         name: What progress calls it; the problem's name if absent.
+        average: Follows the weights, as the problem's teacher may be one; it is changed.
         progress: Told of every step.
 
     Yields:
@@ -64,6 +67,7 @@ def tried_steps(
     name, shown = name or problem.name, progress or Silent()
     plain = at_full_rate(spec)
     loop = Loop(problem, plain, epochs=max(len(rates), 1), seed=seed)
+    loop.average = average
     shown.start(name, epochs=math.ceil(len(rates) / loop.steps_per_epoch), steps=len(rates))
     steps = loop.steps()
     try:

@@ -102,7 +102,10 @@ def find_rate(
     plain = msgspec.structs.replace(recipe, finetune=at_full_rate(recipe.finetune))
     work = start_head(run, plain, options, data, chosen)
     told = progress or Silent()
-    test = range_test(work.loop.problem, plain.finetune, seed=options.seed, progress=told)
+    loop = work.loop
+    test = range_test(
+        loop.problem, plain.finetune, seed=options.seed, average=loop.average, progress=told
+    )
     verdict, option = judge_rate(test), _option(test)
     words = [
         *("featlearn", "finetune", str(path), *options.words()),

@@ -124,7 +124,7 @@ def _sweep(
     for trial in plan.tuning(recipe)[:1]:
         bench.check(trial)
     drawn = [bench.check(plan.trials(count, {})[0]) for count in plan.labels]
-    identity = running.with_data(folder, identity, bench.splits)
+    identity = running.with_data(folder, identity, bench.splits, unlabelled=bench.others)
     if running.resume:
         for warning in Identity.load(folder.identity_file).check(identity, folder.path):
             running.progress.warn(warning)

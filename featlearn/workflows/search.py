@@ -20,6 +20,7 @@ from featlearn.training.locks import writing_in
 from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory, SearchFolder
 from featlearn.workflows.changes import check_fit
+from featlearn.workflows.labelled import unlabelled_images
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.outputs import check_apart
 from featlearn.workflows.pretrain import pretrain
@@ -97,7 +98,10 @@ def _search(search: Search) -> SearchResult:
     identity = search.running.identity(settings)
     _check_folder(search, identity)
     train = _images(search)
-    identity = search.running.with_data(folder, identity, Splits(train, None))
+    others = unlabelled_images(search.recipe, train, root=search.running.root)
+    identity = search.running.with_data(
+        folder, identity, Splits(train, None), unlabelled=None if others is train else others
+    )
     for key in odd_keys(plan):
         told.warn(
             f"{key} may change what the held-out loss measures, so that a lower one need not mean "

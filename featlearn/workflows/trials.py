@@ -80,6 +80,7 @@ class Workbench:
         learned = split_training(self.recipe, self.train)[0]
         self.sample = fitting_sample(self.recipe, Pictures(learned, self.device))
         unlabelled = unlabelled_images(self.recipe, learned, root=root)
+        self.others = None if unlabelled is learned else unlabelled
         self.unlabelled = Pictures(unlabelled, self.device)
 
     def scores(self, trials: Sequence[Trial], *, workers: int) -> Iterator[Score]:
@@ -98,7 +99,8 @@ class Workbench:
                     score = self.score(trial)
                 yield score
             return
-        data = tuple(self.splits.fingerprints().values())
+        others = () if self.others is None else (self.others.fingerprint,)
+        data = (*self.splits.fingerprints().values(), *others)
         at = _Place(self.path, self.root, self.recipe, (sha256(find_model(self.path)), *data))
         yield from in_processes(functools.partial(_score, at), trials, workers=workers)
 

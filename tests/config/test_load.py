@@ -249,5 +249,31 @@ class TestSource:
         recipe = load_recipe(small, overrides=["data.source=mine"])
         assert recipe.data.source == os.fspath(elsewhere.resolve() / "mine")
 
+    def test_other_images_are_found_beside_the_recipe_too(
+        self, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Wherever one stands; an override begins there."""
+        elsewhere = tmp_path / "elsewhere"
+        for folder in (small.parent / "more", elsewhere / "more"):
+            folder.mkdir(parents=True)
+        semi = 'finetune.semi={ kind = "vat", source = "more" }'
+        small.write_text(SMALL + "\n[finetune.semi]\nkind = 'vat'\nsource = 'more'\n", "utf-8")
+        monkeypatch.chdir(elsewhere)
+        for folder, overrides in ((small.parent, []), (elsewhere, [semi])):
+            found = load_recipe(small, overrides=overrides).finetune.semi
+            assert found is not None
+            assert found.source == str(folder.resolve() / "more")
+
+    def test_so_are_the_images_of_tasks(
+        self, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (small.parent / "named").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        tasks = "\n[[tasks]]\nname = 'a'\n\n[[tasks]]\nname = 'b'\nsource = 'named'\n"
+        small.write_text(SMALL + tasks, encoding="utf-8")
+        named = str(small.parent.resolve() / "named")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert [task.source for task in load_recipe(small).tasks] == [None, named]
+
     def test_the_known_names_are_the_catalogue_s(self) -> None:
         assert set(KNOWN_SETS) == set(KNOWN)

@@ -75,6 +75,16 @@ def test_a_head_that_says_nonsense_is_refused(
         load_classifier(path)
 
 
+@pytest.mark.parametrize("statistics", ["running", "frozen"])
+def test_what_becomes_of_batch_statistics_is_kept(
+    tmp_path: Path, tiny: Tiny, statistics: str
+) -> None:
+    recipe = tiny(finetune={"head": HEAD, "freeze": 1, "batch_statistics": statistics})
+    save_classifier(tmp_path / "model.safetensors", classifier(recipe), recipe, CLASSES)
+    loaded = load_classifier(tmp_path / "model.safetensors").classifier
+    assert loaded.frozen_statistics == (statistics == "frozen")
+
+
 def test_more_frozen_stages_than_there_are_name_the_file(tmp_path: Path, recipe: Recipe) -> None:
     path = tmp_path / "model.safetensors"
     save_classifier(path, classifier(recipe), recipe, CLASSES)

@@ -14,8 +14,10 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError
 from featlearn.training.checkpoints import CheckpointStore
 from featlearn.training.folder import Folder
+from featlearn.training.identity import UNLABELLED, Identity
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.finetune import finetune
+from featlearn.workflows.label_sweep import sweep_labels
 from featlearn.workflows.pretrain import pretrain
 
 Tiny = Callable[..., Recipe]
@@ -142,6 +144,16 @@ def test_a_head_is_not_resumed_on_other_images_without_labels(
     assert contents(RunDirectory(path)) == before
     images_file(others, count=50)
     finetune(path, root=tmp_path, overrides=[semi], resume=True)
+
+
+def test_a_sweep_names_the_images_without_labels(tmp_path: Path, tiny: Tiny) -> None:
+    others = images_file(tmp_path / "others.npz", count=50)
+    path = tmp_path / "run"
+    run(tiny(), path)
+    semi = f'finetune.semi={{ kind = "pseudo-label", source = "{others}" }}'
+    sweep_labels(path, labels=[20], draws=2, root=tmp_path, overrides=[semi], threads=1)
+    named = Identity.load(RunDirectory(path).sweep("labels").identity_file).data
+    assert UNLABELLED in named
 
 
 def test_an_edit_of_an_unfinished_run_s_recipe_does_not_end_up_in_it(

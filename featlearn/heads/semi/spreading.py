@@ -131,9 +131,13 @@ def _features(classifier: Classifier, images: Pictures) -> Tensor:
 
 
 def _components(features: Tensor, count: int) -> Tensor:
-    """Keep the first principal components, as measured on some of the features."""
-    if features.shape[1] <= count:
-        return features
+    """Keep the first principal components, as measured on some of the features.
+
+    Where there are no more numbers than that, they are centred: the axes would change no cosine.
+    """
     every = -(-len(features) // _AXES_FROM)
-    principal = principal_axes(features[::every])
+    some = features[::every]
+    if features.shape[1] <= count:
+        return features - some.mean(0)
+    principal = principal_axes(some)
     return (features - principal.mean.float()) @ principal.axes[:count].float().T

@@ -24,6 +24,7 @@ from featlearn.training.described import Described
 from featlearn.training.identity import Environment
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
+from featlearn.training.rates import check_warmup
 from featlearn.training.rundir import DEFAULT_HEAD, HeadFolder, RunDirectory
 from featlearn.workflows.head_plan import chosen_seed, head_place, settings_on
 from featlearn.workflows.multimodal.pretrain import read_multimodal_result
@@ -230,7 +231,9 @@ def _start(
         for place, (modality, each) in enumerate(zip(recipe.modalities, data.sets, strict=True))
     ]
     problem = FusionProblem(classifier, spec, samples, labels=data.labels, pairs=data.pairs)
-    return classifier, Loop(problem, spec, epochs=spec.epochs, seed=options.seed)
+    loop = Loop(problem, spec, epochs=spec.epochs, seed=options.seed)
+    check_warmup(spec.rate, steps=loop.total_steps, phase=problem.name, table="finetune")
+    return classifier, loop
 
 
 def _head_recipe(run: RunDirectory, overrides: Sequence[str]) -> MultimodalRecipe:

@@ -18,10 +18,11 @@ from featlearn.heads.finetuning import Finetuning, start_finetuning
 from featlearn.heads.labels import labels_of
 from featlearn.heads.problem import logits_of
 from featlearn.heads.semi.problem import SemiProblem
-from featlearn.heads.semi.spreading import Propagation
+from featlearn.heads.semi.spreading import Propagation, _components
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
+from featlearn.training.range_test import range_test
 from featlearn.training.settling import settle
 
 Tiny = Callable[..., Recipe]
@@ -129,6 +130,25 @@ def test_a_teacher_is_outvoted_by_what_spread(start: Callable[..., Finetuning]) 
     assert taught > 0.5  # near log 3, of a head whose weights begin at zero
 
 
+def test_what_all_features_share_changes_no_neighbour() -> None:
+    """Whether components are left out or not: the cosine is of what differs from the mean."""
+    features = torch.rand(40, 6, generator=torch.Generator().manual_seed(0))
+    for count in (4, 6):
+        plain, moved = (_components(x, count) for x in (features, features + 50))
+        torch.testing.assert_close(plain @ plain.T, moved @ moved.T, atol=1e-3, rtol=1e-3)
+
+
+def test_rates_are_tried_with_a_teacher_that_follows(start: Callable[..., Finetuning]) -> None:
+    work = start({"kind": "mean-teacher"}, epochs=4)
+    average = work.loop.average
+    assert average is not None
+    before = {name: value.clone() for name, value in average.values.items()}
+    begun = weights(work)
+    range_test(work.loop.problem, work.loop.spec, seed=0, average=average)
+    assert any(not torch.equal(before[name], value) for name, value in average.values.items())
+    assert all(torch.equal(begun[name], value) for name, value in weights(work).items())
+
+
 def test_more_neighbours_than_images(start: Callable[..., Finetuning]) -> None:
     with pytest.raises(DataError, match=r"neighbours is 46, but there are 46 images in all"):
         start({"kind": "propagation", "neighbours": 46})
@@ -205,9 +225,10 @@ def test_other_heads_have_no_probabilities(head: dict[str, object], said: str) -
 
 
 @pytest.mark.parametrize("kind", ["pi", "fixmatch"])
-def test_an_image_needs_changes_to_be_compared_with(kind: str) -> None:
+@pytest.mark.parametrize("augment", [[], [{"kind": "mixup"}]])
+def test_an_image_needs_changes_to_be_compared_with(kind: str, augment: list[object]) -> None:
     with pytest.raises(msgspec.ValidationError, match="name some in `augment`"):
-        msgspec.convert({"semi": {"kind": kind}}, FinetuneSpec)
+        msgspec.convert({"semi": {"kind": kind}, "augment": augment}, FinetuneSpec)
 
 
 def test_a_ladder_that_rebuilds_nothing() -> None:
@@ -225,6 +246,8 @@ def test_a_ladder_needs_a_stage_that_learns(start: Callable[..., Finetuning]) ->
 def test_a_ladder_normalises_over_two_images_or_more(kind: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="`batch` must be at least 2"):
         msgspec.convert({"semi": {"kind": kind, "batch": 1}}, FinetuneSpec)
+    with pytest.raises(msgspec.ValidationError, match="`batch` must be at least 2"):
+        msgspec.convert({"semi": {"kind": kind}, "batch": 1}, FinetuneSpec)
 
 
 def test_batches_of_one_image_have_no_statistics(tiny: Tiny, labelled: Labelled) -> None:
