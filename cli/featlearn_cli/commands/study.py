@@ -74,8 +74,9 @@ def command(
 
     few-labels asks what pre-training is worth: the recipes mnist-local, fashion-local and
     cifar-conv against the same networks from random weights, on the same ten draws of 100,
-    300, 1000 and 3000 labels. --set changes all the recipes that are compared, as
-    finetune.steps=50 does for a short trial. It takes hours.
+    300, 1000 and 3000 labels. It takes hours. --set changes all the recipes that are
+    compared: --only mnist-local --draws 2 --set pretrain.epochs=1 --set finetune.epochs=1
+    --set finetune.steps=50 makes a short trial.
 
     mnist-table fits the ten classifiers of a tutorial's table of MNIST, from a linear one
     to a pre-trained convolutional network, and sets published errors beside measured ones
