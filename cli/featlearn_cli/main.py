@@ -41,7 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "visualize": Entry("Look", "Draw filters, projections, reconstructions, curves, confusion."),
     "report": Entry("Look", "Make the page that shows what a run learned."),
     "baselines": Entry("Look", "Fit the classical classifiers, as something to be better than."),
-    "study": Entry("Look", "Rerun a comparison: faces, sight and sound, few labels, MNIST ten ways."),
+    "study": Entry("Look", "Rerun a comparison: faces, two senses, few labels, MNIST ten ways."),
     "describe": Entry("Look", "Print each layer's shape, weights, connections and cost."),
     "bench": Entry("Scale", "Measure how fast each kind of layer is on this machine."),
     "doctor": Entry("Scale", "Say what is installed and usable on this machine."),

@@ -42,7 +42,12 @@ class TaskImages(NamedTuple):
 
 
 def open_tasks(
-    recipe: Recipe, *, root: Path | None, shape: MapShape, label_seed: int
+    recipe: Recipe,
+    *,
+    root: Path | None,
+    shape: MapShape,
+    label_seed: int,
+    whole: Recipe | None = None,
 ) -> list[TaskImages]:
     """Open the images of every task, and draw its labels.
 
@@ -51,18 +56,22 @@ def open_tasks(
         root: Where data sets are.
         shape: What the network takes.
         label_seed: Seed of the draws of labels, apart from every other seed.
+        whole: The recipe with all tasks, where these are some of them: what has a label for
+            another is left out, and not refused.
 
     Raises:
         DataError: If a sample has no label for any task, or a task has a class without an
             image to learn from, or too few labels.
         ShapeError: If a source has images of another shape.
     """
-    opened = open_sources(recipe, root=root, shape=shape)
+    opened = open_sources(recipe, root=root, shape=shape, whole=whole)
     return draw_tasks(recipe, opened, label_seed=label_seed)
 
 
-def open_sources(recipe: Recipe, *, root: Path | None, shape: MapShape) -> dict[str, Splits]:
-    """Open the source of every task, each once, by its name.
+def open_sources(
+    recipe: Recipe, *, root: Path | None, shape: MapShape, whole: Recipe | None = None
+) -> dict[str, Splits]:
+    """Open the source of every task, each once, by its name; see `open_tasks`.
 
     Raises:
         DataError: If a sample has no label for any task.
@@ -81,7 +90,7 @@ def open_sources(recipe: Recipe, *, root: Path | None, shape: MapShape) -> dict[
             )
         opened[data.source] = splits
     for source, splits in opened.items():
-        _check_some_label(source, splits.train, recipe)
+        _check_some_label(source, splits.train, whole or recipe)
     return opened
 
 

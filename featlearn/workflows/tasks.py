@@ -11,6 +11,8 @@ import torch
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
+from featlearn.datasets.held_out import split_training
+from featlearn.datasets.source import open_splits
 from featlearn.errors import UsageError
 from featlearn.heads.tasks import MultiTask, TaskData, start_tasks
 from featlearn.networks.formats import FORMAT, read_figures
@@ -101,7 +103,7 @@ def finetune_tasks(
             from_scratch=False,
             seed=seed,
         )
-        recipe = _only(recipe, alone)
+        whole, recipe = recipe, _only(recipe, alone)
         words = [*options.words(), "--label-seed", str(options.label_seed)]
         words += [] if alone is None else ["--alone", alone]
         command = resume_command(run.path, None, words, overrides)
@@ -110,7 +112,7 @@ def finetune_tasks(
         heads = [run.head(task.name + suffix) for task in recipe.tasks]
         for each in (folder, *heads):
             locks.enter_context(writing_in(each.path))
-        return _finetune(run, folder, heads, recipe, options, running, command=command)
+        return _finetune(run, folder, heads, recipe, options, running, whole=whole, command=command)
 
 
 def _only(recipe: Recipe, alone: str | None) -> Recipe:
@@ -126,6 +128,21 @@ def _only(recipe: Recipe, alone: str | None) -> Recipe:
     return msgspec.structs.replace(recipe, tasks=kept)
 
 
+def _sample(recipe: Recipe, tasks: Sequence[TaskImages], running: Training) -> Pictures:
+    """Draw what features are scaled by from what the run learned from, whatever the tasks are.
+
+    So the head of a task begins alike alone and in company.
+    """
+    own = recipe.data.source
+    train = next(
+        (task.splits.train for task in tasks if task_recipe(recipe, task.spec).data.source == own),
+        None,
+    )
+    if train is None:
+        train = open_splits(recipe.data, root=running.root, seed=recipe.seed).train
+    return fitting_sample(recipe, Pictures(split_training(recipe, train)[0], running.device))
+
+
 def _finetune(
     run: RunDirectory,
     folder: TasksFolder,
@@ -134,22 +151,27 @@ def _finetune(
     options: Options,
     running: Training,
     *,
+    whole: Recipe,
     command: Sequence[str],
 ) -> TasksResult:
     """Train in folders, its own and those of the heads, that no other training writes into."""
     check_places(folder, folders, running)
     stack = load_stack(run.path).stack.to(running.device)
-    told = (task_recipe(recipe, task).data.source for task in recipe.tasks)
-    tell_what_is_made(told, running.progress)
+    told = {task_recipe(recipe, task).data.source for task in recipe.tasks} | {recipe.data.source}
+    tell_what_is_made(sorted(told), running.progress)
     tasks = open_tasks(
-        recipe, root=running.root, shape=stack.input_shape, label_seed=options.label_seed
+        recipe,
+        root=running.root,
+        shape=stack.input_shape,
+        label_seed=options.label_seed,
+        whole=whole,
     )
     identity = running.identity(_settings(run, recipe, options, tasks))
     if not running.ready(folder, identity):
         return read_figures(folder.results_file, TasksResult)
     heads = plan_heads(run, folders, tasks, options, running, folder=folder, training=identity)
     check_heads(heads, running, folder=folder)
-    sample = fitting_sample(recipe, Pictures(tasks[0].splits.train, running.device))
+    sample = _sample(recipe, tasks, running)
     data = [task_data(task, running.device) for task in tasks]
     module, loop = start_tasks(stack, recipe, data, sample=sample, seed=options.seed)
     with running.driving(

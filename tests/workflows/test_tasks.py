@@ -149,6 +149,19 @@ def test_each_task_is_a_head_of_the_run(run: Path, tmp_path: Path) -> None:
     assert "digit-alone" in (tmp_path / "page/index.html").read_text()
 
 
+def test_a_head_scales_features_alike_alone_and_in_company(run: Path) -> None:
+    """By the images of the run, also where the task has images of its own."""
+    tune(run, overrides=["finetune.epochs=1"])
+    tune(run, alone="size", overrides=["finetune.epochs=1"])
+    both = [
+        load_classifier(run / "heads" / name).classifier.scaler.state_dict()
+        for name in ("size", "size-alone")
+    ]
+    assert both[0]
+    for name, value in both[0].items():
+        assert (value == both[1][name]).all()
+
+
 def test_it_goes_on_after_a_crash(
     run: Path,
     several: Path,
