@@ -135,7 +135,7 @@ def _representation(run: Path, options: Computing) -> None:
     from featlearn.workflows.representation import representation
     from featlearn_cli.representation import representation_tables
 
-    result = representation(run, progress=options.progress(), **options.computing())
+    result = representation(run, **options.working())
     options.show(result, representation_tables)
 
 
@@ -151,8 +151,7 @@ def _units(run: Path, asked: Asked, options: Computing) -> None:
         against=asked.against,
         labels=asked.labels,
         label_seed=asked.label_seed or 0,
-        progress=options.progress(),
-        **options.computing(),
+        **options.working(),
     )
     replaced = _keep(keep_units, result, unit_tables, options)
     if replaced is not None:

@@ -144,8 +144,7 @@ def _find(run: Path, asked: Asked, options: Training) -> None:
         seed=options.seed,
         overrides=options.sets,
         out=asked.out,
-        progress=options.progress(),
-        **options.computing(),
+        **options.working(),
     )
     options.show(result, rates_tried)
     if result.command is not None:

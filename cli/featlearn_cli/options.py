@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from featlearn.training.progress import Progress
-    from featlearn.workflows.run_options import ComputeOptions, ResumeOptions, RunOptions
+    from featlearn.workflows.run_options import (
+        ComputeOptions,
+        ResumeOptions,
+        RunOptions,
+        WorkOptions,
+    )
 
 Result = TypeVar("Result")
 Command = Callable[..., None]
@@ -96,6 +101,10 @@ class Computing(DataOptions):
         """Pass on to a workflow where the data are, and how to compute."""
         return {"root": self.root, "device": self.device, "threads": self.threads}
 
+    def working(self) -> "WorkOptions":
+        """Pass on to a workflow the same, and who is told of its progress."""
+        return {**self.computing(), "progress": self.progress()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ByRecipe(Computing):
@@ -135,8 +144,7 @@ class Resumable(ByRecipe):
     def resuming(self) -> "ResumeOptions":
         """Pass on to a workflow all that concerns work which can be stopped."""
         return {
-            **self.computing(),
-            "progress": self.progress(),
+            **self.working(),
             "resume": self.resume,
             "overwrite": self.overwrite,
         }

@@ -3,23 +3,24 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import msgspec
 
 from featlearn.config.changes import Overrides, override_texts
+from featlearn.config.recipe import Recipe
 from featlearn.datasets.labels import whole_labels
 from featlearn.files import check_folder
-from featlearn.training.device import pick_device, use_threads
-from featlearn.training.progress import Progress, Silent
 from featlearn.training.range_test import RangeTest, range_test
 from featlearn.training.rundir import RunDirectory
 from featlearn.training.trying import at_full_rate
 from featlearn.workflows.check_words import judge_rate
 from featlearn.workflows.finetune import start_head
-from featlearn.workflows.head_plan import check_same_images, plan_head
+from featlearn.workflows.head_plan import Options, check_same_images, plan_head
 from featlearn.workflows.labelled import draw_labelled
 from featlearn.workflows.outputs import check_apart
-from featlearn.workflows.running import option_words
+from featlearn.workflows.run_options import WorkOptions
+from featlearn.workflows.running import Running
 
 
 class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,6 @@ class FindRateResult(msgspec.Struct, frozen=True, kw_only=True):
 def find_rate(
     path: Path | str,
     *,
-    root: Path | None = None,
     labels: int | None = None,
     label_seed: int = 0,
     freeze: int | None = None,
@@ -56,15 +56,12 @@ def find_rate(
     seed: int | None = None,
     overrides: Overrides = (),
     out: Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[WorkOptions],
 ) -> FindRateResult:
     """Try learning rates on the head that `finetune` would train with the same options.
 
     Args:
         path: The run; nothing is written into it.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         labels: How many labels to use, class-balanced; all if absent.
         label_seed: Seed of the draw of labels.
         freeze: Stages to leave as they are; the recipe's if absent.
@@ -72,15 +69,15 @@ def find_rate(
         seed: Seed of weights, order and noise; the recipe's if absent.
         overrides: Values by key, or `finetune.KEY=VALUE` texts.
         out: Folder for a plot, `rates.png` and `rates.svg`.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        progress: Told of every step.
+        **how: `root` of the data sets, `device`, `threads` and `progress`: see `WorkOptions` in
+            `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
         OSError: If nothing can be written into `out`.
     """
     labels, overrides = whole_labels(labels), override_texts(overrides)
+    running = Running.prepare(**how)
     run = RunDirectory.open(path)
     recipe, options = plan_head(
         run,
@@ -92,35 +89,43 @@ def find_rate(
         seed=seed,
     )
     if out is not None:
-        check_apart(out / "rates.png", source=recipe.data.source, run=path, root=root)
+        source = recipe.data.source
+        check_apart(out / "rates.png", source=source, run=path, root=running.root)
         check_folder(out)
-    chosen = pick_device(device)
-    use_threads(threads)
-    data = draw_labelled(recipe, labels=labels, label_seed=options.label_seed, root=root)
-    check_same_images(run, recipe, data.splits)
-    # The schedule counts for nothing here: its warm-up may be longer than a test.
-    plain = msgspec.structs.replace(recipe, finetune=at_full_rate(recipe.finetune))
-    work = start_head(run, plain, options, data, chosen)
-    told = progress or Silent()
-    loop = work.loop
-    test = range_test(
-        loop.problem, plain.finetune, seed=options.seed, average=loop.average, progress=told
-    )
+    labelled, test = _tried(run, recipe, options, running)
     verdict, option = judge_rate(test), _option(test)
-    words = [
-        *("featlearn", "finetune", str(path), *options.words()),
-        *option_words(root=root, device=device, threads=threads),
-    ]
+    words = ["featlearn", "finetune", str(path), *options.words(), *running.words]
     changes = [*overrides, *option[1:]] if not verdict.passed else overrides
     return FindRateResult(
         run=str(path),
-        labelled=len(data.train),
+        labelled=labelled,
         test=test,
         said=verdict.said,
         option=shlex.join(option) if option else None,
         command=_command(words, changes) if option else None,
         files=[] if out is None else draw_rates([test], out),
     )
+
+
+def _tried(
+    run: RunDirectory, recipe: Recipe, options: Options, running: Running
+) -> tuple[int, RangeTest]:
+    """Set the head's training up, and try rates on it; give how many labels it has, too."""
+    data = draw_labelled(
+        recipe, labels=options.labels, label_seed=options.label_seed, root=running.root
+    )
+    check_same_images(run, recipe, data.splits)
+    # The schedule counts for nothing here: its warm-up may be longer than a test.
+    plain = msgspec.structs.replace(recipe, finetune=at_full_rate(recipe.finetune))
+    loop = start_head(run, plain, options, data, running.device).loop
+    test = range_test(
+        loop.problem,
+        plain.finetune,
+        seed=options.seed,
+        average=loop.average,
+        progress=running.progress,
+    )
+    return len(data.train), test
 
 
 def _option(test: RangeTest) -> list[str]:

@@ -23,17 +23,25 @@ class ComputeOptions(TypedDict, total=False):
     threads: int | None
 
 
-class ResumeOptions(ComputeOptions, total=False):
-    """The options of `ComputeOptions`, and those of work that goes on where it was stopped.
+class WorkOptions(ComputeOptions, total=False):
+    """The options of `ComputeOptions`, and who is told of the progress.
 
     Attributes:
         progress: Told of every step; nobody is if absent.
+    """
+
+    progress: Progress | None
+
+
+class ResumeOptions(WorkOptions, total=False):
+    """The options of `WorkOptions`, and those of work that goes on where it was stopped.
+
+    Attributes:
         resume: Go on from the newest checkpoint that verifies, or after what is done; do not
             if absent.
         overwrite: Replace what is there; do not if absent.
     """
 
-    progress: Progress | None
     resume: bool
     overwrite: bool
 

@@ -163,7 +163,7 @@ class TestCompletion:
 
 
 def test_visualize_names_every_picture_it_draws(run: Run) -> None:
-    from featlearn.workflows.visualize import KINDS
+    from featlearn.workflows.drawing.kinds import KINDS
     from featlearn_cli.commands.visualize import KINDS as OFFERED
 
     assert OFFERED == KINDS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from featlearn.workflows.visualize import KINDS, QUICK
+from featlearn.workflows.drawing.kinds import KINDS, QUICK
 from featlearn_cli.commands import visualize
 
 Run = Callable[..., Result]

@@ -2,6 +2,7 @@
 
 import inspect
 import pydoc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -14,14 +15,17 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import DeviceError, UsageError
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows import run_options
+from featlearn.workflows.drawing.asked import DrawOptions
+from featlearn.workflows.find_rate import find_rate
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.label_sweep import sweep_labels
 from featlearn.workflows.multimodal.finetune import finetune_modalities
 from featlearn.workflows.multimodal.pretrain import pretrain_modalities
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.run_options import ResumeOptions, RunOptions
+from featlearn.workflows.run_options import ResumeOptions, RunOptions, WorkOptions
 from featlearn.workflows.search import search_recipe
 from featlearn.workflows.tasks import finetune_tasks
+from featlearn.workflows.visualize import visualize
 
 Tiny = Callable[..., Recipe]
 QUICK = {"finetune.epochs": 1, "finetune.steps": 0}
@@ -111,12 +115,15 @@ def test_options_that_there_are_not_are_refused_before_anything_is_done(
         (finetune_tasks, RunOptions),
         (sweep_labels, ResumeOptions),
         (search_recipe, ResumeOptions),
+        (find_rate, WorkOptions),
+        (visualize, DrawOptions),
     ],
 )
 def test_help_names_every_option(function: Callable[..., Any], options: type) -> None:
     said = inspect.getdoc(function) or ""
     named = [f"`{key}`" for key in get_type_hints(options)]
     assert [key for key in named if key not in said] == []
-    assert f"`{options.__name__}` in `{run_options.__name__}`" in said
-    told = pydoc.plain(pydoc.render_doc(run_options))
+    assert f"`{options.__name__}` in `{options.__module__}`" in " ".join(said.split())
+    modules = (sys.modules[options.__module__], run_options)
+    told = "".join(pydoc.plain(pydoc.render_doc(module)) for module in modules)
     assert [key for key in get_type_hints(options) if f" {key}: " not in told] == []

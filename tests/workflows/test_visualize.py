@@ -11,11 +11,12 @@ from featlearn.config.load import load_recipe
 from featlearn.errors import UsageError
 from featlearn.training.progress import Silent
 from featlearn.workflows.check import check
+from featlearn.workflows.drawing.kinds import KINDS
 from featlearn.workflows.evaluate import evaluate
 from featlearn.workflows.finetune import finetune
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
-from featlearn.workflows.visualize import KINDS, visualize
+from featlearn.workflows.visualize import visualize
 
 SMALL = (
     "pretrain.epochs=1",

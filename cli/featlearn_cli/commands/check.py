@@ -50,8 +50,7 @@ def command(context: click.Context, recipe: str, out: Path | None, options: ByRe
     result = check(
         loaded,
         out=out,
-        progress=options.progress(),
-        **options.computing(),
+        **options.working(),
     )
     options.show(result, _findings)
     if not result.passed:

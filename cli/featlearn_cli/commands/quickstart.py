@@ -34,7 +34,7 @@ def command(out: Path | None, seed: int, options: Computing) -> None:
     """
     from featlearn.workflows.quickstart import quickstart
 
-    result = quickstart(out=out, seed=seed, progress=options.progress(), **options.computing())
+    result = quickstart(out=out, seed=seed, **options.working())
     options.show(result, _summary)
     options.next_step(f"open {result.report} in a browser")
 

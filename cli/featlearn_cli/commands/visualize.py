@@ -13,7 +13,7 @@ from featlearn_cli.params import PathParam, RunParam
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from featlearn.workflows.visualize import VisualizeResult
+    from featlearn.workflows.drawing.asked import VisualizeResult
 
 KINDS = (
     "filters",
@@ -130,8 +130,7 @@ def command(
         head=head,
         images=images,
         form=form,
-        progress=options.progress(),
-        **options.computing(),
+        **options.working(),
     )
     options.show(result, _files)
     if result.beyond:

@@ -18,14 +18,11 @@ def run_digits_av(out: Path, options: ByRecipe, *, draws: int | None, seeds: int
 
     result = digits_av(
         out,
-        root=options.root,
         seed=options.seed or 0,
         overrides=options.sets,
         draws=draws or DRAWS,
         seeds=seeds or SEEDS,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
+        **options.working(),
     )
     options.show(result, _summary)
     options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")

@@ -18,12 +18,9 @@ def run_face_unit(out: Path, options: ByRecipe) -> None:
 
     result = face_unit(
         out,
-        root=options.root,
         seed=options.seed or 0,
         overrides=options.sets,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
+        **options.working(),
     )
     options.show(result, _summary)
     options.next_step(f"look at {out / 'README.md'} and {out / 'figures'}")

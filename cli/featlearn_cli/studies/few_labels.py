@@ -34,12 +34,9 @@ def run_few_labels(
         out,
         recipes=[name for name in SETS if name in only] or tuple(SETS),
         draws=DRAWS if draws is None else draws,
-        root=options.root,
         seed=options.seed or 0,
         overrides=options.sets,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
+        **options.working(),
     )
     options.show(result, _summary)
     options.next_step(f"look at {out / 'README.md'} and {out / 'few-labels.png'}")

@@ -23,11 +23,8 @@ def run_mnist_table(out: Path, options: ByRecipe) -> None:
         raise UsageError("mnist-table trains several recipes as they are; drop --set")
     result = mnist_table(
         out,
-        root=options.root,
         seed=options.seed or 0,
-        device=options.device,
-        threads=options.threads,
-        progress=options.progress(),
+        **options.working(),
     )
     options.show(result, _summary)
     options.next_step(f"look at {out / 'README.md'} and {out / 'table.png'}")

@@ -3,50 +3,25 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-
-import torch
+from typing import Unpack
 
 from featlearn.config.modalities import one_modality, phase_titles
 from featlearn.errors import UsageError
 from featlearn.networks.multimodal_store import LoadedNet, load_multimodal
 from featlearn.networks.store import LoadedStack
 from featlearn.report.fusion import read_fusion
-from featlearn.training.device import pick_device, use_threads
-from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, read_metrics, renamed
+from featlearn.workflows.drawing.asked import Asked, DrawOptions, VisualizeResult
+from featlearn.workflows.drawing.kinds import DRAWERS, KINDS, OF_STAGES
 from featlearn.workflows.drawing.subject import Named, Subject
-from featlearn.workflows.outputs import check_apart
-from featlearn.workflows.visualize import (
-    DRAWERS,
-    KINDS,
-    OF_STAGES,
-    VisualizeResult,
-    check_asked,
-    draw_all,
-    kinds_of,
-)
 
 _OF_STACKS = (*OF_STAGES, "reconstructions")
 _OFFERED = tuple(kind for kind in KINDS if kind in (*_OF_STACKS, "curves", "confusion"))
 
 
-def visualize_modalities(
-    path: Path,
-    *,
-    out: Path,
-    root: Path | None = None,
-    what: Sequence[str] = (),
-    stage: str | None = None,
-    units: Sequence[str] = (),
-    head: str | None = None,
-    images: int | None = None,
-    form: str = "png",
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> VisualizeResult:
+def visualize_modalities(path: Path, *, out: Path, **asked: Unpack[DrawOptions]) -> VisualizeResult:
     """Draw pictures of a finished run of several modalities into a folder.
 
     What is of stages is drawn of each modality, in files that begin with its name; confusion of
@@ -55,58 +30,33 @@ def visualize_modalities(
     Args:
         path: The run.
         out: Folder of the pictures; it is made if missing.
-        root: Where data sets are (see `find_root`).
-        what: As `featlearn.workflows.visualize.visualize` takes it; of a head there are its curves
-            and its confusion.
-        stage: Name of a stage, of whichever modality; all if absent.
-        units: Names of units of that stage.
-        head: Whose curves and confusion to draw; the run's curves, and the only head's confusion,
-            if absent.
-        images: How many training samples to look at, at most, where a kind needs them.
-        form: Ending of the files: `png`, `svg` or `pdf`.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        progress: Told how many samples were gone through.
+        **asked: As `featlearn.workflows.visualize.visualize` takes it; of a head there are its
+            curves and its confusion.
 
     Raises:
         FeatlearnError: If the run, the data or what was asked for stand in the way.
     """
-    kinds = kinds_of(what, stage=stage, units=units)
-    check_asked(form, images)
-    for kind in kinds:
+    wanted = Asked.of(path, out, **asked)
+    for kind in wanted.kinds:
         if kind not in _OFFERED:
             raise UsageError(
                 f"{kind} is drawn of runs of one stack; of several modalities, as in {path}, "
                 f"choose from {', '.join(_OFFERED)}"
             )
-    run = RunDirectory.open(path)
-    chosen = pick_device(device)
-    use_threads(threads)
+    run = wanted.run
     loaded = load_multimodal(run.path)
-    places = _places(loaded, stage, units)
-    if not out.resolve().is_relative_to(run.path.resolve()):  # where no samples are
-        for each in loaded.recipe.modalities:
-            check_apart(out / f"picture.{form}", source=each.data.source, root=root)
-    loaded.net.to(chosen)
-    subjects = {
-        loaded.net.names[place]: Subject(
-            run,
-            _stack(loaded, place),
-            device=torch.device(chosen),
-            root=root,
-            stage=stage,
-            units=units,
-            images=images,
-            progress=progress,
-        )
-        for place in places
+    places = _places(loaded, wanted.stage, wanted.units)
+    wanted.check_apart(each.data.source for each in loaded.recipe.modalities)
+    loaded.net.to(wanted.device)
+    subjects = {loaded.net.names[place]: wanted.subject(_stack(loaded, place)) for place in places}
+    drawers = {
+        kind: partial(_of_each, kind, subjects) for kind in wanted.kinds if kind in _OF_STACKS
     }
-    drawers = {kind: partial(_of_each, kind, subjects) for kind in kinds if kind in _OF_STACKS}
-    if "curves" in kinds:
-        drawers["curves"] = partial(_curves, run, phase_titles(loaded.recipe), head)
-    if "confusion" in kinds:
-        drawers["confusion"] = partial(_confusion, run, head)
-    return draw_all(drawers, out=out, form=form, what=what, offered=_OFFERED)
+    if "curves" in wanted.kinds:
+        drawers["curves"] = partial(_curves, run, phase_titles(loaded.recipe), wanted.head)
+    if "confusion" in wanted.kinds:
+        drawers["confusion"] = partial(_confusion, run, wanted.head)
+    return wanted.draw(drawers, offered=_OFFERED)
 
 
 def _places(loaded: LoadedNet, stage: str | None, units: Sequence[str]) -> Sequence[int]:
