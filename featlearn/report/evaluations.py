@@ -29,25 +29,30 @@ class CalibratedRecord(msgspec.Struct, frozen=True):
     after: ReliabilityRecord | None = None
 
 
-class EvaluationRecord(msgspec.Struct, frozen=True):
-    """`evaluation.json` of a classification."""
+class FiguresRecord(msgspec.Struct, frozen=True):
+    """What a head got right of some samples."""
 
-    source: str
-    split: str
     images: Count
     accuracy: Share
     error: Share
     classes: Annotated[list[str], msgspec.Meta(min_length=1)]
     per_class: list[ClassScore]
     confusion: list[list[NonNegativeInt]]
-    tta: int = 0
-    calibration: CalibratedRecord | None = None
 
     def __post_init__(self) -> None:
         """Every figure is of the same classes."""
         sizes = {len(self.per_class), len(self.confusion), *map(len, self.confusion)}
         if sizes != {len(self.classes)}:
             raise ValueError("`per_class` and `confusion` are not of as many classes as `classes`")
+
+
+class EvaluationRecord(FiguresRecord, frozen=True, kw_only=True):
+    """`evaluation.json` of a classification."""
+
+    source: str
+    split: str
+    tta: int = 0
+    calibration: CalibratedRecord | None = None
 
 
 class NumbersRecord(msgspec.Struct, frozen=True):

@@ -1,15 +1,13 @@
 """Heads over several modalities in the page."""
 
 from dataclasses import replace
-from typing import Annotated
 
 import msgspec
 
-from featlearn.config.base import Count, NonNegativeInt
-from featlearn.evaluate.metrics import ClassScore
+from featlearn.config.base import Count
 from featlearn.networks.formats import read_figures
 from featlearn.report.charts import loss_charts
-from featlearn.report.evaluations import EvaluationRecord
+from featlearn.report.evaluations import EvaluationRecord, FiguresRecord
 from featlearn.report.heads import evaluation_view, interval, majority
 from featlearn.report.records import FusionHeadRecord, Share
 from featlearn.report.tables import Table
@@ -24,26 +22,6 @@ _PAIRED = {
     "key": "test pairs of one name each",
     "order": "test pairs in order",
 }
-
-
-class FiguresRecord(msgspec.Struct, frozen=True):
-    """What a head got right of some samples."""
-
-    images: Count
-    accuracy: Share
-    error: Share
-    classes: Annotated[list[str], msgspec.Meta(min_length=1)]
-    per_class: list[ClassScore]
-    confusion: list[list[NonNegativeInt]]
-
-    def __post_init__(self) -> None:
-        """Every figure is of the same classes."""
-        self.judged("")
-
-    def judged(self, source: str) -> EvaluationRecord:
-        """Write the figures as those of a head of one stack."""
-        own = {name: getattr(self, name) for name in self.__struct_fields__}
-        return EvaluationRecord(source=source, split="", **own)
 
 
 class FusionRecord(msgspec.Struct, frozen=True):
@@ -109,7 +87,7 @@ def _words(record: FusionHeadRecord) -> str:
 
 def _view(record: FusionRecord) -> EvaluationView:
     """Arrange the figures of all modalities together, and of each by itself."""
-    whole = record.together.judged("")
+    whole = _judged(record.together, source="")
     facts = [
         Fact("error", percent(whole.error, of=record.pairs), f"95\u00a0% interval {_all(record)}"),
         Fact("accuracy", percent(whole.accuracy, of=record.pairs)),
@@ -125,19 +103,25 @@ def _view(record: FusionRecord) -> EvaluationView:
         Fact("pairs", count(record.pairs), _PAIRED.get(record.paired_by, "")),
     ]
     parts = {
-        f"{name} only": evaluation_view(each.judged(f"the test split of {name}"), noun="sample")
+        f"{name} only": evaluation_view(
+            _judged(each, source=f"the test split of {name}"), noun="sample"
+        )
         for name, each in record.alone.items()
     }
     view = evaluation_view(whole, noun="pair")
     return replace(view, facts=facts, table=_table(record), parts=parts)
 
 
+def _judged(part: FiguresRecord, *, source: str) -> EvaluationRecord:
+    """Write figures as those of a head of one stack."""
+    return EvaluationRecord(source=source, split="", **msgspec.structs.asdict(part))
+
+
 def _table(record: FusionRecord) -> Table:
     """Set the figures of what may be there beside each other."""
     rows = [["together", count(record.pairs), *_figures(record.together), _all(record)]]
     for name, each in record.alone.items():
-        own = each.judged("")
-        rows.append([f"{name} only", count(each.images), *_figures(each), interval(own)])
+        rows.append([f"{name} only", count(each.images), *_figures(each), interval(each)])
     heads = [
         "There",
         "Samples",
@@ -150,7 +134,7 @@ def _table(record: FusionRecord) -> Table:
 
 def _figures(part: FiguresRecord) -> list[str]:
     """Write an error, and that of naming the largest class every time."""
-    baseline = 1 - majority(part.judged(""))
+    baseline = 1 - majority(part)
     return [percent(part.error, of=part.images), percent(baseline, of=part.images)]
 
 

@@ -11,6 +11,7 @@ from featlearn.report.evaluations import (
     AnyEvaluation,
     CalibratedRecord,
     EvaluationRecord,
+    FiguresRecord,
     LabelsRecord,
     NumbersRecord,
     read_evaluation,
@@ -154,7 +155,7 @@ def _reliability(record: CalibratedRecord | None) -> EmbeddedImage | None:
     return embed_png(png_bytes(figure), alt="Accuracy over confidence.", most=width)
 
 
-def majority(record: EvaluationRecord) -> float:
+def majority(record: FiguresRecord) -> float:
     """Give the share of the largest class, which knowing nothing else would get right."""
     return max(map(sum, record.confusion)) / record.images
 
@@ -224,7 +225,7 @@ def _matrix(record: EvaluationRecord) -> EmbeddedImage:
     return embed_png(png_bytes(figure), alt="Confusion matrix, true by predicted.", most=width)
 
 
-def interval(record: EvaluationRecord) -> str:
+def interval(record: FiguresRecord) -> str:
     """Write the Wilson interval of an error: what another test set of this size could say."""
     wrong = round(record.error * record.images)
     ends = stats.binomtest(wrong, record.images).proportion_ci(0.95, method="wilson")
