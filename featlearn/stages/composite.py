@@ -21,6 +21,7 @@ from featlearn.config.parts import (
 from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, L2PoolSpec, LRNSpec, MaxPoolSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.geometry import MapShape
+from featlearn.ops.adjoint import adjoint_at
 from featlearn.stages.filter import Filter
 from featlearn.stages.parts import (
     ActivationPart,
@@ -30,6 +31,13 @@ from featlearn.stages.parts import (
     PartModule,
     PoolPart,
 )
+
+
+class NoBankError(UsageError, AttributeError):
+    """One bank of filters was looked for in a filter that is made of many layers.
+
+    An `AttributeError` too, so that `hasattr` answers instead of failing.
+    """
 
 
 class ChainPart(PartModule):
@@ -139,10 +147,10 @@ class CompositeFilter(Filter):
         """Say what is amiss where one bank of weights is looked for.
 
         Raises:
-            UsageError: If it is.
+            NoBankError: If it is.
         """
         if name == "weight":
-            raise UsageError(
+            raise NoBankError(
                 f"a {self.kind} filter is made of many layers, and has no one bank of filters"
             )
         return super().__getattr__(name)
@@ -167,16 +175,17 @@ class CompositeFilter(Filter):
         """
         below = self.input_shape
         plane = (below.height, below.width) if size is None else size
-        with torch.enable_grad():
-            at = h.new_zeros(len(h), below.maps, *plane, requires_grad=True)
-            responses = self.body.linear(at)
+
+        def linear(x: Tensor) -> Tensor:
+            responses = self.body.linear(x)
             if responses.shape != h.shape:
                 raise ShapeError(
                     f"this {self.kind} filter gives {tuple(responses.shape[1:])} for maps of "
                     f"{plane[0]}x{plane[1]}; got {tuple(h.shape[1:])}"
                 )
-            (down,) = torch.autograd.grad(responses, at, h, create_graph=h.requires_grad)
-        return down
+            return responses
+
+        return adjoint_at(linear, h.new_zeros(len(h), below.maps, *plane), h)
 
     def below(self, start: int, end: int, axis: int) -> tuple[int, int]:
         """Give the places below that those from `start` to `end`, exclusive, see along an axis."""

@@ -139,6 +139,7 @@ def test_one_bank_of_filters_is_refused_in_a_sentence() -> None:
     made = built(SPECS["basic"])
     with pytest.raises(UsageError, match="a residual filter is made of many layers, and has no"):
         _ = made.weight
+    assert not hasattr(made, "weight")
     with pytest.raises(ShapeError, match=r"gives \(4, 7, 6\) for maps of 7x6; got \(4, 6, 6\)"):
         made.adjoint(random(1, 4, 6, 6))
 

@@ -81,6 +81,9 @@ class Ladder(Way):
 
     def answer(self, images: Tensor, given: Given) -> Tensor:
         """Give the noisy logits of labelled images."""
+        if given.alone:
+            with torch.no_grad():  # the statistics in use are of clean passes; none else comes
+                given.classifier(images)
         with (
             statistics_held(given.classifier),
             listening(given.classifier, noise=self.noise, draw=given.draw),

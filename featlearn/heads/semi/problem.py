@@ -82,7 +82,8 @@ class SemiProblem(FinetuneProblem):
 
     def _answer(self, images: Tensor, draw: torch.Generator) -> Tensor:
         """Answer labelled images as the way does."""
-        return self.way.answer(images, self._given(draw))
+        given = self._given(draw)
+        return self.way.answer(images, given._replace(alone=self._share() == 0))
 
     def _given(self, draw: torch.Generator) -> Given:
         """Gather what the way works with."""
@@ -91,9 +92,8 @@ class SemiProblem(FinetuneProblem):
     def terms(self, rows: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute the loss on the labelled images at `rows`, and on unlabelled ones."""
         supervised = super().terms(rows, draw)
-        done = int(self.way.taken) / max(self.steps, 1)
+        share = self._share()
         self.way.taken += 1
-        share = ramp_up(done, wait=self.semi.wait, ramp=self.semi.ramp)
         if share == 0:
             return supervised
         some = torch.randint(
@@ -103,6 +103,11 @@ class SemiProblem(FinetuneProblem):
         terms = self.way.terms(self.unlabelled.at(some), given)
         weight = self.semi.weight * share
         return supervised | {name: weight * term for name, term in terms.items()}
+
+    def _share(self) -> float:
+        """Say how much of its weight the loss of unlabelled images has in this step."""
+        done = int(self.way.taken) / max(self.steps, 1)
+        return ramp_up(done, wait=self.semi.wait, ramp=self.semi.ramp)
 
     @torch.no_grad()
     def after_step(self) -> None:

@@ -22,6 +22,7 @@ class Given(NamedTuple):
         change: Changes images at random, as labelled ones are.
         draw: Source of every random draw.
         rows: Which of the unlabelled images the batch holds; none for a labelled batch.
+        alone: Whether a labelled batch is all that this step learns from.
     """
 
     classifier: Classifier
@@ -29,6 +30,7 @@ class Given(NamedTuple):
     change: Callable[[Tensor, torch.Generator], Tensor]
     draw: torch.Generator
     rows: Tensor | None = None
+    alone: bool = False
 
 
 class Way(nn.Module, ABC):

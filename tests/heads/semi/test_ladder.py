@@ -133,6 +133,23 @@ def test_labels_are_learned_from_the_noisy_answer(classifier: Classifier) -> Non
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_statistics_follow_clean_images_while_labels_are_all_there_is(
+    classifier: Classifier,
+) -> None:
+    way = Ladder(classifier, noise=NOISE, costs=COSTS, seed=0)
+    x = torch.rand(7, *IMAGE, generator=torch.Generator().manual_seed(6))
+    norm = classifier.stack.stage(0).filter_norm
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    before = norm.running_mean.clone()
+    given = Given(classifier, classifier, lambda images, _: images, _draw(), alone=True)
+    got = way.answer(x, given)
+    clean = x.flatten(1) @ classifier.stack.stage(0).filter.weight.flatten(1).T
+    torch.testing.assert_close(norm.running_mean, torch.lerp(before, clean.mean(0), 0.1))
+    _, expected = written_out(classifier, _full(classifier), x, _draw())
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_gamma_has_one_layer_to_rebuild(classifier: Classifier) -> None:
     way = Ladder(classifier, noise=NOISE, costs=(0.0, 0.0, 0.0, 1.0), seed=0)
     assert list(way.numbers) == ["3"]
