@@ -1,6 +1,6 @@
 """The layers of a recipe, counted without building them: no torch, no data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 import msgspec
@@ -39,7 +39,12 @@ from featlearn.geometry import MapShape
 
 
 def plan(
-    recipe: Recipe, input_shape: MapShape, classes: int | None = None, *, batch: int | None = None
+    recipe: Recipe,
+    input_shape: MapShape,
+    classes: int | None = None,
+    *,
+    batch: int | None = None,
+    answers: Mapping[str, int] | None = None,
 ) -> Plan:
     """Count the units, connections, weights and costs of every layer.
 
@@ -49,6 +54,8 @@ def plan(
         classes: Classes of the head; without it, and without
             `finetune.head.classes`, the last layer of the head is left out.
         batch: Images in a batch, for the memory of training; `pretrain.batch` if absent.
+        answers: By the name of a task, what its head answers: classes, labels or numbers. In a
+            recipe with tasks these take the place of `classes`.
 
     Raises:
         RecipeError: If the stages do not fit the image; the sentence names the
@@ -60,7 +67,7 @@ def plan(
     for spec in recipe.stages:
         rows, standing = _stage(spec, standing)
         layers += rows
-    layers += _head(recipe.finetune.head, standing, classes)
+    layers += _heads(recipe, standing, classes, answers or {})
     layers = _in_training(layers, recipe, batch)
     return Plan(
         input=input_shape,
@@ -255,6 +262,19 @@ def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer
             return layer_at(name, "lcn", above, counts, window=window), above
         case _:
             assert_never(spec)
+
+
+def _heads(
+    recipe: Recipe, below: Standing, classes: int | None, answers: Mapping[str, int]
+) -> list[Layer]:
+    """Count the layers of the head, or of one for each task."""
+    if not recipe.tasks:
+        return _head(recipe.finetune.head, below, classes)
+    return [
+        msgspec.structs.replace(layer, name=f"{task.name}.{layer.name}")
+        for task in recipe.tasks
+        for layer in _head(task.head, below, answers.get(task.name))
+    ]
 
 
 def _head(spec: HeadSpec, below: Standing, classes: int | None) -> list[Layer]:

@@ -80,7 +80,8 @@ def run_view(
     records = [read_figures(run.head(name).results_file, HeadRecord) for name in run.heads()]
     swept = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
-    layers = plan(loaded.recipe, loaded.stack.input_shape, classes)
+    answers = {record.head: len(record.classes) for record in records}
+    layers = plan(loaded.recipe, loaded.stack.input_shape, classes, answers=answers)
     layers = layers if records else without_head(layers)
     tested = None
     if run.units_file.exists():

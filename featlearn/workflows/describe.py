@@ -8,6 +8,7 @@ from featlearn.config.architectures.catalogue import architecture, is_network, n
 from featlearn.config.augmentation import check_augment
 from featlearn.config.changes import Overrides
 from featlearn.config.data import DataSpec
+from featlearn.config.heads import ClassificationSpec
 from featlearn.config.layers import Plan
 from featlearn.config.load import load_recipe, recipe_names, shipped_names
 from featlearn.config.needs import Needs, pretraining_footprint
@@ -47,7 +48,7 @@ def describe(
     Raises:
         RecipeError: If the stages do not fit the image.
     """
-    counted = plan(recipe, input_shape, classes, batch=batch)
+    counted = plan(recipe, input_shape, classes, batch=batch, answers=_answers(recipe, classes))
     spec = msgspec.structs.replace(recipe.pretrain, batch=counted.batch)
     trained = msgspec.structs.replace(recipe, pretrain=spec)
     needs = pretraining_footprint(trained, input_shape, images=known_images(recipe.data))
@@ -91,6 +92,22 @@ def describe_source(
         check_apart(figure, source=recipe.data.source, root=root)
     found = describe(recipe, shape, classes, batch=batch)
     return found if figure is None else _drawn(found, figure)
+
+
+def _answers(recipe: Recipe, classes: int | None) -> dict[str, int]:
+    """Count what the head of each task answers, as far as that is known without its data."""
+    own = recipe.data.source
+    found: dict[str, int | None] = {}
+    for task in recipe.tasks:
+        if not isinstance(task.head, ClassificationSpec):
+            found[task.name] = len(task.targets) or None
+        elif task.source in {None, own}:
+            found[task.name] = classes
+        else:
+            found[task.name] = _catalogued_classes(
+                msgspec.structs.replace(recipe.data, source=task.source)
+            )
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def _drawn(found: Description, file: Path) -> Description:

@@ -15,6 +15,7 @@ from featlearn.datasets.labels import whole_labels
 from featlearn.heads.finetuning import Finetuning, start_finetuning, untrained_stack
 from featlearn.networks.store import load_stack
 from featlearn.seeds import derive
+from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import DEFAULT_HEAD, HeadFolder, RunDirectory
@@ -105,7 +106,7 @@ def _finetune(
     check_same_images(run, recipe, data.splits)
     identity = running.with_data(folder, identity, data.splits, unlabelled=data.others)
     work = start_head(run, recipe, options, data, running.device)
-    _note_more_epochs(work.loop.epochs, recipe, overrides, running.progress)
+    _note_length(work.loop, recipe, overrides, running.progress)
     classifier = work.classifier
     with running.driving(
         folder, identity, dump_recipe(recipe), stack=classifier.stack, command=command
@@ -151,17 +152,22 @@ def start_head(
     )
 
 
-def _note_more_epochs(
-    epochs: int, recipe: Recipe, overrides: Sequence[str], told: Progress
-) -> None:
-    """Say so where the least number of steps makes more epochs than were asked for here."""
-    asked = recipe.finetune.epochs
-    if says(overrides, "finetune.epochs") and epochs > asked:
+def _note_length(loop: Loop, recipe: Recipe, overrides: Sequence[str], told: Progress) -> None:
+    """Say so where epochs, or their steps, were asked for here and the other makes them more."""
+    epochs, steps = recipe.finetune.epochs, recipe.finetune.steps
+    if says(overrides, "finetune.epochs") and loop.epochs > epochs:
         told.note(
-            f"finetune.epochs={asked} becomes {plural(epochs, 'epoch')}, as finetune.steps asks "
-            f"for at least {plural(recipe.finetune.steps, 'step')}; to have fewer, add "
+            f"finetune.epochs={epochs} becomes {plural(loop.epochs, 'epoch')}, as finetune.steps "
+            f"asks for at least {plural(steps, 'step')}; to have fewer, add "
             "--set finetune.steps=0"
         )
+    elif says(overrides, "finetune.steps") and steps > 0 and loop.epochs == epochs:
+        least = epochs * loop.steps_per_epoch
+        if least > steps:
+            told.note(
+                f"finetune.steps={steps} is the least, and {plural(epochs, 'epoch')} make "
+                f"{plural(least, 'step')}; to have fewer, add --set finetune.epochs=N"
+            )
 
 
 def _used(data: Labelled, options: Options) -> LabelsUsed:

@@ -157,7 +157,7 @@ def test_agrees_with_random_networks(
 
 def assert_agrees_with_built(recipe: Recipe, image: MapShape) -> None:
     """Compare shapes and parameters with the modules that training would use."""
-    counted = plan(recipe, image, 7)
+    counted = plan(recipe, image, 7, answers={task.name: 7 for task in recipe.tasks})
     stack = build_stack(recipe, image, seed=0, images=torch.rand(4, *image))
     shapes: list[MapShape] = []
     for place in range(len(stack)):
@@ -166,8 +166,9 @@ def assert_agrees_with_built(recipe: Recipe, image: MapShape) -> None:
         steps = (white, stage.code_shape, stage.pooled_shape if stage.pool else None)
         shapes += [shape for shape in steps if shape is not None]
         shapes += [stage.output_shape] if stage.norm else []
-    network = Classifier(stack, recipe.finetune.head, classes=7, freeze=0, seed=0)
-    heads = [MapShape(width, 1, 1) for width in (*recipe.finetune.head.hidden, 7)]
+    specs = [task.head for task in recipe.tasks] or [recipe.finetune.head]
+    networks = [Classifier(stack, spec, classes=7, freeze=0, seed=0) for spec in specs]
+    heads = [MapShape(width, 1, 1) for spec in specs for width in (*spec.hidden, 7)]
     rows = [row for row in condensed(counted.layers) if not row.name.endswith(".filter.norm")]
     assert [row.output for row in rows] == [tuple(shape) for shape in (*shapes, *heads)]
     own = sum(
@@ -175,7 +176,9 @@ def assert_agrees_with_built(recipe: Recipe, image: MapShape) -> None:
         for decoder in (stack.stage(place).decoder for place in range(len(stack)))
         if decoder is not None
     )
-    assert counted.totals.parameters == parameter_count(network) - own
+    shared = parameter_count(stack)
+    alone = sum(parameter_count(network) - shared for network in networks)
+    assert counted.totals.parameters == shared + alone - own
 
 
 @pytest.mark.parametrize("padding", ["valid", "same", 0, 1, 3])

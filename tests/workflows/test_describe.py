@@ -2,12 +2,15 @@ import tracemalloc
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import numpy as np
 import pytest
 from safetensors import safe_open
 
+from featlearn.config.heads import RegressionSpec
 from featlearn.config.load import load_recipe
 from featlearn.config.plan import plan
+from featlearn.config.stages import DenseSpec
 from featlearn.errors import CheckpointError, FeatlearnError, RecipeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.workflows.describe import describe, describe_source
@@ -143,6 +146,26 @@ def test_a_shipped_name_wins_over_a_folder_of_that_name(
     assert shipped.layers[0].output[0] != 3
     assert describe_source("./digits", root=tmp_path).layers[0].output[0] == 3
     assert describe_source(Path("digits"), root=tmp_path).layers[0].output[0] == 3
+
+
+def test_each_task_has_a_head() -> None:
+    """Of as many answers as are known without its data."""
+    recipe = load_recipe("faces-multitask")
+    task = recipe.tasks[1]
+    ages = msgspec.structs.replace(
+        task, name="ages", head=RegressionSpec(), targets=("age", "height")
+    )
+    unknown = msgspec.structs.replace(ages, name="sizes", targets=())
+    several = msgspec.structs.replace(recipe, tasks=(*recipe.tasks, ages, unknown))
+    found = describe(several, MapShape(1, 32, 32), 2)
+    below = recipe.stages[-1]
+    assert isinstance(below.filter, DenseSpec)
+    heads = {row.name: row.weights for row in found.layers if row.stage is None}
+    assert heads == {
+        "detection.out": 2 * below.filter.maps,
+        "identification.out": 20 * below.filter.maps,
+        "ages.out": 2 * below.filter.maps,
+    }
 
 
 def test_a_batch_may_be_given_and_changes_activations_alone(tmp_path: Path) -> None:

@@ -271,6 +271,17 @@ def test_more_epochs_than_were_asked_for_are_said(run: Path, stopper: Callable[.
     assert told.notes == []
 
 
+def test_fewer_steps_than_the_epochs_make_are_said(run: Path, stopper: Callable[..., Any]) -> None:
+    told = stopper(10**6)
+    asked = ["finetune.steps=3", "finetune.epochs=2"]
+    tune(run, name="least", labels=100, overrides=[*asked, "finetune.batch=25"], progress=told)
+    (said,) = told.notes
+    assert said == (
+        "finetune.steps=3 is the least, and 2 epochs make 8 steps; to have fewer, add "
+        "--set finetune.epochs=N"
+    )
+
+
 def test_two_labels_leave_none_to_validate_on(tmp_path: Path, run: Path) -> None:
     result = tune(run, name="two", labels=20, overrides=["finetune.patience=1"])
     assert result.validation == 2
