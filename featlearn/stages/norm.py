@@ -1,13 +1,24 @@
 """Normalisation as modules."""
 
-from typing import Literal, assert_never
+from typing import Literal, TypedDict, assert_never
 
 from torch import Tensor, nn
 
 from featlearn.config.pieces import BatchNormSpec, LCNSpec, LRNSpec, NormSpec
 from featlearn.geometry import MapShape, Padding, window_output
-from featlearn.ops.lcn import Window, lcn
+from featlearn.ops.lcn import Window, lcn, lcn_statistics
 from featlearn.ops.lrn import lrn
+
+
+class _LCNArguments(TypedDict):
+    """What `lcn` and `lcn_statistics` take beside the responses."""
+
+    size: int
+    padding: Padding
+    window: Window
+    across: bool
+    constant: Literal["mean"] | float
+    floor: float
 
 
 class LCN2d(nn.Module):
@@ -51,15 +62,21 @@ class LCN2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `x`, `(batch, maps, height, width)`."""
-        return lcn(
-            x,
-            size=self.size,
-            padding=self.padding,
-            window=self.window,
-            across=self.across,
-            constant=self.constant,
-            floor=self.floor,
-        )
+        return lcn(x, **self._arguments())
+
+    def divisor(self, x: Tensor) -> Tensor:
+        """Give what `x` is divided by; see `featlearn.ops.lcn.lcn_statistics`."""
+        return lcn_statistics(x, **self._arguments())[1]
+
+    def _arguments(self) -> _LCNArguments:
+        return {
+            "size": self.size,
+            "padding": self.padding,
+            "window": self.window,
+            "across": self.across,
+            "constant": self.constant,
+            "floor": self.floor,
+        }
 
     def extra_repr(self) -> str:
         """Write the arguments back."""

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from featlearn.config.pieces import L2PoolSpec, LCNSpec
 from featlearn.ops.adjoint import adjoint_at
-from featlearn.ops.lcn import lcn_statistics
 from featlearn.ops.planes import borders
 from featlearn.stages.norm import BatchNorm, LCN2d, LRN2d
 from featlearn.stages.pool import Pool
@@ -51,7 +50,7 @@ def undo_divisor(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
         case None:
             return maps
         case LCN2d() as norm:
-            return uncropped(stage, maps * _divisor(norm, before))
+            return uncropped(stage, maps * norm.divisor(before))
         case LRN2d() as norm:
             normalised = norm(before)
             return maps * torch.where(normalised == 0, 1.0, before / normalised)
@@ -69,20 +68,6 @@ def undo_norm(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
     assert norm.running_mean is not None
     centred = maps - norm.bias.detach().view(-1, 1, 1)
     return undo_divisor(stage, output, centred) + norm.running_mean.view(-1, 1, 1)
-
-
-def _divisor(norm: LCN2d, before: Tensor) -> Tensor:
-    """Give what contrast normalisation divided an image's maps by."""
-    _, divisor = lcn_statistics(
-        before,
-        size=norm.size,
-        padding=norm.padding,
-        window=norm.window,
-        across=norm.across,
-        constant=norm.constant,
-        floor=norm.floor,
-    )
-    return divisor
 
 
 def unpool(stage: Stage, pool: Pool, code: Tensor, maps: Tensor) -> Tensor:

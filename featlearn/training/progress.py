@@ -89,7 +89,47 @@ class Silent:
         """Ignore the end."""
 
 
-class Retitled:
+class PassedOn:
+    """Passes everything on to another, phases by the titles that it gives them.
+
+    Attributes:
+        told: Told of everything.
+    """
+
+    def __init__(self, told: Progress) -> None:
+        """Take who is told."""
+        self.told = told
+
+    def titled(self, phase: str) -> str:
+        """Give the title of a phase: its name."""
+        return phase
+
+    def start(self, phase: str, *, epochs: int, steps: int) -> None:
+        """Begin a phase."""
+        self.told.start(self.titled(phase), epochs=epochs, steps=steps)
+
+    def step(self, report: StepReport) -> None:
+        """Take one step's figures."""
+        self.told.step(report._replace(phase=self.titled(report.phase)))
+
+    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
+        """Pass a count on."""
+        self.told.count(name, done=done, of=of, words=words)
+
+    def note(self, text: str) -> None:
+        """Pass a line on."""
+        self.told.note(text)
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on."""
+        self.told.warn(text)
+
+    def stop(self) -> None:
+        """Pass the end on."""
+        self.told.stop()
+
+
+class Retitled(PassedOn):
     """Tells another of phases by titles that say more than their names."""
 
     def __init__(self, told: Progress, titles: Mapping[str, str]) -> None:
@@ -99,28 +139,9 @@ class Retitled:
             told: Told of everything.
             titles: By the name of a phase; one that is not there keeps its name.
         """
-        self._told, self._titles = told, titles
+        super().__init__(told)
+        self._titles = titles
 
-    def start(self, phase: str, *, epochs: int, steps: int) -> None:
-        """Begin a phase."""
-        self._told.start(self._titles.get(phase, phase), epochs=epochs, steps=steps)
-
-    def step(self, report: StepReport) -> None:
-        """Take one step's figures."""
-        self._told.step(report._replace(phase=self._titles.get(report.phase, report.phase)))
-
-    def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
-        """Pass a count on."""
-        self._told.count(name, done=done, of=of, words=words)
-
-    def note(self, text: str) -> None:
-        """Pass a line on."""
-        self._told.note(text)
-
-    def warn(self, text: str) -> None:
-        """Pass a warning on."""
-        self._told.warn(text)
-
-    def stop(self) -> None:
-        """Pass the end on."""
-        self._told.stop()
+    def titled(self, phase: str) -> str:
+        """Look a title up."""
+        return self._titles.get(phase, phase)

@@ -1,7 +1,8 @@
 """`evaluate --units`: the best single units of a run, with the controls that give them meaning."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple, Unpack
 
 import msgspec
 
@@ -14,11 +15,12 @@ from featlearn.files import write_json
 from featlearn.networks.formats import read_figures
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
-from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
-from featlearn.training.progress import Progress, Silent
+from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.pretrain import read_result
+from featlearn.workflows.run_options import WorkOptions
+from featlearn.workflows.running import Running
 from featlearn.workflows.unit_images import Asked, Subject, open_subject
 from featlearn.workflows.unit_methods import (
     Bench,
@@ -68,16 +70,13 @@ def _replaced(file: Path, result: UnitTestResult) -> str | None:
 def measure_units(
     path: Path | str,
     *,
-    root: Path | None = None,
     source: str | None = None,
     positives: str | None = None,
     distractors: str | None = None,
     against: Sequence[Path | str] = (),
     labels: int | None = None,
     label_seed: int = 0,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[WorkOptions],
 ) -> UnitTestResult:
     """Find the best single units of a run, and write nothing.
 
@@ -90,7 +89,6 @@ def measure_units(
 
     Args:
         path: The run.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         source: Labelled images instead of the run's own.
         positives: A class to look for; every class in turn if absent. With `distractors`, a
             source of images that have what is looked for.
@@ -100,71 +98,101 @@ def measure_units(
         labels: How many images to choose on, class-balanced; if absent all, or
             `MOST_CHOSEN` of them.
         label_seed: Seed of the halves, of the draw, of the controls and of the bootstrap.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        progress: Told how far it is.
+        **how: `root` of the data sets, `device`, `threads` and `progress`: see `WorkOptions` in
+            `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
     """
     run = RunDirectory.open(path)
-    progress = progress or Silent()
-    chosen = pick_device(device)
-    use_threads(threads)
+    running = Running.prepare(**how)
+    asked = Asked(source, positives, distractors, labels, label_seed)
+    test = _opened(run, asked, against, running)
+    try:
+        methods, stages = _tried(test, running.progress)
+    finally:
+        running.progress.stop()
+    return _result(str(path), test, methods, stages)
+
+
+class _Test(NamedTuple):
+    """What is tested, and on what.
+
+    Attributes:
+        recipe: Of the run.
+        stack: Its network.
+        others: The networks of other runs, by their paths.
+        bench: The images and what is looked for.
+        train: What the run learned from; `None` where that is not at hand.
+        said: What there is to say about the other runs.
+    """
+
+    recipe: Recipe
+    stack: Stack
+    others: dict[str, Stack]
+    bench: Bench
+    train: ImageSet | None
+    said: list[str | None]
+
+
+def _opened(
+    run: RunDirectory, asked: Asked, against: Sequence[Path | str], running: Running
+) -> _Test:
+    """Open the run, the images and the other runs."""
+    root = running.root
     recorded = read_result(run).data.fingerprints
     stack, recipe, _ = load_stack(run.path)
-    stack = stack.to(chosen).eval()
-    asked = Asked(source, positives, distractors, labels, label_seed)
-    shape = stack.input_shape
-    subject = open_subject(recipe, asked, shape=shape, recorded=recorded, root=root)
+    stack = stack.to(running.device).eval()
+    subject = open_subject(recipe, asked, shape=stack.input_shape, recorded=recorded, root=root)
     opened = {str(other): _other(other, stack, subject, recorded, root=root) for other in against}
-    others = {name: other for name, (other, _) in opened.items()}
-    bench = Bench.of(subject, seed=label_seed, device=chosen)
-    train = _training_images(recipe, subject, root=root)
-    fitted_on = bench.chosen if train is None else Pictures(train, chosen)
-    try:
-        methods, stages = _tried(bench, recipe, stack, others, fitted_on, progress)
-    finally:
-        progress.stop()
-    seen, note = _seen(recipe, subject, train)
-    notes = [note, *(said for _, said in opened.values())]
-    return UnitTestResult(
-        run=str(path),
-        source=subject.source,
-        split=subject.split,
-        chosen_on=len(subject.chosen_on),
-        scored_on=len(subject.scored_on),
-        groups=None if subject.groups is None else len({*subject.groups.tolist()}),
-        seed=label_seed,
-        thresholds=THRESHOLDS,
-        positives=tuple(named.name for named in bench.classes),
-        rows=rows_of(methods, groups=subject.groups, seed=label_seed),
-        stages=stages,
-        seen=seen,
-        note="; ".join(said for said in notes if said is not None) or None,
+    return _Test(
+        recipe=recipe,
+        stack=stack,
+        others={name: other for name, (other, _) in opened.items()},
+        bench=Bench.of(subject, seed=asked.seed, device=running.device),
+        train=_training_images(recipe, subject, root=root),
+        said=[said for _, said in opened.values()],
     )
 
 
-def _tried(
-    bench: Bench,
-    recipe: Recipe,
-    stack: Stack,
-    others: Mapping[str, Stack],
-    fitted_on: Pictures,
-    progress: Progress,
-) -> tuple[list[Method], tuple[StageScores, ...]]:
+def _tried(test: _Test, progress: Progress) -> tuple[list[Method], tuple[StageScores, ...]]:
     """Try the network, its controls and the other runs, one after the other."""
-    counter = Counter(bench, progress, rounds=5 + len(others))
+    bench, stack = test.bench, test.stack
+    fitted_on = bench.chosen if test.train is None else Pictures(test.train, bench.device)
+    counter = Counter(bench, progress, rounds=5 + len(test.others))
     methods, stages = network_methods(bench, stack, counter.named("the network"))
-    untrained = random_stack(bench, recipe, stack, fitted_on)
+    untrained = random_stack(bench, test.recipe, stack, fitted_on)
     kinds = [("random-weights", "random weights", untrained)]
-    kinds += [("run", name, other.to(bench.device)) for name, other in others.items()]
+    kinds += [("run", name, other.to(bench.device)) for name, other in test.others.items()]
     for kind, name, other in kinds:
         methods.append(other_method(bench, kind, name, other, counter.named(name)))
     methods += filter_methods(bench, stack, fitted_on, counter)
     methods += classifier_methods(bench, stack, progress)
     methods.append(majority_method(bench))
     return methods, stages
+
+
+def _result(
+    run: str, test: _Test, methods: list[Method], stages: tuple[StageScores, ...]
+) -> UnitTestResult:
+    """Put the figures together, with what they do not say."""
+    bench, subject = test.bench, test.bench.subject
+    seen, note = _seen(test.recipe, subject, test.train)
+    return UnitTestResult(
+        run=run,
+        source=subject.source,
+        split=subject.split,
+        chosen_on=len(subject.chosen_on),
+        scored_on=len(subject.scored_on),
+        groups=None if subject.groups is None else len({*subject.groups.tolist()}),
+        seed=bench.seed,
+        thresholds=THRESHOLDS,
+        positives=tuple(named.name for named in bench.classes),
+        rows=rows_of(methods, groups=subject.groups, seed=bench.seed),
+        stages=stages,
+        seen=seen,
+        note="; ".join(said for said in (note, *test.said) if said is not None) or None,
+    )
 
 
 def _other(

@@ -1,15 +1,17 @@
 """Commands run in this process, and as processes of their own."""
 
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from featlearn_cli.main import group
+from tests.cli.wrong_files import write_all
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +27,38 @@ def run(empty_folder: Path) -> Run:
         return CliRunner().invoke(group, [str(word) for word in words], prog_name="featlearn")
 
     return invoke
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """Stand in a folder of files that are wrong in one way each."""
+    before, folder = Path.cwd(), tmp_path_factory.mktemp("world")
+    os.chdir(folder)
+    try:
+        write_all()
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def check_refused(world: Path) -> Callable[[str, int, str], None]:
+    """Run a line that ends with a code, one sentence that says so, and nothing written."""
+
+    def check(line: str, code: int, said: str) -> None:
+        before = _files(world)
+        result = CliRunner().invoke(group, shlex.split(line), prog_name="featlearn")
+        assert (result.exit_code, result.stdout) == (code, ""), result.output
+        # Of a word that is wrong, click shows beforehand how the command is used.
+        lines = [text for text in result.stderr.splitlines() if text.strip()]
+        (sentence,) = (text for text in lines if not text.startswith(("Usage: ", "Try '")))
+        assert sentence.startswith("Error: ")
+        assert said in sentence
+        assert "unforeseen" not in sentence
+        assert sentence.isprintable()
+        assert _files(world) == before
+
+    return check
 
 
 @pytest.fixture
@@ -92,3 +126,8 @@ def trained(run: Run) -> Callable[..., Path]:
         return Path(out)
 
     return train
+
+
+def _files(world: Path) -> dict[Path, int]:
+    """Tell when each file was written; folders are locked, and may be made for that, in passing."""
+    return {path: 0 if path.is_dir() else path.lstat().st_mtime_ns for path in world.rglob("*")}

@@ -13,6 +13,8 @@ import pytest
 from featlearn.config.load import dump_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.errors import DeviceError, UsageError
+from featlearn.studies.digits_av.study import digits_av
+from featlearn.studies.faces.helped import faces_multitask
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows import run_options
 from featlearn.workflows.drawing.asked import DrawOptions
@@ -25,6 +27,7 @@ from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.run_options import ResumeOptions, RunOptions, WorkOptions
 from featlearn.workflows.search import search_recipe
 from featlearn.workflows.tasks import finetune_tasks
+from featlearn.workflows.unit_test import measure_units
 from featlearn.workflows.visualize import visualize
 
 Tiny = Callable[..., Recipe]
@@ -116,6 +119,9 @@ def test_options_that_there_are_not_are_refused_before_anything_is_done(
         (sweep_labels, ResumeOptions),
         (search_recipe, ResumeOptions),
         (find_rate, WorkOptions),
+        (measure_units, WorkOptions),
+        (digits_av, WorkOptions),
+        (faces_multitask, WorkOptions),
         (visualize, DrawOptions),
     ],
 )

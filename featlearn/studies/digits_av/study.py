@@ -1,9 +1,9 @@
 """`study digits-av`: one code for digits seen and heard, and what it is worth."""
 
 import itertools
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple, Unpack
 
 import msgspec
 
@@ -41,12 +41,13 @@ from featlearn.studies.digits_av.summary import (
     point_of,
 )
 from featlearn.studies.digits_av.telling import markdown
-from featlearn.training.device import pick_device, use_threads
-from featlearn.training.progress import Progress, Silent
+from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.pair_curve import pair_curve
 from featlearn.visualize.style import save_figure
 from featlearn.workflows.multimodal.pretrain import pretrain_modalities
+from featlearn.workflows.run_options import WorkOptions
+from featlearn.workflows.running import Running
 
 RECIPE = "digits-av"
 """The shipped recipe that the study trains."""
@@ -64,22 +65,18 @@ SEEDS = 5
 def digits_av(
     out: Path | str,
     *,
-    root: Path | None = None,
     seed: int = 0,
     overrides: tuple[str, ...] = (),
     draws: int = DRAWS,
     seeds: int = SEEDS,
     counts: Sequence[int] = COUNTS,
     speakers: bool = True,
-    device: str = "auto",
-    threads: int | None = None,
-    progress: Progress | None = None,
+    **how: Unpack[WorkOptions],
 ) -> DigitsAVResult:
     """Learn a code for digits seen and heard, and measure it; what is there already is kept.
 
     Args:
         out: Folder of the run, the figures and the tables.
-        root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         seed: Of the run.
         overrides: Changes of the recipe `digits-av`, as `key=value` texts.
         draws: Draws of each number of pairs.
@@ -87,51 +84,62 @@ def digits_av(
             The stacks are those of the one run, but for the sounds where a speaker is left out.
         counts: Numbers of pairs, beside all.
         speakers: Whether each speaker is left out of training in turn, too.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
-        progress: Told of every step.
+        **how: `root` of the data sets, `device`, `threads` and `progress`: see `WorkOptions` in
+            `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the data are missing, or the folder holds other runs.
         Interrupted: If a signal asked for a stop; the same call goes on.
     """
-    begun = time.monotonic()
-    folder, root, told = Path(out), find_root(root), progress or Silent()
-    chosen = pick_device(device)
-    use_threads(threads)
+    how["root"] = root = find_root(how.get("root"))
+    running = Running.prepare(**how)
+    folder, told = Path(out), running.progress
+    recipe, run = _recipe(overrides, seed=seed), folder / "runs" / RECIPE
+    pretrain_modalities(recipe, out=run, resume=RunDirectory(run).started, **how)
+    material = open_material(run, root=root, device=running.device)
+    cells = Cells(folder / "cells", settings_of(recipe, material, run))
+    found = _Found(
+        curve=_curve(material, cells, counts=counts, draws=draws, seeds=seeds, told=told),
+        noisy=_noisy(material, cells, seeds=seeds, root=root, told=told),
+        folds=_folds(material, cells, seeds=seeds, told=told) if speakers else {},
+    )
+    return _finished(folder, run, found, seed=seed, running=running)
+
+
+class _Noisy(NamedTuple):
+    """What was measured under noise.
+
+    Attributes:
+        levels: The noise.
+        nets: The trainings of every net, by its name.
+        groups: What the test pairs belong to.
+    """
+
+    levels: Levels
+    nets: dict[str, list[NoisyNet]]
+    groups: Groups
+
+
+class _Found(NamedTuple):
+    """Everything that was measured.
+
+    Attributes:
+        curve: Every method at every number of pairs.
+        noisy: Every head and each modality alone on noisy pairs.
+        folds: Every method on each speaker who was left out of training; empty if none was.
+    """
+
+    curve: list[Point]
+    noisy: _Noisy
+    folds: dict[str, list[Method]]
+
+
+def _recipe(overrides: tuple[str, ...], *, seed: int) -> MultimodalRecipe:
+    """Read the recipe of the run, with its changes."""
     recipe = load_any_recipe(RECIPE, overrides=(*overrides, f"seed={seed}"))
     if not isinstance(recipe, MultimodalRecipe):
         raise UsageError(f"the recipe {RECIPE} was changed to one of a single modality")
-    run = folder / "runs" / RECIPE
-    resume = RunDirectory(run).started
-    pretrain_modalities(
-        recipe, out=run, root=root, device=device, threads=threads, resume=resume, progress=told
-    )
-    material = open_material(run, root=root, device=chosen)
-    cells = Cells(folder / "cells", settings_of(recipe, material, run))
-    curve = _curve(material, cells, counts=counts, draws=draws, seeds=seeds, told=told)
-    levels, nets, groups = _noisy(material, cells, seeds=seeds, root=root, told=told)
-    folds = _folds(material, cells, seeds=seeds, told=told) if speakers else {}
-    figure = folder / "figures" / "pairs.png"
-    save_figure(pair_curve([_lines(point) for point in curve]), figure)
-    fused, missing = compared(nets, groups)
-    result = DigitsAVResult(
-        out=str(folder),
-        seconds=round(time.monotonic() - begun, 1),
-        seed=seed,
-        run=str(run),
-        curve=curve,
-        levels=levels,
-        noisy=fused_of(nets, groups),
-        fused=fused,
-        missing=missing,
-        folds=folds,
-        unheard=over_speakers(folds) if folds else [],
-        figure=str(figure),
-    )
-    write_json(folder / RESULTS, msgspec.to_builtins(result))
-    write_bytes(folder / CARD, markdown(result).encode())
-    return result
+    return recipe
 
 
 def settings_of(recipe: MultimodalRecipe, material: Material, run: Path) -> dict[str, object]:
@@ -183,9 +191,7 @@ def _curve(
     return sorted(points, key=lambda point: point.pairs)
 
 
-def _noisy(
-    material: Material, cells: Cells, *, seeds: int, root: Path, told: Progress
-) -> tuple[Levels, dict[str, list[NoisyNet]], Groups]:
+def _noisy(material: Material, cells: Cells, *, seeds: int, root: Path, told: Progress) -> _Noisy:
     """Fix the noise, and train every head and each modality alone under it."""
     told.note("fixing the noise on validation samples")
     levels = cells.get("levels", Levels, lambda: choose_levels(material, root))
@@ -205,7 +211,7 @@ def _noisy(
 
         cell = cells.get(f"noisy-{name.replace(' ', '-')}-{draw}", NoisyNet, compute)
         nets[name].append(cell)
-    return levels, nets, groups_of_pairs(splits["test"])
+    return _Noisy(levels, nets, groups_of_pairs(splits["test"]))
 
 
 def _folds(
@@ -229,6 +235,33 @@ def _folds(
         speaker: methods_of(each, images=images, recordings=speakers_of(judged).count(speaker))
         for speaker, each in draws.items()
     }
+
+
+def _finished(
+    folder: Path, run: Path, found: _Found, *, seed: int, running: Running
+) -> DigitsAVResult:
+    """Sum up what was measured, and write the tables and the picture."""
+    figure = folder / "figures" / "pairs.png"
+    save_figure(pair_curve([_lines(point) for point in found.curve]), figure)
+    levels, nets, groups = found.noisy
+    fused, missing = compared(nets, groups)
+    result = DigitsAVResult(
+        out=str(folder),
+        seconds=round(running.seconds, 1),
+        seed=seed,
+        run=str(run),
+        curve=found.curve,
+        levels=levels,
+        noisy=fused_of(nets, groups),
+        fused=fused,
+        missing=missing,
+        folds=found.folds,
+        unheard=over_speakers(found.folds) if found.folds else [],
+        figure=str(figure),
+    )
+    write_json(folder / RESULTS, msgspec.to_builtins(result))
+    write_bytes(folder / CARD, markdown(result).encode())
+    return result
 
 
 def _lines(point: Point) -> tuple[int, dict[str, tuple[float, float, float]]]:

@@ -1,6 +1,6 @@
 """The study of digits seen and heard, told in Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from featlearn.studies.digits_av.results import (
     Compared,
@@ -56,64 +56,38 @@ def markdown(result: DigitsAVResult) -> str:
 
 def _hearing(curve: Sequence[Point]) -> list[str]:
     rows = [
-        [
-            str(point.pairs),
-            str(point.draws),
-            each.name,
-            _share(each.seen),
-            _between(each.seen.by_image),
-            _between(each.seen.by_training),
-            _share(each.heard),
-            _between(each.heard.by_recording),
-            _between(each.heard.by_training),
-        ]
+        [str(point.pairs), str(point.draws), each.name, *_both(_share, each.seen, each.heard)]
         for point in curve
         for each in point.methods
     ]
-    return _table(
-        [
-            "pairs",
-            "draws",
-            "method",
-            "heard, then seen",
-            "by image",
-            "by training",
-            "seen, then heard",
-            "by recording",
-            "by training",
-        ],
-        rows,
-    )
+    heads = _both_heads("heard, then seen", "seen, then heard")
+    return _table(["pairs", "draws", "method", *heads], rows)
 
 
 def _ahead(curve: Sequence[Point]) -> list[str]:
     rows = [
-        [
-            str(point.pairs),
-            name,
-            _points(seen),
-            _between(seen.by_image),
-            _between(seen.by_training),
-            _points(point.ahead_heard[name]),
-            _between(point.ahead_heard[name].by_recording),
-            _between(point.ahead_heard[name].by_training),
-        ]
+        [str(point.pairs), name, *_both(_points, seen, point.ahead_heard[name])]
         for point in curve
         for name, seen in point.ahead.items()
     ]
-    return _table(
-        [
-            "pairs",
-            "of",
-            "images",
-            "by image",
-            "by training",
-            "recordings",
-            "by recording",
-            "by training",
-        ],
-        rows,
-    )
+    return _table(["pairs", "of", *_both_heads("images", "recordings")], rows)
+
+
+def _both_heads(seen: str, heard: str) -> list[str]:
+    """Head the columns of `_both`."""
+    return [seen, "by image", "by training", heard, "by recording", "by training"]
+
+
+def _both(figure: Callable[[Repeated], str], seen: Repeated, heard: Repeated) -> list[str]:
+    """Tell what images and recordings came to, each with the intervals that it has."""
+    return [
+        figure(seen),
+        _between(seen.by_image),
+        _between(seen.by_training),
+        figure(heard),
+        _between(heard.by_recording),
+        _between(heard.by_training),
+    ]
 
 
 def _noisy(nets: Sequence[Fused]) -> list[str]:

@@ -9,15 +9,15 @@ import msgspec
 
 from featlearn.errors import CheckpointError
 from featlearn.files import BAD_JSON, write_json
-from featlearn.training.progress import Progress, StepReport
+from featlearn.training.progress import PassedOn, Progress
 
 
-class OneSet:
+class OneSet(PassedOn):
     """Progress of one set: phases bear its name, and things counted go on through all sets."""
 
     def __init__(
         self,
-        inner: Progress,
+        told: Progress,
         name: str,
         *,
         before: int = 0,
@@ -27,43 +27,25 @@ class OneSet:
         """Take what is told of all sets.
 
         Args:
-            inner: What shows it.
+            told: What shows it.
             name: Of the set.
             before: How many things the sets before it count.
             of: How many all sets count; as many as this one if absent.
             counted: Called at each count.
         """
-        self.inner, self.name, self.before, self.of = inner, name, before, of
+        super().__init__(told)
+        self.name, self.before, self.of = name, before, of
         self.counted = counted
 
-    def start(self, phase: str, *, epochs: int, steps: int) -> None:
-        """Begin a phase of the set."""
-        self.inner.start(self._named(phase), epochs=epochs, steps=steps)
-
-    def step(self, report: StepReport) -> None:
-        """Take one step's figures."""
-        self.inner.step(report._replace(phase=self._named(report.phase)))
+    def titled(self, phase: str) -> str:
+        """Put the name of the set first."""
+        return f"{self.name}, {phase}"
 
     def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
         """Count on from the sets before; `of` is what this one counts."""
-        told = self._named(words) if words else ""
-        self.inner.count(name, done=self.before + done, of=self.of or of, words=told)
+        said = self.titled(words) if words else ""
+        self.told.count(name, done=self.before + done, of=self.of or of, words=said)
         self.counted()
-
-    def note(self, text: str) -> None:
-        """Say one line."""
-        self.inner.note(text)
-
-    def warn(self, text: str) -> None:
-        """Say one line that is meant to be seen."""
-        self.inner.warn(text)
-
-    def stop(self) -> None:
-        """End the phase or the count."""
-        self.inner.stop()
-
-    def _named(self, words: str) -> str:
-        return f"{self.name}, {words}"
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
