@@ -120,7 +120,10 @@ def _by_patches(stage: Stage) -> str:
     if patches is None or tuple(stage.input_shape[1:]) == (patches.size, patches.size):
         return ""
     side = f"{patches.size}\u00a0×\u00a0{patches.size}"
-    return f" The stage learned from patches of {side}, and rebuilds such patches, side by side."
+    return (
+        f" The stage learned from patches of {side}, and rebuilds such patches, side by side, from "
+        "the middle."
+    )
 
 
 def _scaled(tiles: Floats, low: Floats, high: Floats) -> Pixels:
