@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SECONDS = 5.0
 _VERBOSE_SECONDS = 1.0
 _AFTER_EPOCH_SECONDS = 2.0
+_WIDE = 120  # columns of a terminal from which a long bar leaves room for figures
 
 
 def make_progress(verbosity: int) -> Progress:
@@ -77,10 +78,11 @@ class Lines:
         if report.step < report.steps and now - self.last < wait:
             return
         self.last = now
+        terms = _terms(report.terms)
         parts = [
             f"epoch {report.epoch + 1}/{self.epochs}",
             f"step {report.step}/{report.steps}",
-            f"loss {report.loss:.4g}{_terms(report.terms)}",
+            f"loss {report.loss:.4g}{f' ({terms})' if terms else ''}",
             *self.held_out,
             f"rate {report.lr:.2g}",
         ]
@@ -142,10 +144,13 @@ class Bar:
             return
         if report.held_out is not None:
             self.held_out = "".join(f" · {part}" for part in _held_out(report))
+        # What a narrow terminal cuts off stands last.
         figures = (
-            f"epoch {report.epoch + 1}/{self.epochs} · loss {report.loss:.4g}"
-            f"{_terms(report.terms)}{self.held_out} · rate {report.lr:.2g}"
+            f"loss {report.loss:.4g}{self.held_out} · epoch {report.epoch + 1}/{self.epochs}"
+            f" · rate {report.lr:.2g}"
         )
+        if terms := _terms(report.terms):
+            figures += f" · {terms}"
         self.bar.update(self.task, completed=report.step, total=report.steps, figures=figures)
 
     def count(self, name: str, *, done: int, of: int, words: str = "") -> None:
@@ -183,18 +188,23 @@ class Bar:
             TimeElapsedColumn,
             TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self.stop()
         self.name = name
+        console = Console(stderr=True, markup=False, highlight=False)
+        # The figures get what is left of the line: else rich shortens counts and times first.
+        figures = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24 if console.width >= _WIDE else 8),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=Console(stderr=True, markup=False, highlight=False),
+            TextColumn("{task.fields[figures]}", markup=False, table_column=figures),
+            console=console,
+            expand=True,
         )
         self.task = self.bar.add_task(name, completed=done, total=of, figures="")
         self.bar.start()
@@ -287,7 +297,7 @@ def _terms(terms: dict[str, float]) -> str:
     """Write the terms of a loss, if there is more than one."""
     if len(terms) < 2:
         return ""
-    return f" ({', '.join(f'{name} {value:.4g}' for name, value in terms.items())})"
+    return ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
 
 
 def _held_out(report: StepReport) -> list[str]:

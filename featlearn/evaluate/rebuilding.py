@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from featlearn.config.parts import CompositeSpec
 from featlearn.networks.stack import Stack
 from featlearn.stages.stage import Stage
 
@@ -20,10 +19,10 @@ def rebuilding(stack: Stack) -> int:
 def rebuildable(stage: Stage, maps: Tensor) -> Tensor:
     """Give inputs of the kind that a stage learned to rebuild.
 
-    A filter that learned from patches of its own size rebuilds one at a time; moved over
-    an image, its reconstructions overlap and add up to another picture. It is asked for
-    patches side by side, from the middle of the maps. Every other stage takes the maps
-    whole.
+    A stage that learned from patches rebuilds patches. Moved over larger maps, more of its
+    reconstructions overlap in most places than did while it learned, and add up to more
+    than what was given. It is asked for patches side by side, from the middle of the maps.
+    Every other stage takes the maps whole.
 
     Args:
         stage: The stage.
@@ -33,14 +32,44 @@ def rebuildable(stage: Stage, maps: Tensor) -> Tensor:
         `maps`, or patches `(batch · rows · columns, maps, size, size)`, those of an
         image together, row after row.
     """
-    learned_from, spec = stage.spec.patches, stage.spec.filter
-    if learned_from is None or isinstance(spec, CompositeSpec) or learned_from.size != spec.size:
+    grid = _grid(stage, maps)
+    if grid is None:
         return maps
-    size = learned_from.size
-    if tuple(maps.shape[-2:]) == (size, size):
-        return maps
-    rows, columns = maps.shape[-2] // size, maps.shape[-1] // size
-    top, left = (maps.shape[-2] - rows * size) // 2, (maps.shape[-1] - columns * size) // 2
-    inside = maps[..., top : top + rows * size, left : left + columns * size]
-    patches = inside.unflatten(2, (rows, size)).unflatten(4, (columns, size))
+    rows, columns, size = grid
+    patches = middle(maps, rows * size, columns * size)
+    patches = patches.unflatten(2, (rows, size)).unflatten(4, (columns, size))
     return patches.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
+
+
+def joined(stage: Stage, patches: Tensor, maps: Tensor) -> Tensor:
+    """Put what `rebuildable` made of maps, or what came of it, side by side again.
+
+    Args:
+        stage: The stage.
+        patches: As many and as large as `rebuildable` gives.
+        maps: The maps that they were taken from.
+
+    Returns:
+        `(batch, maps, height, width)`: the middle of the maps, as far as whole patches reach.
+    """
+    grid = _grid(stage, maps)
+    if grid is None:
+        return patches
+    rows, columns, _ = grid
+    apart = patches.unflatten(0, (len(maps), rows, columns))
+    return apart.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
+
+
+def middle(maps: Tensor, height: int, width: int) -> Tensor:
+    """Cut the middle out of maps, `(batch, maps, height, width)`."""
+    top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
+    return maps[..., top : top + height, left : left + width]
+
+
+def _grid(stage: Stage, maps: Tensor) -> tuple[int, int, int] | None:
+    """Count the rows and columns of patches in maps, with their side, if it learned from such."""
+    learned_from = stage.spec.patches
+    if learned_from is None or tuple(maps.shape[-2:]) == (learned_from.size, learned_from.size):
+        return None
+    size = learned_from.size
+    return maps.shape[-2] // size, maps.shape[-1] // size, size

@@ -65,6 +65,8 @@ def fusion_view(key: str, folder: HeadFolder) -> HeadView:
         ],
         evaluation=None if found is None else _view(found),
         charts=loss_charts(f"curve-{key}", read_metrics(folder.metrics_file)),
+        parts="" if found is None else _missing(found),
+        few="" if found is None else _repeated(found),
     )
 
 
@@ -83,6 +85,24 @@ def _words(record: FusionHeadRecord) -> str:
     if record.labels != "all":
         labels = f"{plural(record.labels, 'labelled pair')}, draw {record.label_seed}"
     return f"{record.kind} fusion, {labels}, on the pre-trained code"
+
+
+def _missing(record: FusionRecord) -> str:
+    """Say what the head errs with the other modalities missing."""
+    each = ", ".join(
+        f"{percent(part.error, of=part.images)} ({name} only)"
+        for name, part in record.alone.items()
+    )
+    return f"With the others missing {each}."
+
+
+def _repeated(record: FusionRecord) -> str:
+    """Say that few samples of a modality stand in many pairs, if they do."""
+    name, part = min(record.alone.items(), key=lambda item: item[1].images)
+    if part.images >= record.pairs:
+        return ""
+    pairs, samples = plural(record.pairs, "test pair"), plural(part.images, "sample")
+    return f"The {pairs} hold only {samples} of {name}, again and again."
 
 
 def _view(record: FusionRecord) -> EvaluationView:

@@ -40,7 +40,8 @@ _MAPS = (
 )
 _SHARED = (
     "In the phase shared, the errors of rebuilding are means over units; the other terms are "
-    "cross-entropies."
+    "cross-entropies of telling a sample's partner, or its other copy, among those of its batch, "
+    "which is easier in the last batch of an epoch where that is smaller."
 )
 _TEST = (
     "Test figures are on the test splits, which no training step, fit or choice of this run has "

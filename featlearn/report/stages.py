@@ -87,7 +87,7 @@ def stage_views(
                 stills=[_embedded(p) for p in pictures if _in_gallery(p)],
                 gallery=gallery,
                 table=unit_table(gallery, sample),
-                health=_health(found) if found else [],
+                health=_health(stack.stage(index).spec, found) if found else [],
                 dead=found.dead if found else None,
                 explained=found.explained_variance if found else None,
                 advice=_advice(stack.stage(index).spec, found),
@@ -133,12 +133,13 @@ def _embedded(picture: Picture) -> EmbeddedImage:
     return embed_picture(picture._replace(title=title[:1].upper() + title[1:]))
 
 
-def _health(health: StageHealth) -> list[Fact]:
+def _health(spec: StageSpec, health: StageHealth) -> list[Fact]:
     """Write the figures of a stage's health."""
     facts = [Fact("units", count(health.units), "numbers in the code")]
     if health.explained_variance is not None:
-        kept = percent(health.explained_variance)
-        facts.append(Fact("explained", kept, "of its input's variance, rebuilt from the code"))
+        kept, side = percent(health.explained_variance), spec.patches and spec.patches.size
+        where = "its input's variance" if side is None else f"patches of {side}\u00a0×\u00a0{side}"
+        facts.append(Fact("explained", kept, f"of {where}, rebuilt from the code"))
     return [
         *facts,
         Fact("active", percent(health.active), "of the code is not zero, on average"),

@@ -124,6 +124,7 @@ def worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView], single: str) -
     best = min(ours, key=lambda head: head.share or 0.0)
     among = f", the least of {len(ours)} heads" if len(ours) > 1 else ""
     text = f"Test error {best.error} ({best.interval}){among}: {best.words}."
+    text += f" {best.parts}" if best.parts else ""
     controls = [head for head in judged if head.scratch]
     if controls:
         control = min(controls, key=lambda head: head.share or 0.0)
@@ -144,6 +145,7 @@ def doubts(found: Found, *, held_out: bool) -> list[str]:
         said.append("No head was trained from random weights beside it, as a control.")
     few = [caution(head.tested) for head in judged]
     said += [f"Tested on {words}." for words in dict.fromkeys(few) if words is not None]
+    said += [words for words in dict.fromkeys(head.few for head in judged) if words]
     said += [found.doubt] if found.doubt else []
     for stage in found.stages:
         if stage.dead is not None and stage.dead >= _DEAD:

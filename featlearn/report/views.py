@@ -137,7 +137,9 @@ class EvaluationView:
 class HeadView:
     """A head: how it was trained, its figures.
 
-    `share` is its error in [0, 1], if it has one, on so many images as `tested` says.
+    `share` is its error in [0, 1], if it has one, on so many images as `tested` says; `parts`
+    is a sentence about the errors with part of what it takes missing, and `few` one about test
+    samples that come again and again, if there are any.
     """
 
     key: str
@@ -152,6 +154,8 @@ class HeadView:
     facts: list[Fact]
     evaluation: EvaluationView | None
     charts: list[Chart]
+    parts: str = ""
+    few: str = ""
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,17 @@ class Driver:
         self.metrics.cut(self.standing.metrics_bytes)
         return found
 
+    def count(self, name: str, *, done: int, of: int) -> None:
+        """Tell how much is done of what must be ready before a loop begins.
+
+        Raises:
+            Interrupted: If a signal asked for a stop.
+        """
+        self.progress.count(name, done=done, of=of)
+        if done == of or self.stop:
+            self.progress.stop()
+        self._stop_if_asked()
+
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Take a loop to its end.
 
@@ -242,4 +253,5 @@ class Driver:
     def _stop_if_asked(self) -> None:
         number = self.stop.signal_number
         if number is not None:
-            raise Interrupted(number, f"stopped; a checkpoint is kept. {self.resume_hint}".strip())
+            kept = "; a checkpoint is kept" if self.store.exists else " before the first step"
+            raise Interrupted(number, f"stopped{kept}. {self.resume_hint}".strip())

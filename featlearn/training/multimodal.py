@@ -155,6 +155,8 @@ def learn_shared(
         ]
         fit_shared_scalers(net, samples)
         net.shared.train()
+    for each in problem.learned.samples:
+        each.prepare(driver.count)
     loop = Loop(problem, recipe.shared, epochs=recipe.shared.epochs, seed=recipe.seed)
     if checkpoint is not None and driver.standing.loop is not None:
         loop.restore(checkpoint.training, driver.standing.loop)
@@ -175,6 +177,10 @@ class _Part:
         """Where this stack's training stands."""
         standing = self._driver.standing
         return msgspec.structs.replace(standing, phase=standing.phase - self._before)
+
+    def count(self, name: str, *, done: int, of: int) -> None:
+        """Tell how much is done of what must be ready before a loop begins."""
+        self._driver.count(name, done=done, of=of)
 
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Take a loop to its end; the whole network is saved."""

@@ -44,6 +44,10 @@ class Conductor(Protocol):
         """Where the training stands."""
         ...
 
+    def count(self, name: str, *, done: int, of: int) -> None:
+        """Tell how much is done of what must be ready before a loop begins."""
+        ...
+
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Take a loop to its end; `module` is what it trains, all of it."""
         ...

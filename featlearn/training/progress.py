@@ -31,6 +31,14 @@ class StepReport(NamedTuple):
     ended: bool = False
 
 
+class Counting(Protocol):
+    """Takes how much is done of something that is counted; it may end the work by raising."""
+
+    def __call__(self, name: str, *, done: int, of: int) -> None:
+        """Take a count: what, how many are done, and how many there are."""
+        ...
+
+
 class Progress(Protocol):
     """Shows progress; a command draws a bar, a library call stays silent."""
 

@@ -33,6 +33,12 @@ class Unrecorded:
         self.progress = progress or Silent()
         self.watch = watch
 
+    def count(self, name: str, *, done: int, of: int) -> None:
+        """Tell how much is done of what must be ready before a loop begins."""
+        self.progress.count(name, done=done, of=of)
+        if done == of:
+            self.progress.stop()
+
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Take a loop to its end.
 

@@ -23,6 +23,9 @@ Metrics = Sequence[Mapping[str, Any]]
 _INSIDE = 6
 """Up to so many curves are named inside their panel; more would lie under their names."""
 
+_INSIDE_LOG = 3
+"""Likewise on a logarithmic scale, on which curves do not leave the upper right free."""
+
 _ADVICE = "delete that line, or the file, to go on"
 
 
@@ -182,7 +185,7 @@ def _draw(axes: Axes, phase: PhaseCurves) -> None:
     axes.set_ylabel("loss per image")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _scale(axes, [*terms.values(), *([held_out] if held_out is not None else [])])
-    if len(axes.lines) > _INSIDE:
+    if len(axes.lines) > (_INSIDE_LOG if axes.get_yscale() == "log" else _INSIDE):
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
     elif axes.lines:
         axes.legend(loc="upper right")

@@ -8,8 +8,9 @@ from torch import Tensor
 from featlearn.config.data import ContrastSpec, PreprocessSpec
 from featlearn.errors import UsageError
 from featlearn.evaluate.projection import to_image
-from featlearn.evaluate.rebuilding import rebuildable
+from featlearn.evaluate.rebuilding import joined, middle, rebuildable
 from featlearn.networks.stack import Stack
+from featlearn.stages.stage import Stage
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles, mosaic, spread
 
@@ -39,7 +40,8 @@ def reconstruction_pictures(
 
     The first stage's are images: as given, as prepared where that changes their look,
     and rebuilt, the last two on one scale per image. A higher stage's are the maps
-    below it, for two images, each map above its reconstruction. Nothing is corrupted.
+    below it, for two images, each map above its reconstruction. Nothing is corrupted. A
+    stage that learned from patches rebuilds patches, which are put side by side again.
 
     Args:
         stack: The network, in evaluation mode.
@@ -52,13 +54,15 @@ def reconstruction_pictures(
     for index in range(len(stack)):
         stage = stack.stage(index)
         if stage.decoder is not None:
-            given = rebuildable(stage, maps)
-            rebuilt = stage.rebuild(given)
+            patches = rebuildable(stage, maps)
+            given, rebuilt = (
+                joined(stage, each, maps) for each in (patches, stage.rebuild(patches))
+            )
             if index == 0:
                 look = any(not isinstance(spec, ContrastSpec) for spec in preprocess)
                 pictures.append(_first(stack, images, given, rebuilt, prepared_too=look))
             elif given.shape[-1] > 1:
-                pictures.append(_higher(stage.name, given, rebuilt))
+                pictures.append(_higher(stage, given, rebuilt))
         maps = stage(maps).output
     return pictures
 
@@ -67,32 +71,33 @@ def _first(
     stack: Stack, images: Tensor, given: Tensor, rebuilt: Tensor, *, prepared_too: bool
 ) -> Picture:
     """Show rows of images: given, prepared if asked for, rebuilt."""
-    name = stack.stage(0).name
+    stage = stack.stage(0)
     if given.shape[2:] == (1, 1) and given.shape[1:] != images.shape[1:]:
         given, rebuilt = to_image(stack, given), to_image(stack, rebuilt)
-    places = spread(len(given), _COLUMNS)
-    prepared, rebuilt_, shown = _array(given)[places], _array(rebuilt)[places], len(places)
+    if given.shape[1] == images.shape[1]:
+        images = middle(images, given.shape[2], given.shape[3])
+    prepared, rebuilt_ = _array(given), _array(rebuilt)
     low, high = _range(prepared)
     rows: list[tuple[str, Pixels]] = []
-    whole = given.shape[1:] == images.shape[1:]
-    if whole:
+    alike = given.shape[1:] == images.shape[1:]
+    if alike:
         rows.append(("as given", image_tiles(_array(images))))
-    if prepared_too or not whole:
+    if prepared_too or not alike:
         rows.append(("as prepared", _scaled(prepared, low, high)))
     rows.append(("rebuilt from the code", _scaled(rebuilt_, low, high)))
-    what = "images" if whole else "patches"
     words = ", ".join(word for word, _ in rows)
-    pixels = mosaic(np.concatenate([tiles for _, tiles in rows]), columns=shown)
+    pixels = mosaic(np.concatenate([tiles for _, tiles in rows]), columns=len(given))
     note = (
-        f"From the top: {words}. A reconstruction has the scale of the image as it was prepared, "
-        "so that lost contrast shows."
+        f"From the top: {words}.{_by_patches(stage)} A reconstruction has the scale of the image "
+        "as it was prepared, so that lost contrast shows."
     )
+    name = stage.name
     return Picture(
-        f"{name}-reconstructions", f"{name}: {what} and what the code keeps", note, pixels
+        f"{name}-reconstructions", f"{name}: images and what the code keeps", note, pixels
     )
 
 
-def _higher(name: str, given: Tensor, rebuilt: Tensor) -> Picture:
+def _higher(stage: Stage, given: Tensor, rebuilt: Tensor) -> Picture:
     """Show maps of two samples in rows, each row above its reconstruction."""
     samples, shown = min(_MAP_IMAGES, len(given)), min(_COLUMNS, given.shape[1])
     rows: list[Pixels] = []
@@ -103,9 +108,22 @@ def _higher(name: str, given: Tensor, rebuilt: Tensor) -> Picture:
     pixels = mosaic(np.concatenate(rows), columns=shown)
     note = (
         f"The first {shown} of {given.shape[1]} maps below the stage, for {samples} of the "
-        "images; under each map its reconstruction, on the same scale."
+        f"images; under each map its reconstruction, on the same scale.{_by_patches(stage)}"
     )
+    name = stage.name
     return Picture(f"{name}-reconstructions", f"{name}: maps and what the code keeps", note, pixels)
+
+
+def _by_patches(stage: Stage) -> str:
+    """Say that a stage rebuilds patches, if it learned from parts of its maps."""
+    patches = stage.spec.patches
+    if patches is None or tuple(stage.input_shape[1:]) == (patches.size, patches.size):
+        return ""
+    side = f"{patches.size}\u00a0×\u00a0{patches.size}"
+    return (
+        f" The stage learned from patches of {side}, and rebuilds such patches, side by side, from "
+        "the middle."
+    )
 
 
 def _scaled(tiles: Floats, low: Floats, high: Floats) -> Pixels:

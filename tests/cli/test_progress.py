@@ -105,6 +105,21 @@ def test_a_bar_shows_terms_rate_and_time(
     assert "a [bold] note" in captured.err
 
 
+@pytest.mark.parametrize("columns", [72, 80, 160])
+def test_a_narrow_terminal_cuts_figures_and_not_counts_or_times(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bar = Bar()
+    bar.start("sound: syllables", epochs=20, steps=1338)
+    bar.step(report(1337, steps=1338, held_out={"loss": 11.0}))
+    bar.stop()
+    last = capsys.readouterr().err.splitlines()[-1]
+    for part in ("sound: syllables", "1337/1338", "0:00:00", "loss 12.5"):
+        assert part in last
+    assert ("reconstruction 12" in last) == (columns == 160)
+
+
 def test_the_rate_of_a_resumed_phase_counts_from_where_it_resumed() -> None:
     clock = Clock()
     for step in (501, 502, 503, 505):

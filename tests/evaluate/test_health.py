@@ -8,7 +8,7 @@ from featlearn.config.objectives import PlainSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import ConvSpec, DenseSpec, PatchSpec, StageSpec
 from featlearn.evaluate.health import hoyer_sparsity, stack_health
-from featlearn.evaluate.rebuilding import rebuildable
+from featlearn.evaluate.rebuilding import joined, rebuildable
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.stages.stage import Stage
@@ -123,6 +123,38 @@ def test_a_patch_filter_is_asked_for_patches_side_by_side(bank: DenseSpec | Conv
 def test_other_stages_take_maps_whole() -> None:
     x = images(2)
     assert rebuildable(dense(3).stage(0), x) is x
-    # These learned from whole maps, and from patches in which reconstructions overlap.
     assert rebuildable(moved_over(DenseSpec(maps=3, size=2), None), x) is x
-    assert rebuildable(moved_over(ConvSpec(maps=3, size=2), PatchSpec(size=3)), x) is x
+    assert rebuildable(moved_over(ConvSpec(maps=3, size=2), PatchSpec(size=4)), x) is x
+
+
+def test_patches_are_put_side_by_side_again() -> None:
+    stage, x = moved_over(ConvSpec(maps=3, size=2), PatchSpec(size=2)), torch.rand(3, 1, 5, 4)
+    assert torch.equal(joined(stage, rebuildable(stage, x), x), x[:, :, :4])
+    whole = moved_over(ConvSpec(maps=3, size=2), None)
+    assert joined(whole, x, x) is x
+
+
+def test_a_stage_of_patches_is_measured_on_patches_of_that_size() -> None:
+    """Over the whole image twice as many of its reconstructions overlap, and explain less."""
+    spec = StageSpec(
+        name="only",
+        filter=ConvSpec(size=2, maps=1),
+        activation="identity",
+        input="none",
+        patches=PatchSpec(size=2),
+        objective=PlainSpec(),
+    )
+    recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=(spec,))
+    stack = build_stack(recipe, IMAGE, seed=0).eval()
+    with torch.no_grad():
+        stack.stage(0).filter.weight.fill_(0.5)
+    x = images().double()
+    # Of unit norm, the filter puts the mean of a patch in place of each of its pixels.
+    wrong = total = 0.0
+    quarters = [x[:, 0, i : i + 2, j : j + 2] for i in (0, 2) for j in (0, 2)]
+    patches = torch.cat(quarters).numpy()
+    for patch in patches:
+        wrong += float(((patch - patch.mean()) ** 2).sum())
+        total += float(((patch - patches.mean(0)) ** 2).sum())
+    (health,) = stack_health(stack, x.float().split(8))
+    assert health.explained_variance == pytest.approx(1 - wrong / total, abs=1e-5)

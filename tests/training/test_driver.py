@@ -164,6 +164,17 @@ def test_a_stop_is_obeyed_after_the_step_and_a_checkpoint(
     assert found.state["standing"]["loop"]["step"] == (at - 1) % 4 + 1
 
 
+def test_a_stop_is_obeyed_while_something_is_made_ready(folder: Folder) -> None:
+    stop, told = StopRequest(), Notes()
+    driver = drive(folder, told, stop)
+    driver.count("copies", done=0, of=5)
+    assert not told.phases
+    stop.signal_number = signal.SIGTERM
+    with pytest.raises(Interrupted, match=r"stopped before the first step\. Go on with: this"):
+        driver.count("copies", done=1, of=5)
+    assert told.phases == ["end"]
+
+
 def test_without_a_checkpoint_it_starts_from_the_beginning(folder: Folder) -> None:
     folder.metrics_file.write_text("of steps that are lost\n")
     told = Notes()

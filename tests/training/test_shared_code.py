@@ -138,7 +138,16 @@ def test_changed_copies_are_the_same_each_time_and_differ_from_one_another() -> 
     spec = msgspec.structs.replace(spec, modalities=(changed, spec.modalities[1]))
     data = paired(spec)
     net = MultimodalPretraining(spec, data).net
-    banks = [shared_problem(net, spec, data).learned.samples[0]._bank for _ in range(2)]
+    samples = [shared_problem(net, spec, data).learned.samples[0] for _ in range(2)]
+    told: list[tuple[str, int, int]] = []
+
+    def count(name: str, *, done: int, of: int) -> None:
+        told.append((name, done, of))
+
+    banks = [each.copied(count) for each in samples]
+    assert told == [("changed copies of image", done, 360) for done in (0, 120, 240, 360)] * 2
+    assert samples[0].copied(count) is banks[0]
+    assert len(told) == 8
     assert banks[0].shape[:2] == (3, 120)
     assert torch.equal(banks[0], banks[1])
     assert not torch.equal(banks[0][0], banks[0][1])

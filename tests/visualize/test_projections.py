@@ -129,7 +129,7 @@ def test_a_perfect_reconstruction_looks_like_what_was_given() -> None:
     [
         (DENSE, (ZCASpec(),), "as given, as prepared, rebuilt"),
         (DENSE, (PCASpec(keep=7),), "as given, as prepared, rebuilt"),
-        (PATCHES, (), "From the top: as prepared, rebuilt"),
+        (PATCHES, (), "as given, rebuilt from the code. The stage learned from patches of"),
     ],
 )
 def test_every_kind_of_input_is_rebuilt(

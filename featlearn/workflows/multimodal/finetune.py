@@ -154,10 +154,13 @@ def _finetune(
     sets = train_sets(splits)
     identity = running.naming(folder, identity, {"images": sum(map(len, sets)), **known})
     data = _labelled(recipe, sets, options)
-    classifier, loop = _start(run, recipe, data, options, running)
+    problem, loop = _start(run, recipe, data, options, running)
+    classifier = problem.classifier
     with running.driving(
         folder, identity, dump_recipe(recipe), stack=None, command=command
     ) as driver:
+        for each in problem.described:
+            each.prepare(driver.count)
         running.take(loop, classifier, driver)
     _write_head(folder, classifier, recipe, options, data)
     result = FusionResult(
@@ -219,7 +222,7 @@ def _start(
     data: _Labelled,
     options: FusionOptions,
     running: Training,
-) -> tuple[FusionClassifier, Loop]:
+) -> tuple[FusionProblem, Loop]:
     """Put a head on the run's network, and set up its training."""
     net = load_multimodal(run.path).net
     spec = recipe.finetune
@@ -233,7 +236,7 @@ def _start(
     problem = FusionProblem(classifier, spec, samples, labels=data.labels, pairs=data.pairs)
     loop = Loop(problem, spec, epochs=spec.epochs, seed=options.seed)
     check_warmup(spec.rate, steps=loop.total_steps, phase=problem.name, table="finetune")
-    return classifier, loop
+    return problem, loop
 
 
 def _head_recipe(run: RunDirectory, overrides: Sequence[str]) -> MultimodalRecipe:
