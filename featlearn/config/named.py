@@ -5,8 +5,6 @@ from typing import Any, cast
 
 import tomli_w
 
-from featlearn.config import schema
-from featlearn.config.architectures.architecture import Architecture
 from featlearn.config.architectures.catalogue import architecture, canonical_name
 from featlearn.config.data import DataSpec
 from featlearn.config.overrides import Override, parse_value
@@ -42,7 +40,7 @@ def with_network(
 
     Raises:
         UsageError: If an override names no network.
-        RecipeError: If the recipe does, or lists stages that are not the network's.
+        RecipeError: If the recipe does.
     """
     changed, done, left = dict(raw), list[Override](), list[str]()
     for text in texts:
@@ -105,10 +103,9 @@ def _filled(raw: dict[str, object], title: str) -> dict[str, object]:
         raw = {**raw, _KEY: canonical_name(name)}
     except UsageError as error:
         raise RecipeError(f"{title}: {error}") from None
-    declared = architecture(name)
     if "stages" in raw:
-        _check_stages(raw, declared, title)
         return raw
+    declared = architecture(name)
     raw["stages"] = [as_tables(stage) for stage in declared.stages]
     raw.setdefault("preprocess", [as_tables(spec) for spec in declared.preprocess])
     finetune = raw.get("finetune", {})
@@ -116,14 +113,3 @@ def _filled(raw: dict[str, object], title: str) -> dict[str, object]:
         own = cast("dict[str, Any]", finetune)
         raw["finetune"] = {"head": as_tables(declared.head), **own}
     return raw
-
-
-def _check_stages(raw: Mapping[str, object], declared: Architecture, title: str) -> None:
-    """Refuse stages beside a network that are not its own."""
-    given = [schema.at(stage, "name") for stage in schema.sequence(raw["stages"])]
-    names = [stage.name for stage in declared.stages]
-    if given != names:
-        raise RecipeError(
-            f"{title}: it lists [[stages]] beside `network`, which are not those of "
-            f"{raw[_KEY]} ({', '.join(names)}): leave out one of the two"
-        )

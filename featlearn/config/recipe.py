@@ -2,6 +2,7 @@
 
 import msgspec
 
+from featlearn.config.architectures.catalogue import architecture, canonical_name
 from featlearn.config.base import Name, NonNegativeInt, Positive, Spec
 from featlearn.config.data import DataSpec, MixupSpec, PreprocessSpec
 from featlearn.config.inputs import WhitenSpec
@@ -10,6 +11,7 @@ from featlearn.config.pieces import BatchNormSpec
 from featlearn.config.stages import DenseSpec, StageSpec
 from featlearn.config.tasks import TaskSpec
 from featlearn.config.training import FinetuneSpec, OptimizerSpec, PlateauSpec, PretrainSpec
+from featlearn.errors import UsageError
 
 JOINT = "joint"
 """Name of the phase that trains all stages together; no stage may have it."""
@@ -55,6 +57,7 @@ class Recipe(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 f"`finetune.freeze` is {self.finetune.freeze}, but there are {len(names)} stages"
             )
+        self._check_network()
         self._check_tasks()
         self._check_held_out()
         self._check_joint()
@@ -64,6 +67,23 @@ class Recipe(Spec, frozen=True, kw_only=True):
         """Give the optimiser of a stage: its own, or that of `[pretrain]`, at its own rate."""
         chosen = self.pretrain.optimizer if stage.optimizer is None else stage.optimizer
         return chosen if stage.lr is None else msgspec.structs.replace(chosen, lr=stage.lr)
+
+    def _check_network(self) -> None:
+        """A named network is one that there is, and the stages are its own, perhaps changed."""
+        if self.network is None:
+            return
+        try:
+            own = canonical_name(self.network)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        if own != self.network:
+            raise ValueError(f"`network` is {self.network!r}, which is called {own!r} here")
+        names = [stage.name for stage in architecture(own).stages]
+        if [stage.name for stage in self.stages] != names:
+            raise ValueError(
+                f"it lists [[stages]] beside `network`, which are not those of {own} "
+                f"({', '.join(names)}): leave out one of the two"
+            )
 
     def _check_tasks(self) -> None:
         """Several tasks have several names, and only they have weights to learn."""

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from featlearn.config.architectures.catalogue import architecture, canonical_name, network_names
+from featlearn.config.changes import changed_recipe
 from featlearn.config.data import ChannelsSpec
 from featlearn.config.load import dump_recipe, load_recipe, parse_recipe, recipe_text
 from featlearn.config.named import network_recipe
@@ -162,6 +163,19 @@ def test_what_names_no_network_is_refused(
     path.write_text(text)
     with pytest.raises(kind, match=sentence):
         load_recipe(path, overrides=[] if override is None else [override])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("resnet21", "no network is called resnet21; did you mean"),
+        ("resnet50", "which are not those of resnet50"),
+        ("resnext50_32x4d", "which is called 'resnext50' here"),
+    ],
+)
+def test_a_recipe_in_python_has_the_stages_of_its_network(name: str, sentence: str) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        changed_recipe(network_recipe("resnet20"), {"network": name})
 
 
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "googlenet"])
