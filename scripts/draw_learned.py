@@ -18,8 +18,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from featlearn.autoencoders.autoencoder import corrupt
+from featlearn.config.autoencoding import GaussianNoiseSpec, MaskNoiseSpec, SaltPepperSpec
 from featlearn.config.load import load_recipe, recipe_text
-from featlearn.config.objectives import GaussianNoiseSpec, MaskNoiseSpec, SaltPepperSpec
 from featlearn.files import write_bytes
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack

@@ -1,33 +1,23 @@
 """Plain, sparse and denoising auto-encoders of a stage."""
 
-from collections.abc import Sequence
 from typing import assert_never
 
 import torch
 from torch import Tensor, nn
 
-from featlearn.autoencoders.kmeans import SphericalKMeans
-from featlearn.autoencoders.objective import LossTerms, Objective
+from featlearn.autoencoders.objective import LossTerms
 from featlearn.autoencoders.reconstruction import reconstruction_error
-from featlearn.autoencoders.tica import ReconstructionTica
-from featlearn.config.objectives import (
+from featlearn.config.autoencoding import (
     AutoEncoderSpec,
     CorruptionSpec,
-    DenoisingSpec,
     EmphasisSpec,
     GaussianNoiseSpec,
     KLSpec,
-    KMeansSpec,
     L1Spec,
     MaskNoiseSpec,
-    ObjectiveSpec,
     PenaltySpec,
-    PlainSpec,
     SaltPepperSpec,
-    SparseSpec,
-    TicaSpec,
 )
-from featlearn.config.stages import StageSpec
 from featlearn.ops.corruption import gaussian_noise, mask_noise, salt_pepper
 from featlearn.ops.losses import kl_sparsity, l1
 from featlearn.stages.stage import Stage
@@ -136,34 +126,6 @@ def corrupt(
             return salt_pepper(x, rate=rate, low=low, high=high, generator=generator)
         case _:
             assert_never(spec)
-
-
-def build_objective(spec: ObjectiveSpec) -> Objective:
-    """Build the objective that a stage's recipe asks for."""
-    match spec:
-        case PlainSpec():
-            return AutoEncoder(spec)
-        case SparseSpec(penalty=penalty):
-            return AutoEncoder(spec, penalty=penalty)
-        case DenoisingSpec(corruption=corruption, emphasis=emphasis, penalty=penalty):
-            return DenoisingAutoEncoder(
-                spec, corruption=corruption, emphasis=emphasis, penalty=penalty
-            )
-        case TicaSpec():
-            return ReconstructionTica(spec)
-        case KMeansSpec():
-            return SphericalKMeans()
-        case _:
-            assert_never(spec)
-
-
-def build_objectives(stages: Sequence[StageSpec]) -> dict[int, Objective]:
-    """Build the objective of every stage that has one, by the stage's place."""
-    return {
-        place: build_objective(spec.objective)
-        for place, spec in enumerate(stages)
-        if spec.objective is not None
-    }
 
 
 def _decoder_weight(stage: Stage) -> nn.Parameter:

@@ -1,12 +1,13 @@
 """What a stage can be trained by: the protocol that every objective meets."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.errors import UsageError
+from featlearn.ops.random import generator as named_generator
 from featlearn.stages.stage import Stage
 
 LossTerms = dict[str, Tensor]
@@ -17,10 +18,10 @@ class Objective(Protocol):
     """An unsupervised objective of one stage.
 
     Any object with these two methods can train a stage: `pretrain` takes it by the name of
-    the stage. Only the stage's parameters are trained, so it has no weights of its
-    own, and a checkpoint holds nothing of it, so it keeps no state from step to step. A run
-    records it as it writes itself, and a resume compares that: a dataclass writes its
-    numbers. docs/own-objectives.md has an example.
+    the stage. Only the stage's parameters are trained, so it has no weights of its own. What
+    it keeps from step to step, if anything, is as `Remembering` says, or no checkpoint would
+    hold it. A run records it as it writes itself, and a resume compares that: a dataclass
+    writes its numbers. docs/own-objectives.md has an example.
     """
 
     def terms(
@@ -52,6 +53,51 @@ class Objective(Protocol):
         Called after every step of the optimiser, and once before the first.
         """
         ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An objective that keeps something from step to step: counts, averages, chains.
+
+    Its `terms` may change what is kept where gradients are recorded, and nowhere else: held-out
+    images are measured without them, and leave no trace.
+    """
+
+    def begin(self, stage: Stage, *, generator: torch.Generator) -> nn.Module:
+        """Make what is kept, as a phase of training begins.
+
+        Args:
+            stage: The stage that is to learn.
+            generator: Source of every random draw, on the CPU.
+
+        Returns:
+            A module whose buffers checkpoints hold and give back; nothing in it is trained.
+            The objective goes on using this very module.
+        """
+        ...
+
+
+def begin_all(
+    objectives: Mapping[int, Objective], stage_at: Callable[[int], Stage], *, seed: int
+) -> nn.ModuleDict:
+    """Let every objective that keeps something begin.
+
+    Args:
+        objectives: The objective of every stage in training, by its place.
+        stage_at: Gives the stage of a place.
+        seed: Seed of what is drawn.
+
+    Returns:
+        What is kept, by place, on the devices of the stages.
+    """
+    kept = nn.ModuleDict()
+    for place, objective in objectives.items():
+        if isinstance(objective, Remembering):
+            stage = stage_at(place)
+            draw = named_generator(seed, stage.name, "memory")
+            memory = objective.begin(stage, generator=draw)
+            kept[str(place)] = memory.to(stage.filter.weight.device)
+    return kept
 
 
 def check_objective(objective: object, *, stage: str) -> None:

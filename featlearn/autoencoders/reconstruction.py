@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from featlearn.config.objectives import AutoEncoderSpec
+from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.ops.losses import cross_entropy, squared_error
 from featlearn.stages.stage import Stage
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.autoencoders.reconstruction import reconstruction_error
-from featlearn.config.objectives import TicaSpec
+from featlearn.config.components import TicaSpec
 from featlearn.ops.losses import l1
 from featlearn.stages.stage import Stage
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from featlearn.bench.machine import PRECISIONS, Machine, measure_machine
 from featlearn.bench.timing import in_turns
+from featlearn.config.banks import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec
 from featlearn.config.pieces import L2PoolSpec, LCNSpec
-from featlearn.config.stages import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec
 from featlearn.geometry import MapShape
 from featlearn.ops.planes import batch_innermost
 from featlearn.stages.filter import Filter

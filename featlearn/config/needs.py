@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from featlearn.config.autoencoding import AutoEncoderSpec
+from featlearn.config.banks import LocalSpec
 from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.layers import Layer
-from featlearn.config.objectives import AutoEncoderSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import LocalSpec
 from featlearn.geometry import MapShape
 from featlearn.wording import human_bytes
 

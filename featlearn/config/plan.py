@@ -5,6 +5,8 @@ from typing import assert_never
 
 import msgspec
 
+from featlearn.config.autoencoding import AutoEncoderSpec
+from featlearn.config.banks import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.data import (
     ChannelsSpec,
     ContrastSpec,
@@ -17,22 +19,13 @@ from featlearn.config.footprint import footprint, sum_of
 from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, sum_layers
-from featlearn.config.objectives import AutoEncoderSpec, ObjectiveSpec
+from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
 from featlearn.config.pieces import AnyPoolSpec, BatchNormSpec, LCNSpec, LRNSpec, NormSpec
 from featlearn.config.plan_parts import composite_layers, layer_at, norm_counts
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
-from featlearn.config.stages import (
-    BankSpec,
-    ConvSpec,
-    DenseSpec,
-    LocalSpec,
-    StageSpec,
-    TiledSpec,
-    WindowedSpec,
-    check_groups,
-)
+from featlearn.config.stages import StageSpec, check_groups
 from featlearn.config.standing import Sight, Standing, slide
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape

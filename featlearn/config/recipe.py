@@ -3,12 +3,13 @@
 import msgspec
 
 from featlearn.config.architectures.catalogue import architecture, canonical_name
+from featlearn.config.banks import DenseSpec
 from featlearn.config.base import Name, NonNegativeInt, Positive, Spec
 from featlearn.config.data import DataSpec, MixupSpec, PreprocessSpec
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.parts import CompositeSpec
 from featlearn.config.pieces import BatchNormSpec
-from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.config.tasks import TaskSpec
 from featlearn.config.training import FinetuneSpec, OptimizerSpec, PlateauSpec, PretrainSpec
 from featlearn.errors import UsageError

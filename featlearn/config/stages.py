@@ -1,102 +1,19 @@
 """Specs of a stage: filter, activation, pooling, normalisation."""
 
-from typing import Literal
-
-from featlearn.config.base import Border, Count, Fraction, KindSpec, Name, Positive, Spec
-from featlearn.config.inputs import StageInput, WhitenSpec, input_name
-from featlearn.config.objectives import AutoEncoderSpec, KMeansSpec, ObjectiveSpec, TicaSpec
+from featlearn.config.banks import BankSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
+from featlearn.config.base import Count, Fraction, Name, Positive, Spec
+from featlearn.config.inputs import StageInput, WhitenSpec
+from featlearn.config.learning import Around
+from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec, ResidualSpec
 from featlearn.config.pieces import (
     Activation,
     AnyPoolSpec,
-    BatchNormSpec,
     NormSpec,
     activation_name,
 )
 from featlearn.config.training import OptimizerSpec
 from featlearn.errors import RecipeError
-from featlearn.geometry import output_size
-
-Start = Literal["balanced", "he"]
-
-
-class DenseSpec(KindSpec, frozen=True, kw_only=True, tag="dense"):
-    """Every unit sees everything, or, with a `size`, one window.
-
-    `maps` is how many units there are, at each position if there are several; `bias` adds a
-    number to the response of each. With a `size` the filters are moved over the maps with
-    `stride` and `padding`, as those of a convolution are. From `patches` of the stage, of
-    that side, they learn as a dense filter over single patches; without, from whole maps,
-    as a convolution. `norm` normalises the responses over batches before the activation.
-    `start` says how weights are drawn: `balanced` for auto-encoders, by what goes in and out,
-    `he` for deep networks of relu units that learn by labels (He et al., ICCV 2015).
-    """
-
-    maps: Count
-    size: Count | None = None
-    stride: Count = 1
-    padding: Border = "valid"
-    bias: bool = True
-    norm: BatchNormSpec | None = None
-    start: Start = "balanced"
-
-    def __post_init__(self) -> None:
-        """What sees everything is not moved."""
-        moved = {"stride": self.stride != 1, "padding": self.padding != "valid"}
-        for key, given in moved.items() if self.size is None else ():
-            if given:
-                raise ValueError(
-                    "a dense filter without a `size` sees everything at once, so it has no "
-                    f"`{key}`: give it a `size`, or leave `{key}` out"
-                )
-
-
-class WindowedSpec(KindSpec, frozen=True, kw_only=True):
-    """What filters with a window share.
-
-    `size` is the side of the window and `stride` the step between windows, in positions of
-    the maps below; `padding = "same"` adds zeros around those, a number so many on every side.
-    `maps` is how many units there are at each position; `bias` adds a number to the response
-    of each. `groups` splits the maps above and below alike: a unit sees only the maps below of
-    its own group. `norm` normalises the responses over batches before the activation. `start`
-    says how weights are drawn: `balanced` for auto-encoders, by what goes in and out, `he` for
-    deep networks of relu units that learn by labels (He et al., ICCV 2015).
-    """
-
-    size: Count
-    maps: Count
-    stride: Count = 1
-    padding: Border = "valid"
-    groups: Count = 1
-    bias: bool = True
-    norm: BatchNormSpec | None = None
-    start: Start = "balanced"
-
-    def __post_init__(self) -> None:
-        """Groups are of one size."""
-        if self.maps % self.groups:
-            raise ValueError(f"`groups` must divide `maps` ({self.maps}); got {self.groups}")
-
-
-class ConvSpec(WindowedSpec, frozen=True, kw_only=True, tag="conv"):
-    """Shared filters: the same weights at every position."""
-
-
-class LocalSpec(WindowedSpec, frozen=True, kw_only=True, tag="local"):
-    """Untied filters: every output position has weights of its own."""
-
-
-class TiledSpec(WindowedSpec, frozen=True, kw_only=True, tag="tiled"):
-    """Tiled filters: positions `tile` steps apart share weights (Le et al., NIPS 2010).
-
-    `tile = 1` is a convolution, a tile as large as the grid of positions is local.
-    """
-
-    tile: Count
-
-
-BankSpec = DenseSpec | ConvSpec | LocalSpec | TiledSpec
-"""One bank of filters."""
 
 FilterSpec = BankSpec | CompositeSpec
 """One bank of filters, or many layers that stand for one."""
@@ -164,14 +81,10 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             self._check_composite(self.filter)
             return
         self._check_patches(self.filter)
-        self._check_pooled_patches(self.filter)
-        self._check_centroids(self.filter)
-        if isinstance(self.objective, AutoEncoderSpec):
+        if self.objective is not None:
+            side = None if self.patches is None else self.patches.size
             self.objective.check_against(
-                activation=activation_name(self.activation),
-                pool=None if self.pool is None else str(self.pool.__struct_config__.tag),
-                input_scaling=input_name(self.input),
-                windowed=self.filter.size is not None,
+                Around(self.filter, self.activation, self.pool, self.input, side)
             )
 
     def _check_composite(self, spec: CompositeSpec) -> None:
@@ -224,36 +137,4 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         if self.patches.size < kernel:
             raise ValueError(
                 f"`patches.size` must be at least `filter.size` ({kernel}); got {self.patches.size}"
-            )
-
-    def _check_centroids(self, spec: BankSpec) -> None:
-        """Centroids are directions, which have no offset."""
-        if isinstance(self.objective, KMeansSpec) and spec.norm is not None:
-            raise ValueError(
-                "a `k-means` objective compares directions, which `filter.norm` would change: "
-                "leave out `filter.norm`"
-            )
-        if isinstance(self.objective, KMeansSpec) and spec.bias:
-            raise ValueError(
-                "a `k-means` objective compares directions, and learns no bias: set "
-                "`filter.bias = false`"
-            )
-
-    def _check_pooled_patches(self, spec: BankSpec) -> None:
-        """An objective of what is pooled needs patches that a window of the pooling fits into."""
-        kernel, pool = spec.size, self.pool
-        if self.patches is None or not isinstance(self.objective, TicaSpec) or pool is None:
-            return
-        assert kernel is not None, "patches were checked"
-        code = output_size(
-            self.patches.size,
-            window=kernel,
-            stride=spec.stride,
-            padding=spec.padding,
-        )
-        border = pool.padding if isinstance(pool.padding, int) else 0
-        if pool.padding != "same" and pool.size > code + 2 * border:
-            raise ValueError(
-                f"a `tica` objective pools the codes of patches, which have {code} rows, fewer "
-                f"than `pool.size` ({pool.size}): make `patches.size` larger, or leave it out"
             )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.autoencoders.build import build_objectives
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import FinetuneSpec

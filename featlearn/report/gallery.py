@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import LocalSpec, TiledSpec
+from featlearn.config.banks import LocalSpec, TiledSpec
 from featlearn.evaluate.examples import project_examples
 from featlearn.evaluate.projection import Unit, project_units
 from featlearn.evaluate.top_images import cut

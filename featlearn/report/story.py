@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from featlearn.config.banks import LocalSpec, TiledSpec
 from featlearn.config.layers import Plan
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.report.records import RunRecord
 from featlearn.report.views import Fact, HeadView, StageView, SweepView
 from featlearn.report.words import percent

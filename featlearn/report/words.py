@@ -5,6 +5,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import assert_never
 
+from featlearn.config.autoencoding import (
+    CorruptionSpec,
+    DenoisingSpec,
+    GaussianNoiseSpec,
+    L1Spec,
+    MaskNoiseSpec,
+    PenaltySpec,
+    PlainSpec,
+    SaltPepperSpec,
+    SparseSpec,
+)
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
+from featlearn.config.clusters import KMeansSpec
+from featlearn.config.components import TicaSpec
 from featlearn.config.data import (
     ChannelsSpec,
     ContrastSpec,
@@ -14,20 +28,7 @@ from featlearn.config.data import (
     ZCASpec,
 )
 from featlearn.config.inputs import WhitenSpec
-from featlearn.config.objectives import (
-    CorruptionSpec,
-    DenoisingSpec,
-    GaussianNoiseSpec,
-    KMeansSpec,
-    L1Spec,
-    MaskNoiseSpec,
-    ObjectiveSpec,
-    PenaltySpec,
-    PlainSpec,
-    SaltPepperSpec,
-    SparseSpec,
-    TicaSpec,
-)
+from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import (
     BranchesSpec,
     ChainSpec,
@@ -43,15 +44,7 @@ from featlearn.config.pieces import (
     NormSpec,
     activation_name,
 )
-from featlearn.config.stages import (
-    ConvSpec,
-    DenseSpec,
-    FilterSpec,
-    LocalSpec,
-    StageSpec,
-    TiledSpec,
-    WindowedSpec,
-)
+from featlearn.config.stages import FilterSpec, StageSpec
 from featlearn.geometry import Border
 from featlearn.report.records import SettingRecord
 from featlearn.wording import METHODS, count, plural

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from featlearn.config.stages import Start
+from featlearn.config.banks import Start
 from featlearn.geometry import MapShape
 from featlearn.stages.initial import start_for_relu_, start_weights_
 

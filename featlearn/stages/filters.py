@@ -6,7 +6,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from featlearn.config.stages import (
+from featlearn.config.banks import (
     BankSpec,
     ConvSpec,
     DenseSpec,

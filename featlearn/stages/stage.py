@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from featlearn.config.objectives import AutoEncoderSpec, ObjectiveSpec
+from featlearn.config.autoencoding import AutoEncoderSpec
+from featlearn.config.banks import DenseSpec
+from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
 from featlearn.config.pieces import activation_name
-from featlearn.config.stages import DenseSpec, StageSpec, check_groups
+from featlearn.config.stages import StageSpec, check_groups
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.stages.activation import activated

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.autoencoders.build import build_objectives
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import ConstantSpec

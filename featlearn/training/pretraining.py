@@ -7,12 +7,13 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from featlearn.autoencoders.autoencoder import build_objectives
-from featlearn.autoencoders.objective import Objective, check_objective
+from featlearn.autoencoders.build import build_objectives
+from featlearn.autoencoders.objective import Objective, Remembering, check_objective
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
 from featlearn.datasets.batches import batches_of
+from featlearn.errors import RecipeError
 from featlearn.networks.loading import load_stages
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
@@ -163,9 +164,15 @@ class Pretraining:
         """Refuse what a later phase cannot take before the first one begins.
 
         That is a warm-up as long as the phase, and, in joint training, batches that the
-        norms below the last stage have no statistics of.
+        norms below the last stage have no statistics of, or what must not be computed twice.
         """
         samples = len(self.material.images)
+        for place, objective in self.objectives.items():
+            if self.recipe.pretrain.recompute and isinstance(objective, Remembering):
+                raise RecipeError(
+                    f"stage {self.stack.stage(place).name!r}: its objective keeps what it has "
+                    "seen, which `pretrain.recompute` would count twice: leave out one of the two"
+                )
         for phase in (phase for phase in self.phases if phase.epochs):
             loop, table = phase.loop, "pretrain"
             steps = phase.epochs * len(batches_of(samples, batch=loop.batch, seed=0, epoch=0))

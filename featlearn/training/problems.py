@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from featlearn.autoencoders.objective import LossTerms, Objective, check_terms
+from featlearn.autoencoders.objective import LossTerms, Objective, begin_all, check_terms
 from featlearn.config.stages import PatchSpec
 from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
@@ -43,7 +43,7 @@ class PretrainProblem(ABC):
 
     name: str
     module: nn.Module
-    aside: nn.Module | None = None
+    aside: nn.Module | None
 
     def __init__(
         self, stack: Stack, objectives: Mapping[int, Objective], material: Material
@@ -60,6 +60,7 @@ class PretrainProblem(ABC):
         self.material = material
         self.samples = len(material.images)
         self.device = material.images.device
+        self.aside = begin_all(objectives, stack.stage, seed=material.seed)
 
     def groups(self) -> list[Group]:
         """Give filters and decoders of the stages in training."""

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from featlearn.config.stages import LocalSpec, TiledSpec
+from featlearn.config.banks import LocalSpec, TiledSpec
 from featlearn.stages.stage import Stage
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import (

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from featlearn.config.banks import LocalSpec, TiledSpec
 from featlearn.config.data import ChannelsSpec, ContrastSpec, PreprocessSpec
-from featlearn.config.stages import LocalSpec, TiledSpec
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.networks.stack import Stack
 from featlearn.visualize.filters import LIMIT, tiles_of

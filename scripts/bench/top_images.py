@@ -16,10 +16,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import DenseSpec, LocalSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.pieces import L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import DenseSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.evaluate.top_images import top_images
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack

@@ -10,14 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import (
-    AutoEncoder,
-    DenoisingAutoEncoder,
-    build_objective,
-    corrupt,
-)
+from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder, corrupt
+from featlearn.autoencoders.build import build_objective
 from featlearn.autoencoders.objective import LossTerms, Objective
-from featlearn.config.objectives import GaussianNoiseSpec, MaskNoiseSpec, SaltPepperSpec
+from featlearn.config.autoencoding import GaussianNoiseSpec, MaskNoiseSpec, SaltPepperSpec
 from featlearn.config.stages import StageSpec
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage

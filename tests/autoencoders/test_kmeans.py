@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.build import build_objective
 from featlearn.autoencoders.kmeans import SphericalKMeans
+from featlearn.config.clusters import KMeansSpec
 from featlearn.config.load import parse_recipe
-from featlearn.config.objectives import KMeansSpec
 from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape

@@ -103,7 +103,7 @@ def test_it_is_refused_before_a_folder_is_begun(
 @pytest.mark.parametrize("schedule", ["greedy", "joint"])
 def test_trying_changes_no_byte(tmp_path: Path, tiny: Callable[..., Any], schedule: str) -> None:
     """The recipe's own objective, given as the caller's, trains to the same weights."""
-    from featlearn.autoencoders.autoencoder import build_objective
+    from featlearn.autoencoders.build import build_objective
     from featlearn.workflows.pretrain import pretrain
 
     recipe = tiny(pretrain={"schedule": schedule, "epochs": 1})

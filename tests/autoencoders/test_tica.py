@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.build import build_objective
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.autoencoders.tica import ReconstructionTica
+from featlearn.config.components import TicaSpec
 from featlearn.config.load import parse_recipe
-from featlearn.config.objectives import TicaSpec
 from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from featlearn.config.banks import DenseSpec
 from featlearn.config.load import (
     dump_recipe,
     load_any_recipe,
@@ -14,7 +15,6 @@ from featlearn.config.modalities import (
     PairsSpec,
     one_modality,
 )
-from featlearn.config.stages import DenseSpec
 from featlearn.errors import RecipeError, UsageError
 
 TEXT = """

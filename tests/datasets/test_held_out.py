@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from featlearn.config.banks import DenseSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec
 from featlearn.config.data import ContrastSpec, DataSpec
 from featlearn.config.pieces import L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import DataError
 from featlearn.evaluate.bootstrap import bootstrap_mean
 from featlearn.evaluate.candidates import (

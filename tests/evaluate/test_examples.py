@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import ConvSpec, LocalSpec
 from featlearn.config.data import DataSpec
-from featlearn.config.objectives import PlainSpec
 from featlearn.config.pieces import (
     AnyPoolSpec,
     AvgPoolSpec,
@@ -18,7 +19,7 @@ from featlearn.config.pieces import (
     NormSpec,
 )
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.evaluate.decoding import decode
 from featlearn.evaluate.examples import project_examples, rebuild_examples

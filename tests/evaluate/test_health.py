@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import ConvSpec, DenseSpec
 from featlearn.config.data import DataSpec
-from featlearn.config.objectives import PlainSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, PatchSpec, StageSpec
+from featlearn.config.stages import PatchSpec, StageSpec
 from featlearn.evaluate.health import hoyer_sparsity, stack_health
 from featlearn.evaluate.rebuilding import joined, rebuildable
 from featlearn.geometry import MapShape

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec, LocalSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.pieces import AvgPoolSpec, L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import DataError, ShapeError
 from featlearn.evaluate.invariance import (
     Curves,

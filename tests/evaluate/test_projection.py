@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.data import DataSpec, PCASpec, PreprocessSpec, StandardizeSpec, ZCASpec
-from featlearn.config.objectives import PlainSpec
 from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, L2PoolSpec, LCNSpec, MaxPoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.geometry import MapShape

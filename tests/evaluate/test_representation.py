@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec, DenseSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError
 from featlearn.evaluate.representation import (
     cka_table,

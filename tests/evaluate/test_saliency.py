@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.heads import ClassificationSpec
 from featlearn.config.pieces import L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.evaluate.saliency import gradient_saliency, integrated_gradients, occlusion
 from featlearn.geometry import MapShape

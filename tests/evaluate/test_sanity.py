@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.build import build_objective
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet
 from featlearn.evaluate.sanity import dead_units, first_steps, gradient_norm, learn_by_heart

@@ -7,10 +7,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.data import ContrastSpec, DataSpec, PCASpec, PreprocessSpec, StandardizeSpec
 from featlearn.config.pieces import ActivationName, L2PoolSpec, LCNSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec, StageSpec
+from featlearn.config.stages import FilterSpec, StageSpec
 from featlearn.errors import DataError, ShapeError, UsageError
 from featlearn.evaluate.ascent import Search, blurred, total_variation
 from featlearn.evaluate.stimulus import optimal_stimulus, percentiles_of

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.pieces import AvgPoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import DataError, ShapeError, UsageError
 from featlearn.evaluate.top_images import TopImages, cut, excited, top_images
 from featlearn.evaluate.units import Window, place_of

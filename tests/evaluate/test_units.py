@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.data import DataSpec, StandardizeSpec
 from featlearn.config.pieces import AvgPoolSpec, L2PoolSpec, LCNSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import UsageError
 from featlearn.evaluate.units import (
     Window,

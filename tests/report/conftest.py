@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import pytest
 
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import DenseSpec, LocalSpec
 from featlearn.config.data import DataSpec, PreprocessSpec
 from featlearn.config.load import dump_recipe
-from featlearn.config.objectives import PlainSpec
 from featlearn.config.pieces import AvgPoolSpec, LCNSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import DenseSpec, LocalSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.datasets.source import open_splits
 from featlearn.datasets.tensors import as_images
 from featlearn.files import sha256, write_json

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from featlearn.config.autoencoding import L1Spec, PlainSpec, SparseSpec
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.load import load_recipe, stack_recipe_names
-from featlearn.config.objectives import L1Spec, PlainSpec, SparseSpec
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec, PatchSpec, StageSpec
+from featlearn.config.stages import FilterSpec, PatchSpec, StageSpec
 from featlearn.report import words
 
 

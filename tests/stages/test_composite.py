@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from featlearn.config.banks import ConvSpec, DenseSpec
 from featlearn.config.parts import (
     ActivationPartSpec,
     BranchesSpec,
@@ -17,7 +18,7 @@ from featlearn.config.parts import (
     ResidualSpec,
 )
 from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, L2PoolSpec, LRNSpec, MaxPoolSpec
-from featlearn.config.stages import ConvSpec, DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.ops.pool import avg_pool

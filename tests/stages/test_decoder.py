@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from featlearn.config.stages import BankSpec, ConvSpec, DenseSpec, LocalSpec
+from featlearn.config.banks import BankSpec, ConvSpec, DenseSpec, LocalSpec
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator
 from featlearn.stages.decoder import Decoder

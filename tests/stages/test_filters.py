@@ -4,14 +4,7 @@ import msgspec
 import pytest
 import torch
 
-from featlearn.config.stages import (
-    BankSpec,
-    ConvSpec,
-    DenseSpec,
-    LocalSpec,
-    TiledSpec,
-    WindowedSpec,
-)
+from featlearn.config.banks import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.errors import ShapeError
 from featlearn.geometry import MapShape
 from featlearn.ops.random import generator

@@ -5,8 +5,9 @@ from typing import Any, Literal
 import pytest
 import torch
 
+from featlearn.config.autoencoding import AutoEncoderSpec, PlainSpec
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec
 from featlearn.config.base import KindSpec
-from featlearn.config.objectives import AutoEncoderSpec, PlainSpec
 from featlearn.config.pieces import (
     Activation,
     ActivationName,
@@ -18,15 +19,7 @@ from featlearn.config.pieces import (
     LeakyReluSpec,
     SoftThresholdSpec,
 )
-from featlearn.config.stages import (
-    ConvSpec,
-    DenseSpec,
-    FilterSpec,
-    LocalSpec,
-    PatchSpec,
-    StageSpec,
-    TiledSpec,
-)
+from featlearn.config.stages import FilterSpec, PatchSpec, StageSpec
 from featlearn.errors import RecipeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.ops.activations import activate

@@ -9,11 +9,12 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from featlearn.config.banks import DenseSpec
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.load import load_recipe, parse_recipe
 from featlearn.config.needs import whitening_bytes
 from featlearn.config.plan import plan
-from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import DataError, RecipeError
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import build_stack

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from featlearn.config.autoencoding import L1Spec, SparseSpec
+from featlearn.config.banks import ConvSpec, DenseSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.load import load_recipe
-from featlearn.config.objectives import L1Spec, SparseSpec
 from featlearn.config.pieces import L2PoolSpec, LCNSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.config.training import PretrainSpec
 from featlearn.datasets.scenes import Scenes
 from featlearn.errors import CheckpointError

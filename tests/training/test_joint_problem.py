@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.autoencoders.build import build_objectives
 from featlearn.config.recipe import Recipe
 from featlearn.stages.scaler import InputScaler
 from featlearn.training.problems import JointProblem, Material

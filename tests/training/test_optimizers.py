@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from featlearn.config.objectives import PlainSpec
-from featlearn.config.stages import LocalSpec, StageSpec
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import LocalSpec
+from featlearn.config.stages import StageSpec
 from featlearn.config.training import FinetuneSpec, OptimizerSpec
 from featlearn.errors import UsageError
 from featlearn.geometry import MapShape

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.autoencoders.build import build_objectives
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import PatchSpec
 from featlearn.geometry import MapShape

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from featlearn.config.autoencoding import DenoisingSpec, MaskNoiseSpec
+from featlearn.config.banks import DenseSpec
 from featlearn.config.data import DataSpec, ShiftSpec
 from featlearn.config.modalities import (
     ModalitySpec,
@@ -12,8 +14,7 @@ from featlearn.config.modalities import (
     PairsSpec,
     SharedSpec,
 )
-from featlearn.config.objectives import DenoisingSpec, MaskNoiseSpec
-from featlearn.config.stages import DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.config.training import AdamSpec, PretrainSpec
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.pairing import pair_samples

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from featlearn.autoencoders.autoencoder import build_objective
+from featlearn.autoencoders.build import build_objective
 from featlearn.config.recipe import Recipe
 from featlearn.config.training import ConstantSpec, PlateauSpec
 from featlearn.errors import TrainingError

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.autoencoders.build import build_objectives
 from featlearn.config.recipe import Recipe
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack

@@ -6,11 +6,14 @@ import torch
 from matplotlib.text import Text
 from torch import Tensor
 
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import ConvSpec, DenseSpec
+from featlearn.config.clusters import KMeansSpec
 from featlearn.config.data import DataSpec
-from featlearn.config.objectives import KMeansSpec, ObjectiveSpec, PlainSpec
+from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.pieces import L2PoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.errors import DataError
 from featlearn.evaluate.confused import Confused
 from featlearn.evaluate.data_map import PcaMap, pca_map

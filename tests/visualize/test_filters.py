@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from featlearn.config.objectives import PlainSpec
-from featlearn.config.stages import ConvSpec, DenseSpec, FilterSpec, LocalSpec, StageSpec
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
+from featlearn.config.stages import FilterSpec, StageSpec
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
 from featlearn.visualize.filters import LIMIT, filter_pictures, filters_figure

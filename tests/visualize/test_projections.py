@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from featlearn.config.autoencoding import PlainSpec
+from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.data import ContrastSpec, DataSpec, PCASpec, PreprocessSpec, ZCASpec
-from featlearn.config.objectives import PlainSpec
 from featlearn.config.pieces import AvgPoolSpec
 from featlearn.config.recipe import Recipe
-from featlearn.config.stages import ConvSpec, DenseSpec, LocalSpec, PatchSpec, StageSpec
+from featlearn.config.stages import PatchSpec, StageSpec
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.visualize.projections import (

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from featlearn.config.banks import DenseSpec
 from featlearn.config.heads import RegressionSpec
 from featlearn.config.load import load_recipe
 from featlearn.config.plan import plan
-from featlearn.config.stages import DenseSpec
 from featlearn.errors import CheckpointError, FeatlearnError, RecipeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.workflows.describe import describe, describe_source

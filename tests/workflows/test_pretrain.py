@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.config.load import load_recipe
@@ -253,6 +253,46 @@ def test_a_stopped_run_with_an_own_objective_goes_on_from_python(
     run(tiny(), out, objectives={"edges": Shrink()}, resume=True)
     run(tiny(), tmp_path / "whole", objectives=own)
     assert model(out) == model(tmp_path / "whole")
+
+
+class Weary(Shrink):
+    """Loses interest with every step that it has seen."""
+
+    def begin(self, stage: Stage, *, generator: torch.Generator) -> nn.Module:
+        self.seen = nn.BatchNorm1d(1)
+        assert self.seen.num_batches_tracked is not None
+        self.count = self.seen.num_batches_tracked
+        return self.seen
+
+    def terms(
+        self, stage: Stage, x: Tensor, *, target: Tensor, generator: torch.Generator
+    ) -> LossTerms:
+        """Weigh less what is seen late; held-out images count for nothing."""
+        self.count += torch.is_grad_enabled()
+        found = super().terms(stage, x, target=target, generator=generator)
+        return {name: term / self.count.clamp_min(1) for name, term in found.items()}
+
+
+@pytest.mark.parametrize("schedule", ["greedy", "joint"])
+def test_what_an_objective_keeps_is_in_checkpoints_and_not_in_the_model(
+    tmp_path: Path, tiny: Tiny, stopper: Callable[..., Progress], schedule: str
+) -> None:
+    recipe, out, own = tiny(pretrain={"schedule": schedule}), tmp_path / "run", Weary()
+    with pytest.raises(Interrupted):
+        run(recipe, out, objectives={"edges": Weary()}, progress=stopper(at=3, politely=True))
+    run(recipe, out, objectives={"edges": own}, resume=True)
+    steps = json.loads((out / "results.json").read_text())["phases"][0]["steps"]
+    assert int(own.count) == steps > 3
+    run(recipe, tmp_path / "whole", objectives={"edges": Weary()})
+    assert model(out) == model(tmp_path / "whole")
+    assert b"num_batches_tracked" not in model(out)
+
+
+def test_what_is_kept_is_not_for_what_is_computed_twice(tmp_path: Path, tiny: Tiny) -> None:
+    recipe = tiny(pretrain={"schedule": "joint", "recompute": True})
+    with pytest.raises(RecipeError, match=r"'edges'.* `pretrain.recompute` would count twice"):
+        run(recipe, tmp_path / "run", objectives={"edges": Weary()})
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_custom_stage_without_decoder_can_be_loaded_again(tmp_path: Path, tiny: Tiny) -> None:

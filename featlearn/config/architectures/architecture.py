@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from featlearn.config.banks import ConvSpec
 from featlearn.config.data import ChannelsSpec, PreprocessSpec
 from featlearn.config.heads import ClassificationSpec
 from featlearn.config.parts import (
@@ -14,7 +15,7 @@ from featlearn.config.parts import (
     ResidualSpec,
 )
 from featlearn.config.pieces import BatchNormSpec
-from featlearn.config.stages import ConvSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.geometry import Border, MapShape
 
 IMAGENET = ChannelsSpec(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))

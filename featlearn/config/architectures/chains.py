@@ -1,8 +1,9 @@
 """LeNet-5, AlexNet and VGG: chains of convolutions, then dense layers."""
 
 from featlearn.config.architectures.architecture import DIGIT, SMALL, Architecture, conv_stage
+from featlearn.config.banks import ConvSpec, DenseSpec
 from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, MaxPoolSpec
-from featlearn.config.stages import ConvSpec, DenseSpec, StageSpec
+from featlearn.config.stages import StageSpec
 from featlearn.geometry import MapShape
 
 _VGG = {

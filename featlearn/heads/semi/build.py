@@ -4,7 +4,8 @@ from typing import assert_never
 
 import torch
 
-from featlearn.autoencoders.autoencoder import build_objectives
+from featlearn.autoencoders.build import build_objectives
+from featlearn.autoencoders.objective import begin_all
 from featlearn.config.semi import (
     FixMatchSpec,
     GammaSpec,
@@ -90,7 +91,7 @@ def _build_downward(
     """Build a way that rebuilds what is below."""
     match spec:
         case ReconstructionSpec():
-            return _build_rebuilding(classifier)
+            return _build_rebuilding(classifier, seed=seed)
         case WhatWhereSpec():
             return WhatWhere(spec, classifier)
         case LadderSpec():
@@ -103,7 +104,7 @@ def _build_downward(
             assert_never(spec)
 
 
-def _build_rebuilding(classifier: Classifier) -> Rebuilding:
+def _build_rebuilding(classifier: Classifier, *, seed: int) -> Rebuilding:
     """Take the objectives of the stages that learn."""
     specs = [classifier.stack.stage(place).spec for place in range(len(classifier.stack))]
     objectives = {
@@ -116,4 +117,4 @@ def _build_rebuilding(classifier: Classifier) -> Rebuilding:
             "finetune.semi.kind 'reconstruction' rebuilds what stages rebuild in pre-training, but "
             "no stage that learns here has an objective: give one, or lower finetune.freeze"
         )
-    return Rebuilding(objectives)
+    return Rebuilding(objectives, begin_all(objectives, classifier.stack.stage, seed=seed))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms, Objective, check_terms
 from featlearn.heads.classifier import Classifier
@@ -24,10 +24,11 @@ class Rebuilding(Way):
         Ranzato & Szummer, ICML 2008, equation 2, with the objective of each stage.
     """
 
-    def __init__(self, objectives: Mapping[int, Objective]) -> None:
-        """Take the objective of every stage that has one, by its place."""
+    def __init__(self, objectives: Mapping[int, Objective], memory: nn.Module) -> None:
+        """Take the objective of every stage that has one, by its place, and what they keep."""
         super().__init__()
         self.objectives = dict(objectives)
+        self.memory = memory
 
     def groups(self, classifier: Classifier) -> list[Group]:
         """Give the decoders; scales and filters are the classifier's."""

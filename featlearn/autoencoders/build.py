@@ -1,0 +1,42 @@
+"""From the spec of an objective to the objective."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.kmeans import SphericalKMeans
+from featlearn.autoencoders.objective import Objective
+from featlearn.autoencoders.tica import ReconstructionTica
+from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
+from featlearn.config.clusters import KMeansSpec
+from featlearn.config.components import TicaSpec
+from featlearn.config.objectives import ObjectiveSpec
+from featlearn.config.stages import StageSpec
+
+
+def build_objective(spec: ObjectiveSpec) -> Objective:
+    """Build the objective that a stage's recipe asks for."""
+    match spec:
+        case PlainSpec():
+            return AutoEncoder(spec)
+        case SparseSpec(penalty=penalty):
+            return AutoEncoder(spec, penalty=penalty)
+        case DenoisingSpec(corruption=corruption, emphasis=emphasis, penalty=penalty):
+            return DenoisingAutoEncoder(
+                spec, corruption=corruption, emphasis=emphasis, penalty=penalty
+            )
+        case TicaSpec():
+            return ReconstructionTica(spec)
+        case KMeansSpec():
+            return SphericalKMeans()
+        case _:
+            assert_never(spec)
+
+
+def build_objectives(stages: Sequence[StageSpec]) -> dict[int, Objective]:
+    """Build the objective of every stage that has one, by the stage's place."""
+    return {
+        place: build_objective(spec.objective)
+        for place, spec in enumerate(stages)
+        if spec.objective is not None
+    }
