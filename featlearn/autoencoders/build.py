@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.coding import OnlineSparseCoding, SparseCoding
 from featlearn.autoencoders.kmeans import SphericalKMeans
 from featlearn.autoencoders.objective import Objective
+from featlearn.autoencoders.psd import PredictiveSparseDecomposition
 from featlearn.autoencoders.tica import ReconstructionTica
 from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
 from featlearn.config.clusters import KMeansSpec
+from featlearn.config.coding import PsdSpec, SparseCodingSpec
 from featlearn.config.components import TicaSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.stages import StageSpec
@@ -29,6 +32,10 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return ReconstructionTica(spec)
         case KMeansSpec():
             return SphericalKMeans()
+        case SparseCodingSpec(update=update):
+            return OnlineSparseCoding(spec) if update == "on-line" else SparseCoding(spec)
+        case PsdSpec():
+            return PredictiveSparseDecomposition(spec)
         case _:
             assert_never(spec)
 

@@ -1,6 +1,6 @@
 """What a stage can be trained by: the protocol that every objective meets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -77,6 +77,18 @@ class Remembering(Protocol):
         ...
 
 
+@runtime_checkable
+class Moving(Protocol):
+    """An objective that moves weights by itself, in `after_step`, as a closed form says.
+
+    The optimiser leaves these alone, and none of its terms need have a gradient.
+    """
+
+    def moves(self, stage: Stage) -> Sequence[nn.Parameter]:
+        """Give the parameters of the stage that it moves."""
+        ...
+
+
 def begin_all(
     objectives: Mapping[int, Objective], stage_at: Callable[[int], Stage], *, seed: int
 ) -> nn.ModuleDict:
@@ -118,19 +130,20 @@ def check_objective(objective: object, *, stage: str) -> None:
             )
 
 
-def check_terms(terms: object, *, stage: str) -> LossTerms:
+def check_terms(terms: object, *, stage: str, moving: bool = False) -> LossTerms:
     """Refuse what an objective gave if it is no loss; no value is asked for.
 
     Args:
         terms: What its `terms` returned.
         stage: The stage's name, for the sentence.
+        moving: Whether the objective moves weights by itself.
 
     Returns:
         The same terms.
 
     Raises:
         UsageError: If it is no mapping of one or more scalar tensors by name, or one is called
-            `loss`. Where gradients are recorded, also if no term has one.
+            `loss`. Where gradients are recorded, also if no term has one, unless `moving`.
     """
     if not isinstance(terms, Mapping) or not terms:
         got = "none" if isinstance(terms, Mapping) else f"a {type(terms).__name__}"
@@ -142,7 +155,8 @@ def check_terms(terms: object, *, stage: str) -> LossTerms:
         fault = _fault(name, term)
         if fault is not None:
             raise UsageError(f"stage {stage!r}: the objective's term {name!r} {fault}")
-    if torch.is_grad_enabled() and not any(term.requires_grad for term in terms.values()):
+    wanted = torch.is_grad_enabled() and not moving
+    if wanted and not any(term.requires_grad for term in terms.values()):
         raise UsageError(
             f"stage {stage!r}: no term of the objective ({', '.join(terms)}) has a gradient; one "
             "at least must be computed from the stage's weights, without `detach` and `no_grad`"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from featlearn.config.base import KindSpec, NonNegative, Positive, Probability, Spec
 from featlearn.config.inputs import input_name
-from featlearn.config.learning import Around, LearningSpec
+from featlearn.config.learning import Around, RebuildingSpec
 from featlearn.config.pieces import activation_name
 
 
@@ -60,7 +60,7 @@ class EmphasisSpec(Spec, frozen=True, kw_only=True):
     untouched: NonNegative = 1.0
 
 
-class AutoEncoderSpec(LearningSpec, frozen=True, kw_only=True):
+class AutoEncoderSpec(RebuildingSpec, frozen=True, kw_only=True):
     """What every auto-encoder shares.
 
     `decoder` is the adjoint of the filter (`tied`) or has weights of its own. The error of
@@ -78,6 +78,11 @@ class AutoEncoderSpec(LearningSpec, frozen=True, kw_only=True):
     def tied(self) -> bool:
         """Whether the decoder is the adjoint of the filter."""
         return self.decoder == "tied"
+
+    @property
+    def offset(self) -> bool:
+        """Whether the decoder has a bias: every auto-encoder's has."""
+        return True
 
     def check_against(self, around: Around) -> None:
         """Refuse a stage whose input or code this error or penalty cannot be of."""

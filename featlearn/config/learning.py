@@ -5,7 +5,7 @@ from typing import NamedTuple
 from featlearn.config.banks import BankSpec
 from featlearn.config.base import KindSpec
 from featlearn.config.inputs import StageInput
-from featlearn.config.pieces import Activation, AnyPoolSpec
+from featlearn.config.pieces import AnyPoolSpec, StageActivation
 
 
 class Around(NamedTuple):
@@ -14,7 +14,7 @@ class Around(NamedTuple):
     bank: BankSpec
     """Its filters."""
 
-    activation: Activation
+    activation: StageActivation
     pool: AnyPoolSpec | None
     input: StageInput
     """How its input is scaled."""
@@ -35,3 +35,17 @@ class LearningSpec(KindSpec, frozen=True, kw_only=True):
         Raises:
             ValueError: With a sentence that names the keys.
         """
+
+
+class RebuildingSpec(LearningSpec, frozen=True, kw_only=True):
+    """What every objective shares whose stage has a decoder."""
+
+    @property
+    def tied(self) -> bool:
+        """Whether the decoder is the adjoint of the filter."""
+        raise NotImplementedError
+
+    @property
+    def offset(self) -> bool:
+        """Whether the decoder has a bias."""
+        return False

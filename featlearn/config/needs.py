@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import LocalSpec
 from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.layers import Layer
+from featlearn.config.learning import RebuildingSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.geometry import MapShape
@@ -171,7 +171,7 @@ def _stages(
         layers = part.layers
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
         pooled = _pooled(layers) if spec.pool is not None else 0
-        untied = isinstance(spec.objective, AutoEncoderSpec) and not spec.objective.tied
+        untied = isinstance(spec.objective, RebuildingSpec) and not spec.objective.tied
         found[spec.name] = Learning.of(
             part.given * numbers,
             part.code * numbers,

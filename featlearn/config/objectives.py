@@ -2,6 +2,9 @@
 
 from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
 from featlearn.config.clusters import KMeansSpec
+from featlearn.config.coding import PsdSpec, SparseCodingSpec
 from featlearn.config.components import TicaSpec
 
-ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | TicaSpec | KMeansSpec
+ObjectiveSpec = (
+    PlainSpec | SparseSpec | DenoisingSpec | TicaSpec | KMeansSpec | SparseCodingSpec | PsdSpec
+)

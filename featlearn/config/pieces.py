@@ -1,6 +1,6 @@
 """Specs of what follows a filter: activation, pooling, normalisation."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -34,11 +34,45 @@ Activation = ActivationName | LeakyReluSpec | EluSpec | SoftThresholdSpec
 """A name, with the usual parameters, or a table that says them."""
 
 
-def activation_name(activation: Activation) -> ActivationName:
+class ScaledTanhSpec(KindSpec, frozen=True, kw_only=True, tag="scaled-tanh"):
+    """g · tanh(x), with a gain g for each map that is learned, `gain` at first.
+
+    It is the encoder of predictive sparse decomposition (Kavukcuoglu et al. 2008).
+    """
+
+    gain: Positive = 1.0
+
+
+class ShrinkageSpec(KindSpec, frozen=True, kw_only=True, tag="shrinkage"):
+    """sign(x) · (log(exp(βb) + exp(β|x|) − 1) / β − b): a soft threshold that is smooth.
+
+    Each map learns its threshold b and its sharpness β, `threshold` and `sharpness` at first
+    (Kavukcuoglu et al., NIPS 2010).
+    """
+
+    threshold: Positive = 0.1
+    sharpness: Positive = 10.0
+
+
+class InferenceSpec(KindSpec, frozen=True, kw_only=True, tag="fista"):
+    """The codes z that minimise ½‖x − Dz‖² + λ Σ|z|, found by FISTA (Beck & Teboulle 2009).
+
+    The filters are the atoms of D, so that they have no bias. `weight` is λ, `steps` how many
+    steps are taken; `non_negative` allows no z below 0. It costs 2 · `steps` passes of the filters.
+    """
+
+    weight: Positive = 0.2
+    steps: Count = 50
+    non_negative: bool = False
+
+
+StageActivation = Activation | ScaledTanhSpec | ShrinkageSpec | InferenceSpec
+"""What a stage may have after its filters: number by number, learned, or inferred."""
+
+
+def activation_name(activation: StageActivation) -> str:
     """Give the name of an activation, however it is spelled."""
-    if isinstance(activation, str):
-        return activation
-    return cast(ActivationName, activation.__struct_config__.tag)
+    return activation if isinstance(activation, str) else str(activation.__struct_config__.tag)
 
 
 class PoolSpec(KindSpec, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ from typing import assert_never
 
 import msgspec
 
-from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.data import (
     ChannelsSpec,
@@ -19,10 +18,11 @@ from featlearn.config.footprint import footprint, sum_of
 from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, sum_layers
+from featlearn.config.learning import RebuildingSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
 from featlearn.config.pieces import AnyPoolSpec, BatchNormSpec, LCNSpec, LRNSpec, NormSpec
-from featlearn.config.plan_parts import composite_layers, layer_at, norm_counts
+from featlearn.config.plan_parts import activation_counts, composite_layers, layer_at, norm_counts
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
 from featlearn.config.stages import StageSpec, check_groups
@@ -174,7 +174,8 @@ def _filter(stage: StageSpec, spec: BankSpec, below: Standing) -> tuple[list[Lay
     bank = Bank(shape, output, window, groups=groups, bias=spec.bias)
     cost = _cost(spec, bank)
     connections = seen * shape.maps // groups * spec.maps
-    counts = Counts(connections, cost.weights, cost.parameters - cost.weights)
+    numbers, extra = activation_counts(stage.activation, spec.maps, connections)
+    counts = Counts(connections, cost.weights, cost.parameters - cost.weights + numbers, extra)
     row = msgspec.structs.replace(
         layer_at(stage.name, f"{_kind(spec)} filter", above, counts, window=window),
         decoder=_decoder(stage.objective, spec, shape, cost.weights),
@@ -201,11 +202,11 @@ def _cost(spec: BankSpec, bank: Bank) -> Cost:
 
 def _decoder(objective: ObjectiveSpec | None, spec: BankSpec, shape: MapShape, weights: int) -> int:
     """Count what a decoder learns: a bias, and weights of its own unless they are tied."""
-    if not isinstance(objective, AutoEncoderSpec):
+    if not isinstance(objective, RebuildingSpec):
         return 0
     moved = isinstance(spec, ConvSpec) or (isinstance(spec, DenseSpec) and spec.size is not None)
     bias = shape.maps if moved else shape.units
-    return bias + (0 if objective.tied else weights)
+    return (bias if objective.offset else 0) + (0 if objective.tied else weights)
 
 
 def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[Layer, Standing]:

@@ -17,7 +17,17 @@ from featlearn.config.parts import (
     LeafSpec,
     ResidualSpec,
 )
-from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, L2PoolSpec, LRNSpec, MaxPoolSpec
+from featlearn.config.pieces import (
+    AvgPoolSpec,
+    BatchNormSpec,
+    InferenceSpec,
+    L2PoolSpec,
+    LRNSpec,
+    MaxPoolSpec,
+    ScaledTanhSpec,
+    ShrinkageSpec,
+    StageActivation,
+)
 from featlearn.config.standing import Standing, covered, inputs_seen
 from featlearn.errors import RecipeError, ShapeError
 from featlearn.geometry import MapShape
@@ -145,3 +155,26 @@ def _convolution(spec: ConvPartSpec, below: Standing, above: MapShape, path: str
         kind, counts = norm_counts(spec.norm, above)
         rows.append(layer_at(f"{path}.norm", kind, standing, counts))
     return Counted(rows, standing)
+
+
+def activation_counts(spec: StageActivation, maps: int, connections: int) -> tuple[int, int]:
+    """Count what an activation learns, beside the biases, and the operations of inference.
+
+    Args:
+        spec: The activation of a stage.
+        maps: Of its filter.
+        connections: Pairs of a unit and an input.
+
+    Returns:
+        Numbers to learn, and operations beyond those of the filter.
+    """
+    match spec:
+        case ScaledTanhSpec():
+            return maps, 0
+        case ShrinkageSpec():
+            return 2 * maps, 0
+        case InferenceSpec():
+            # A step goes down through the filters and up again: a product and a sum each.
+            return 0, 4 * connections * spec.steps
+        case _:
+            return 0, 0

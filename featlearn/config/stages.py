@@ -7,9 +7,12 @@ from featlearn.config.learning import Around
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec, ResidualSpec
 from featlearn.config.pieces import (
-    Activation,
     AnyPoolSpec,
+    InferenceSpec,
     NormSpec,
+    ScaledTanhSpec,
+    ShrinkageSpec,
+    StageActivation,
     activation_name,
 )
 from featlearn.config.training import OptimizerSpec
@@ -62,7 +65,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
 
     name: Name
     filter: FilterSpec
-    activation: Activation = "relu"
+    activation: StageActivation = "relu"
     pool: AnyPoolSpec | None = None
     norm: NormSpec | None = None
     dropout: Fraction = 0.0
@@ -81,6 +84,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             self._check_composite(self.filter)
             return
         self._check_patches(self.filter)
+        self._check_inference(self.filter)
         if self.objective is not None:
             side = None if self.patches is None else self.patches.size
             self.objective.check_against(
@@ -96,6 +100,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                     f"a {kind} filter is made of many layers, which learn from labels only: "
                     f"leave out `{key}`"
                 )
+        if isinstance(self.activation, ScaledTanhSpec | ShrinkageSpec | InferenceSpec):
+            raise ValueError(
+                f"an activation of kind `{activation_name(self.activation)}` belongs to one bank "
+                f"of filters, and a {kind} filter is made of many layers: choose another"
+            )
         if isinstance(self.input, WhitenSpec):
             raise ValueError(
                 f"a {kind} filter needs maps with a plane, and an input of kind `whiten` leaves "
@@ -106,6 +115,18 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 'with `preactivation` a sum is handed on as it is: set `activation = "identity"`'
             )
+
+    def _check_inference(self, spec: BankSpec) -> None:
+        """Codes are inferred from filters that are a dictionary as they are."""
+        if not isinstance(self.activation, InferenceSpec):
+            return
+        for key, given in (("filter.bias", spec.bias), ("filter.norm", spec.norm is not None)):
+            if given:
+                remedy = f"set `{key} = false`" if key == "filter.bias" else f"leave out `{key}`"
+                raise ValueError(
+                    "an activation of kind `fista` takes the filters for atoms of a dictionary, "
+                    f"whose responses are plain products: {remedy}"
+                )
 
     def _check_patches(self, spec: BankSpec) -> None:
         """Patches are for filters that are the same wherever they are applied."""

@@ -18,6 +18,7 @@ from featlearn.config.autoencoding import (
 )
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.clusters import KMeansSpec
+from featlearn.config.coding import PsdSpec, SparseCodingSpec
 from featlearn.config.components import TicaSpec
 from featlearn.config.data import (
     ChannelsSpec,
@@ -165,6 +166,14 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         return "no unsupervised objective"
     if isinstance(spec, KMeansSpec):
         return "spherical k-means"
+    if isinstance(spec, SparseCodingSpec):
+        how = "on-line" if spec.update == "on-line" else "by gradient"
+        return f"sparse coding (λ = {spec.weight:g}), dictionary learned {how}"
+    if isinstance(spec, PsdSpec):
+        return (
+            f"predictive sparse decomposition (λ = {spec.weight:g}, α = {spec.prediction:g}), "
+            "dictionary of its own"
+        )
     decoder = f"{spec.decoder} decoder"
     match spec:
         case PlainSpec():
@@ -229,6 +238,8 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
     tries: list[str] = []
     if activation_name(spec.activation) == "relu":
         tries.append('activation = "leaky-relu", under which no unit falls silent')
+    if isinstance(spec.objective, SparseCodingSpec | PsdSpec):
+        tries.append("a smaller objective.weight")
     if isinstance(spec.objective, SparseSpec):
         tries.append("a smaller objective.penalty.weight")
     if isinstance(spec.objective, TicaSpec):

@@ -165,6 +165,10 @@ class CompositeFilter(Filter):
         """Go through the parts."""
         return self.body(x)
 
+    def products(self, x: Tensor, *, weight: Tensor | None = None) -> Tensor:
+        """Go through the linear parts; there are no other weights."""
+        return self.body.linear(x)
+
     def adjoint(
         self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
     ) -> Tensor:

@@ -15,21 +15,24 @@ class Decoder(nn.Module):
     Args:
         encoder: The filter whose code is decoded.
         tied: Whether the filter's weights are used.
+        offset: Whether there is a bias.
 
     Attributes:
         weight: Weights of its own, of the shape of the filter's; `None` if tied.
         bias: `(channels, 1, 1)` if the filter is shared, and so moves over inputs of any
-            size, otherwise of the shape of the input; zero at first.
+            size, otherwise of the shape of the input; zero at first. `None` without `offset`.
     """
 
     weight: nn.Parameter | None
+    bias: nn.Parameter | None
 
-    def __init__(self, encoder: Filter, *, tied: bool) -> None:
-        """Start with the weights of `encoder`, and no bias."""
+    def __init__(self, encoder: Filter, *, tied: bool, offset: bool = True) -> None:
+        """Start with the weights of `encoder`, and a bias of zero."""
         super().__init__()
         self.weight = None if tied else nn.Parameter(encoder.weight.detach().clone())
         shape = encoder.input_shape
-        self.bias = nn.Parameter(torch.zeros((shape.maps, 1, 1) if encoder.shared else shape))
+        sides = (shape.maps, 1, 1) if encoder.shared else tuple(shape)
+        self.bias = nn.Parameter(torch.zeros(sides)) if offset else None
 
     def forward(self, h: Tensor, encoder: Filter, *, size: tuple[int, int] | None = None) -> Tensor:
         """Rebuild the input.
@@ -42,7 +45,8 @@ class Decoder(nn.Module):
         Returns:
             `(batch, channels, *size)`.
         """
-        return encoder.adjoint(h, size=size, weight=self.weight) + self.bias
+        rebuilt = encoder.adjoint(h, size=size, weight=self.weight)
+        return rebuilt if self.bias is None else rebuilt + self.bias
 
     def extra_repr(self) -> str:
         """Say whose weights."""

@@ -64,6 +64,15 @@ class Filter(nn.Module, ABC):
         """Compute the responses to `x`, `(batch, channels, height, width)`."""
 
     @abstractmethod
+    def products(self, x: Tensor, *, weight: Tensor | None = None) -> Tensor:
+        """Compute the responses without a bias: the map whose transpose `adjoint` is.
+
+        Args:
+            x: Input, `(batch, channels, height, width)`.
+            weight: Weights of the shape of the filter's; the filter's own if not given.
+        """
+
+    @abstractmethod
     def adjoint(
         self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
     ) -> Tensor:

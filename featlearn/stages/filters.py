@@ -52,6 +52,10 @@ class DenseFilter(Filter):
         """Compute the responses, `(batch, maps, 1, 1)`."""
         return dense(x, self.weight, self.bias)
 
+    def products(self, x: Tensor, *, weight: Tensor | None = None) -> Tensor:
+        """Compute the responses without a bias, `(batch, maps, 1, 1)`."""
+        return dense(x, self.weight if weight is None else weight)
+
     def adjoint(
         self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
     ) -> Tensor:
@@ -136,14 +140,11 @@ class WindowedFilter(Filter):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the responses at every position."""
-        return self._respond(
-            x,
-            self.weight,
-            self.bias,
-            stride=self.stride,
-            padding=self.padding,
-            groups=self.groups,
-        )
+        return self._responses(x, self.weight, self.bias)
+
+    def products(self, x: Tensor, *, weight: Tensor | None = None) -> Tensor:
+        """Compute the responses at every position, without a bias."""
+        return self._responses(x, self.weight if weight is None else weight, None)
 
     def adjoint(
         self, h: Tensor, *, size: tuple[int, int] | None = None, weight: Tensor | None = None
@@ -153,6 +154,17 @@ class WindowedFilter(Filter):
             h,
             self.weight if weight is None else weight,
             size=self.input_shape[1:] if size is None else size,
+            stride=self.stride,
+            padding=self.padding,
+            groups=self.groups,
+        )
+
+    def _responses(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Apply filters of this shape at every position."""
+        return self._respond(
+            x,
+            weight,
+            bias,
             stride=self.stride,
             padding=self.padding,
             groups=self.groups,

@@ -10,17 +10,19 @@ from torch import Tensor, nn
 
 from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import DenseSpec
+from featlearn.config.learning import RebuildingSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
-from featlearn.config.pieces import activation_name
+from featlearn.config.pieces import InferenceSpec, activation_name
 from featlearn.config.stages import StageSpec, check_groups
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.stages.activation import activated
+from featlearn.stages.activation import LearnedActivation, activated, build_activation
 from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
 from featlearn.stages.filter import Filter
 from featlearn.stages.filters import build_filter
+from featlearn.stages.inference import Dictionary, infer
 from featlearn.stages.norm import BatchNorm, Norm, build_norm
 from featlearn.stages.pool import Pool, build_pool
 from featlearn.stages.scaler import Scaler, build_scaler
@@ -60,7 +62,8 @@ class Stage(nn.Module):
         scaler: How the maps below become its input and target.
         filter: Linear map from scaled input to responses, or many layers that stand for one.
         filter_norm: Batch normalisation of the responses, or `None`.
-        decoder: Linear map from code to input; `None` unless the objective is an auto-encoder's.
+        activation: What the activation learns, or `None`.
+        decoder: Linear map from code to input; `None` unless the objective rebuilds the input.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
         input_shape: Shape of the maps below.
@@ -72,6 +75,7 @@ class Stage(nn.Module):
     scaler: Scaler
     filter: Filter
     filter_norm: BatchNorm | None
+    activation: LearnedActivation | None
     decoder: Decoder | None
     pool: Pool | None
     norm: Norm | None
@@ -99,6 +103,7 @@ class Stage(nn.Module):
         per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
         self.scaler = build_scaler(spec, input_shape, per_unit=per_unit)
         self.filter, self.filter_norm = _build_filter(spec, self.scaler.output_shape, generator)
+        self.activation = build_activation(spec.activation, self.filter.output_shape.maps)
         self.decoder = _build_decoder(spec.objective, self.filter)
         self.code_shape = shape = self.filter.output_shape
         self.pool = None if spec.pool is None else build_pool(spec.pool)
@@ -136,7 +141,7 @@ class Stage(nn.Module):
 
     def code(self, x: Tensor) -> Tensor:
         """Compute the code of scaled input: the activation of the filter's responses."""
-        return self._once("code", x, lambda: activated(self.responses(x), self.spec.activation))
+        return self._once("code", x, lambda: self._code(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """Compute what scaled input gives before the activation: filtered and normalised."""
@@ -154,6 +159,13 @@ class Stage(nn.Module):
             raise UsageError(f"stage {self.name!r} does not pool")
         return self._once("pooled", h, lambda: pool(h))
 
+    def _code(self, x: Tensor) -> Tensor:
+        """Activate the responses, or infer the code."""
+        spec = self.spec.activation
+        if isinstance(spec, InferenceSpec):
+            return infer(Dictionary(self.filter), x, spec)
+        return activated(self.responses(x), spec, self.activation)
+
     @property
     def composite(self) -> bool:
         """Whether many layers stand for the filter, so that there is no one bank of weights."""
@@ -162,7 +174,7 @@ class Stage(nn.Module):
     @property
     def learned(self) -> list[nn.Module]:
         """Give the parts that learn from labels, in the order of the computation."""
-        parts = (self.filter, self.filter_norm, self.norm)
+        parts = (self.filter, self.filter_norm, self.activation, self.norm)
         return [part for part in parts if part is not None]
 
     @property
@@ -202,7 +214,8 @@ class Stage(nn.Module):
         cast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
         half = torch.get_autocast_dtype(kind) if cast else None
         wanted = not torch.is_grad_enabled() or found.requires_grad
-        weights = [p for part in (self.filter, self.filter_norm) if part for p in part.parameters()]
+        parts = (self.filter, self.filter_norm, self.activation)
+        weights = [p for part in parts if part is not None for p in part.parameters()]
         changes = [t._version for t in (given, found, *weights)]  # noqa: SLF001
         return wanted, half, *changes
 
@@ -215,7 +228,7 @@ class Stage(nn.Module):
 
         Returns:
             Scaled input; under cross-entropy its logits. Without a decoder, which only
-            auto-encoders have, the adjoint of the filter.
+            objectives that rebuild have, the adjoint of the filter.
         """
         if self.decoder is None:
             return self.filter.adjoint(h, size=size)
@@ -288,9 +301,9 @@ def _build_filter(
 
 
 def _build_decoder(objective: ObjectiveSpec | None, encoder: Filter) -> Decoder | None:
-    if not isinstance(objective, AutoEncoderSpec):
+    if not isinstance(objective, RebuildingSpec):
         return None
-    return Decoder(encoder, tied=objective.tied)
+    return Decoder(encoder, tied=objective.tied, offset=objective.offset)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Optimisers from their specs, and their state as plain tensors."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple, assert_never
 
 import torch
@@ -24,7 +24,9 @@ from featlearn.ops.gradient_sums import GradientSums
 Group = dict[str, Any]
 
 
-def weight_groups(module: nn.Module, *, scale: float = 1.0) -> list[Group]:
+def weight_groups(
+    module: nn.Module, *, scale: float = 1.0, without: Collection[Tensor] = ()
+) -> list[Group]:
     """Split parameters into those that decay and those that do not.
 
     Biases and the scales of normalisation do not: they are no weights of a
@@ -33,8 +35,12 @@ def weight_groups(module: nn.Module, *, scale: float = 1.0) -> list[Group]:
     Args:
         module: Whose trainable parameters to take.
         scale: Multiplies the learning rate of these parameters.
+        without: Parameters that something else moves.
     """
-    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    kept = {id(parameter) for parameter in without}
+    named = [
+        (name, p) for name, p in module.named_parameters() if p.requires_grad and id(p) not in kept
+    ]
     weights = [p for name, p in named if _decays(name, p)]
     rest = [p for name, p in named if not _decays(name, p)]
     groups: list[Group] = [{"params": weights, "scale": scale}] if weights else []
@@ -102,6 +108,9 @@ class _Lying(NamedTuple):
 class Updates:
     """Steps of an optimiser: after the gradients are all there, or each as soon as it is.
 
+    Where there is nothing to move, or no gradient, as with objectives that move their weights by
+    themselves, a step does nothing.
+
     Updating in the backward pass, a parameter's gradient is freed before the next one is
     computed. Either way gives a state that the other goes on from, and the same bytes;
     on a CUDA device, where rounded gradients are taken as they are, the same up to rounding.
@@ -124,7 +133,7 @@ class Updates:
         self._lying = {p: _Lying.of(p) for p in self.parameters}
         seen = [{**g, "params": [self._lying[p].tensor for p in g["params"]]} for g in groups]
         alone = [{**group, "params": [p]} for group in seen for p in group["params"]]
-        parts = [[group] for group in alone] if in_backward else [seen]
+        parts = [[group] for group in alone] if in_backward or not seen else [seen]
         self._optimizers = [build_optimizer(spec, part) for part in parts]
         self._alone: dict[Tensor, Optimizer] = {}
         if in_backward:
@@ -141,6 +150,8 @@ class Updates:
         """Compute the gradients, and where that is wanted take the step too."""
         self._free(self.parameters)
         self._moved.clear()
+        if not loss.requires_grad:
+            return
         hooks = [p.register_post_accumulate_grad_hook(self._update) for p in self._alone]
         try:
             with self.sums.summed():
@@ -161,7 +172,7 @@ class Updates:
 
     def step(self) -> None:
         """Take the step, unless the backward pass took it."""
-        if not self.in_backward:
+        if not self.in_backward and self._optimizers:
             self._hand_over(self.parameters)
             self._optimizers[0].step()
 

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from featlearn.autoencoders.objective import LossTerms, Objective, begin_all, check_terms
+from featlearn.autoencoders.objective import (
+    LossTerms,
+    Moving,
+    Objective,
+    begin_all,
+    check_terms,
+)
 from featlearn.config.stages import PatchSpec
 from featlearn.networks.stack import Stack
 from featlearn.ops.random import generator
@@ -63,10 +69,13 @@ class PretrainProblem(ABC):
         self.aside = begin_all(objectives, stack.stage, seed=material.seed)
 
     def groups(self) -> list[Group]:
-        """Give filters and decoders of the stages in training."""
-        return [
-            group for place in self.objectives for group in weight_groups(self.stack.stage(place))
-        ]
+        """Give filters and decoders of the stages in training, but what objectives move."""
+        found: list[Group] = []
+        for place, objective in self.objectives.items():
+            stage = self.stack.stage(place)
+            own = objective.moves(stage) if isinstance(objective, Moving) else ()
+            found += weight_groups(stage, without=own)
+        return found
 
     def terms(self, rows: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute the terms on the images at `rows`."""
@@ -125,8 +134,9 @@ class GreedyProblem(PretrainProblem):
         with torch.no_grad():
             maps = self.stack.maps_below(images, self.place)
             x = self.stage.scaler(learning_input(self.stage, maps, draw))
-        terms = self.objectives[self.place].terms(self.stage, x, target=x, generator=draw)
-        return check_terms(terms, stage=self.name)
+        objective = self.objectives[self.place]
+        terms = objective.terms(self.stage, x, target=x, generator=draw)
+        return check_terms(terms, stage=self.name, moving=isinstance(objective, Moving))
 
 
 class JointProblem(PretrainProblem):
@@ -188,8 +198,9 @@ class JointProblem(PretrainProblem):
             x = scaled
         else:
             x = stage.scaler(random_patches(maps, stage.spec.patches, draw))
-        terms = self.objectives[place].terms(stage, x, target=x.detach(), generator=draw)
-        return check_terms(terms, stage=stage.name)
+        objective = self.objectives[place]
+        terms = objective.terms(stage, x, target=x.detach(), generator=draw)
+        return check_terms(terms, stage=stage.name, moving=isinstance(objective, Moving))
 
     def _output(self, place: int, scaled: Tensor) -> Tensor:
         """Compute what the stage above sees."""

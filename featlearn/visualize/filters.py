@@ -25,6 +25,8 @@ _STRIP_TILES = 96
 _GRID_SIDE = 8
 _GRID_MAPS = 4
 _TILES = "Mid-grey is zero; each tile has a scale of its own."
+_WHOSE = {"atoms": "atoms of the decoder"}
+_PLACED = {"atoms": "atoms-", "filters": ""}
 _SCALE = "Mid-grey is zero; each filter has a scale of its own."
 
 
@@ -34,13 +36,15 @@ def filters_figure(stage: Stage, *, on_image: bool = True) -> Figure:
 
 
 def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
-    """Show the weights of a stage's filters.
+    """Show the weights of a stage's filters, and those of a decoder of its own.
 
     Filters on one map are grey tiles, filters on an RGB image coloured ones. On up
     to 16 maps each filter is a strip with a tile for each map; on more, the tile is
     the pattern that the maps share most of (`principal_pattern`). Filters without
     spatial extent are rows of a matrix. Of local (or tiled) filters all maps are shown at
-    the central position, and a few maps at positions all over the image (or the tile).
+    the central position, and a few maps at positions all over the image (or the tile). Where
+    the decoder has weights of its own, they come first: they are what a unit adds to the input,
+    the atoms of a dictionary; the filters of the encoder are what it answers to.
 
     Args:
         stage: The stage.
@@ -48,25 +52,37 @@ def filter_pictures(stage: Stage, *, on_image: bool = True) -> list[Picture]:
             are red, green and blue.
 
     Returns:
-        One picture, or two for a local stage with more than one position.
+        One picture of each bank, or two for a local stage with more than one position.
 
     Raises:
         UsageError: If the stage is made of many layers, and has no one bank of filters.
     """
-    weight = stage.filter.weight.detach().float().cpu().numpy()
     colour = on_image and stage.input_shape.maps == 3
-    if not isinstance(stage.spec.filter, LocalSpec | TiledSpec):
-        kind = stage.spec.filter.__struct_config__.tag
-        return [_bank(stage, weight, f"{kind} filters", colour=colour)]
+    own = None if stage.decoder is None else stage.decoder.weight
+    banks = {"filters": stage.filter.weight}
+    if own is not None:
+        banks = {"atoms": own, "filters": stage.filter.weight}
+    return [
+        picture
+        for name, weight in banks.items()
+        for picture in _pictures(stage, weight.detach().float().cpu().numpy(), name, colour=colour)
+    ]
+
+
+def _pictures(stage: Stage, weight: Floats, name: str, *, colour: bool) -> list[Picture]:
+    """Show one bank of weights: filters, or the atoms of a decoder."""
+    spec = stage.spec.filter
+    what = f"{spec.__struct_config__.tag} {_WHOSE.get(name, name)}"
+    if not isinstance(spec, LocalSpec | TiledSpec):
+        return [_bank(stage, weight, what, name=name, colour=colour)]
     rows, columns = weight.shape[:2]
     centre = weight[rows // 2, columns // 2]
-    tiled = isinstance(stage.spec.filter, TiledSpec)
-    what = "tiled filters" if tiled else "local filters"
     if rows * columns > 1:
+        tiled = isinstance(spec, TiledSpec)
         what += " in the middle of a tile" if tiled else " at the central position"
-    pictures = [_bank(stage, centre, what, colour=colour)]
+    pictures = [_bank(stage, centre, what, name=name, colour=colour)]
     if rows * columns > 1 and min(weight.shape[-2:]) > 1:
-        pictures.append(_positions(stage, weight, colour=colour))
+        pictures.append(_positions(stage, weight, name=name, colour=colour))
     return pictures
 
 
@@ -87,11 +103,11 @@ def tiles_of(bank: Floats, *, colour: bool) -> tuple[Pixels, str]:
     return signed_tiles(patterns), note
 
 
-def _bank(stage: Stage, bank: Floats, what: str, *, colour: bool) -> Picture:
+def _bank(stage: Stage, bank: Floats, what: str, *, name: str, colour: bool) -> Picture:
     """Show filters that apply at one position, or at all of them."""
     maps, channels, height, width = bank.shape
     if height == width == 1 and channels > 1:
-        return _matrix(stage, bank.reshape(maps, channels))
+        return _matrix(stage, bank.reshape(maps, channels), name=name)
     title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
     if 1 < channels <= _STRIP_CHANNELS and not colour:
         tiles = strips(bank[: _STRIP_TILES // channels])
@@ -104,25 +120,26 @@ def _bank(stage: Stage, bank: Floats, what: str, *, colour: bool) -> Picture:
         gap = 1 if height > 1 else 0
     note = _first(len(tiles), maps) + note
     columns = best_columns(len(tiles), height=tiles.shape[1], width=tiles.shape[2])
-    return Picture(f"{stage.name}-filters", title, note, mosaic(tiles, columns=columns, gap=gap))
+    return Picture(f"{stage.name}-{name}", title, note, mosaic(tiles, columns=columns, gap=gap))
 
 
-def _matrix(stage: Stage, matrix: Floats) -> Picture:
+def _matrix(stage: Stage, matrix: Floats, *, name: str) -> Picture:
     """Show filters without spatial extent as the rows of a matrix."""
     maps, channels = matrix.shape
     shown = matrix[:128, :LIMIT]
-    title = f"{stage.name}: weights of {maps} units (rows) on {channels} inputs (columns)"
+    whose = " in the decoder" if name in _WHOSE else ""
+    title = f"{stage.name}: weights of {maps} units (rows) on {channels} inputs (columns){whose}"
     if shown.shape != matrix.shape:
         title += f"; the first {shown.shape[0]} by {shown.shape[1]}"
     pixels = signed_tiles(shown[np.newaxis, np.newaxis])[0]
     note = (
         "Mid-grey is zero, on one scale for all. These units see no plane; their projection does."
     )
-    return Picture(f"{stage.name}-matrix", title, note, pixels)
+    return Picture(f"{stage.name}-{_PLACED[name]}matrix", title, note, pixels)
 
 
-def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
-    """Show a few maps of a local stage, each at positions as they lie in the image."""
+def _positions(stage: Stage, weight: Floats, *, name: str, colour: bool) -> Picture:
+    """Show a few maps of a local stage, or its decoder, at positions as they lie in the image."""
     rows, columns = (spread(count, _GRID_SIDE) for count in weight.shape[:2])
     maps, channels = weight.shape[2:4]
     shown = min(maps, _GRID_MAPS)
@@ -133,12 +150,13 @@ def _positions(stage: Stage, weight: Floats, *, colour: bool) -> Picture:
     tiled = isinstance(stage.spec.filter, TiledSpec)
     places = "places in a tile" if tiled else "positions"
     where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} {places}"
+    whose = " of the decoder" if name in _WHOSE else ""
     title = (
-        f"{stage.name}: the first {shown} of {maps} maps, each at {where}"
+        f"{stage.name}: the first {shown} of {maps} maps{whose}, each at {where}"
         f"{_on(channels, colour=colour)}"
     )
-    note = f"Filters lie as their {places} lie; each learned its own. {note}"
-    return Picture(f"{stage.name}-positions", title, note, pixels)
+    note = f"{name.capitalize()} lie as their {places} lie; each learned its own. {note}"
+    return Picture(f"{stage.name}-{_PLACED[name]}positions", title, note, pixels)
 
 
 def _on(channels: int, *, colour: bool) -> str:

@@ -1,10 +1,11 @@
 """The checks of a recipe, carried out phase by phase as training would be."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import nn
 
+from featlearn.autoencoders.objective import Moving
 from featlearn.config.recipe import JOINT, Recipe
 from featlearn.errors import TrainingError
 from featlearn.evaluate.sanity import Dead, FirstSteps, dead_units, first_steps, learn_by_heart
@@ -14,6 +15,7 @@ from featlearn.networks.stack import Stack
 from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
+from featlearn.training.problems import PretrainProblem
 from featlearn.training.progress import Progress
 from featlearn.training.range_test import RangeTest, range_test
 from featlearn.training.trying import at_full_rate, tried_steps, unchanged
@@ -30,6 +32,7 @@ from featlearn.workflows.check_words import (
 GRADIENT, FIRST_LOSS, DEAD = "gradient", "first loss", "dead units"
 RATE, BY_HEART, FINETUNE = "learning rate", "learnt by heart", "finetune"
 
+_ALONE = Verdict(None, "its objective moves the weights by itself, without a gradient")
 _FIRST_STEPS = 30
 _LOOKED_AT = 500
 _AT_ONCE = 100
@@ -75,7 +78,7 @@ class Checker:
         suffix = f" ({name})" if joint else ""
         parts = {module.stage(place).name: module.stage(place) for place in places}
         found = first_steps(loop.problem, loop.spec, parts, seed=loop.seed)
-        self._gradients(found, step=1, suffix=suffix)
+        self._gradients(found, step=1, suffix=suffix, alone=_moving(loop))
         fit = self._rate(loop)
         self._dead(loop, module, places, suffix=suffix, keep=fit)
         self.standing.phase += 1
@@ -127,13 +130,19 @@ class Checker:
         else:
             self._add(BY_HEART, FINETUNE, judge_by_heart(heart))
 
-    def _gradients(self, found: FirstSteps, *, step: int, suffix: str) -> None:
-        """Judge the gradient of each part in a step."""
+    def _gradients(
+        self, found: FirstSteps, *, step: int, suffix: str, alone: Collection[str] = ()
+    ) -> None:
+        """Judge the gradient of each part in a step, but of those that need none."""
         for name, norm in found.norms.items():
-            self._add(GRADIENT, f"{name}{suffix}", judge_gradient(norm, step=step))
+            verdict = _ALONE if name in alone else judge_gradient(norm, step=step)
+            self._add(GRADIENT, f"{name}{suffix}", verdict)
 
     def _rate(self, loop: Loop) -> bool:
         """Try rates, and tell whether the recipe's will do."""
+        if not loop.updates.parameters:
+            self._add(RATE, loop.problem.name, _ALONE)
+            return True
         test = range_test(loop.problem, loop.spec, seed=loop.seed, progress=self.progress)
         self.ranges.append(test)
         verdict = judge_rate(test)
@@ -183,3 +192,14 @@ class Checker:
     def _add(self, name: str, of: str, verdict: Verdict) -> None:
         """Note a check."""
         self.checks.append(verdict.check(name, of))
+
+
+def _moving(loop: Loop) -> set[str]:
+    """Name the stages that learn without a gradient."""
+    problem = loop.problem
+    assert isinstance(problem, PretrainProblem)
+    return {
+        problem.stack.stage(place).name
+        for place, objective in problem.objectives.items()
+        if isinstance(objective, Moving)
+    }

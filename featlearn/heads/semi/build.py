@@ -5,7 +5,7 @@ from typing import assert_never
 import torch
 
 from featlearn.autoencoders.build import build_objectives
-from featlearn.autoencoders.objective import begin_all
+from featlearn.autoencoders.objective import Moving, begin_all
 from featlearn.config.semi import (
     FixMatchSpec,
     GammaSpec,
@@ -117,4 +117,11 @@ def _build_rebuilding(classifier: Classifier, *, seed: int) -> Rebuilding:
             "finetune.semi.kind 'reconstruction' rebuilds what stages rebuild in pre-training, but "
             "no stage that learns here has an objective: give one, or lower finetune.freeze"
         )
+    for place, objective in objectives.items():
+        if isinstance(objective, Moving):
+            raise RecipeError(
+                f"stage {classifier.stack.stage(place).name!r}: its objective moves the weights by "
+                "itself, and labels would move them too: take an objective that gives gradients, "
+                "or raise finetune.freeze"
+            )
     return Rebuilding(objectives, begin_all(objectives, classifier.stack.stage, seed=seed))
