@@ -7,8 +7,8 @@ from featlearn.config.base import Count, KindSpec, NonNegative, Positive
 from featlearn.config.learning import Around, RebuildingSpec
 from featlearn.config.pieces import InferenceSpec
 
-FORGET = 5.0
-"""ρ of the on-line update where a recipe says none: old codes of worse dictionaries weigh little."""
+FORGET = 10.0
+"""ρ of the on-line update where a recipe says none."""
 
 
 class FistaSpec(KindSpec, frozen=True, kw_only=True, tag="fista"):
@@ -37,7 +37,7 @@ class SparseCodingSpec(RebuildingSpec, frozen=True, kw_only=True, tag="sparse-co
     `"on-line"` each step minimises over D, atom by atom, what all codes so far say of it (Mairal
     et al., ICML 2009), whatever the optimiser and its rate, for dense filters. Then an atom may be
     shorter than 1, and one that no code uses becomes a sample; after t batches (1 − 1/t)^ρ of what
-    they said is kept, where `forget` is ρ, 5 if left out.
+    they said is kept, where `forget` is ρ, 10 if left out.
 
     In use the stage computes what its `activation` says: `soft-threshold` or any other is one
     pass of the filters, `fista` finds the codes of the lowest energy.

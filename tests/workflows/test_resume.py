@@ -39,6 +39,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
+    "coding": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -62,11 +63,21 @@ CLUSTERS: dict[str, Any] = {
 }
 
 
+CODING: dict[str, Any] = {
+    "filter": {"kind": "dense", "maps": 5, "bias": False},
+    "activation": "soft-threshold",
+    "norm": None,
+    "objective": {"kind": "sparse-coding", "update": "on-line", "codes": {"kind": "fista"}},
+}
+
+
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
     own = {} if name == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
     if name == "clusters":
         chosen[1] |= CLUSTERS
+    if name == "coding":
+        chosen[1] |= CODING
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],
