@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from featlearn.config.banks import BankSpec, DenseSpec
 from featlearn.config.base import Count, KindSpec, NonNegative, Positive
 from featlearn.config.learning import Around, RebuildingSpec
@@ -44,7 +46,7 @@ class SparseCodingSpec(RebuildingSpec, frozen=True, kw_only=True, tag="sparse-co
     """
 
     weight: Positive = 0.2
-    codes: FistaSpec | CoordinateDescentSpec = FistaSpec()
+    codes: FistaSpec | CoordinateDescentSpec = msgspec.field(default_factory=FistaSpec)
     non_negative: bool = False
     update: Literal["gradient", "on-line"] = "gradient"
     forget: NonNegative | None = None

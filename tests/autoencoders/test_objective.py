@@ -25,6 +25,7 @@ def test_terms_come_back_as_they_are() -> None:
         assert check_terms({"c": constant}, stage="s") == {"c": constant}
     half = torch.ones((), dtype=torch.bfloat16, requires_grad=True)
     assert check_terms({"half": half}, stage="s") == {"half": half}
+    assert check_terms({"c": constant}, stage="s", moving=True) == {"c": constant}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Codes against scikit-learn's Lasso, a loop, optimality conditions, differences, and misuse."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from featlearn.ops.sparse_codes import (
 )
 
 INPUTS, UNITS, SAMPLES = 12, 30, 7
+Way = Callable[..., Tensor]
 
 
 def draw(seed: int = 0) -> torch.Generator:
@@ -38,10 +40,19 @@ def samples() -> Tensor:
     return 2 * torch.randn(SAMPLES, INPUTS, generator=draw(2), dtype=torch.float64)
 
 
-def by_fista(atoms: Tensor, x: Tensor, *, weight: float, steps: int = 2000, **own: bool) -> Tensor:
+def by_fista(
+    atoms: Tensor, x: Tensor, *, weight: float, steps: int = 2000, non_negative: bool = False
+) -> Tensor:
     gram = atoms @ atoms.T
     bound = float(torch.linalg.eigvalsh(gram)[-1])
-    return fista(x @ atoms.T, lambda z: z @ gram, weight=weight, bound=bound, steps=steps, **own)
+    return fista(
+        x @ atoms.T,
+        lambda z: z @ gram,
+        weight=weight,
+        bound=bound,
+        steps=steps,
+        non_negative=non_negative,
+    )
 
 
 def by_descent(atoms: Tensor, x: Tensor, *, weight: float, **own: bool) -> Tensor:
@@ -66,9 +77,8 @@ def by_lasso(atoms: Tensor, x: Tensor, *, weight: float, non_negative: bool = Fa
 @pytest.mark.parametrize("non_negative", [False, True])
 @pytest.mark.parametrize("weight", [0.2, 0.5, 3.0])
 @pytest.mark.parametrize("way", [by_fista, by_descent])
-def test_the_energy_is_that_of_the_lasso(way: object, weight: float, non_negative: bool) -> None:
+def test_the_energy_is_that_of_the_lasso(way: Way, weight: float, non_negative: bool) -> None:
     atoms, x = dictionary(), samples()
-    assert callable(way)
     codes = way(atoms, x, weight=weight, non_negative=non_negative)
     wanted = by_lasso(atoms, x, weight=weight, non_negative=non_negative)
     energies = [lasso_energy(z @ atoms, z, x, weight=weight) for z in (codes, wanted)]
@@ -77,9 +87,8 @@ def test_the_energy_is_that_of_the_lasso(way: object, weight: float, non_negativ
 
 
 @pytest.mark.parametrize("way", [by_fista, by_descent])
-def test_zero_lies_in_the_subgradient(way: object) -> None:
+def test_zero_lies_in_the_subgradient(way: Way) -> None:
     atoms, x = dictionary(), samples()
-    assert callable(way)
     codes = way(atoms, x, weight=0.5)
     slope = (x - codes @ atoms) @ atoms.T
     assert (slope.abs() <= 0.5 + 1e-6).all()
@@ -175,8 +184,7 @@ def test_what_has_no_atoms_has_no_codes() -> None:
 
 
 @pytest.mark.parametrize("way", [by_fista, by_descent])
-def test_an_empty_batch_has_codes(way: object) -> None:
-    assert callable(way)
+def test_an_empty_batch_has_codes(way: Way) -> None:
     assert way(dictionary(), samples()[:0], weight=0.5).shape == (0, UNITS)
 
 

@@ -290,3 +290,20 @@ def test_a_stage_holds_one_gradient_at_a_time(decoder: Literal["tied", "untied"]
     assert held > 30 * x.nbytes
     # Weights as small as these are not added in parts: what is added is as large as the sum.
     assert peak_bytes(step) < (2.3 if decoder == "tied" else 1.3) * held
+
+
+@pytest.mark.parametrize("in_backward", [False, True])
+def test_where_nothing_is_to_be_moved_a_step_does_nothing(in_backward: bool) -> None:
+    updates = Updates(spec_of(kind="adam"), [], in_backward=in_backward)
+    updates.backward(torch.ones(()))
+    updates.step()
+    assert updates.tensors() == {}
+    updates.restore({})
+    assert list(updates.groups) == []
+
+
+def test_what_something_else_moves_is_in_no_group() -> None:
+    layer = nn.Linear(3, 2)
+    (group,) = weight_groups(layer, without=[layer.weight])
+    assert group["params"] == [layer.bias]
+    assert weight_groups(layer, without=list(layer.parameters())) == []
