@@ -6,6 +6,8 @@ import torch
 
 from featlearn.config.autoencoding import PlainSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
+from featlearn.config.coding import PsdSpec
+from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.stages import FilterSpec, StageSpec
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
@@ -14,8 +16,10 @@ from featlearn.visualize.style import png_bytes
 from featlearn.visualize.tiles import signed_tiles
 
 
-def stage(spec: FilterSpec, *, maps: int = 1, side: int = 8) -> Stage:
-    whole = StageSpec(name="edges", filter=spec, objective=PlainSpec())
+def stage(
+    spec: FilterSpec, *, maps: int = 1, side: int = 8, objective: ObjectiveSpec | None = None
+) -> Stage:
+    whole = StageSpec(name="edges", filter=spec, objective=objective or PlainSpec())
     draw = torch.Generator().manual_seed(0)
     return build_stage(whole, MapShape(maps, side, side), generator=draw)
 
@@ -42,6 +46,34 @@ def test_every_grey_filter_is_there() -> None:
     (picture,) = filter_pictures(edges)
     for tile in signed_tiles(edges.filter.weight.detach().numpy()):
         assert seen(picture.pixels, tile)
+
+
+@pytest.mark.parametrize(
+    ("spec", "titles"),
+    [
+        (DenseSpec(maps=6), ["6 dense atoms of the decoder, 8×8", "6 dense filters, 8×8"]),
+        (
+            LocalSpec(size=3, maps=5),
+            [
+                "5 local atoms of the decoder at the central position, 3×3",
+                "the first 4 of 5 maps of the decoder, each at 6×6 of its 6×6 positions",
+                "5 local filters at the central position, 3×3",
+                "the first 4 of 5 maps, each at 6×6 of its 6×6 positions",
+            ],
+        ),
+    ],
+)
+def test_atoms_of_a_decoder_come_before_the_filters(spec: FilterSpec, titles: list[str]) -> None:
+    edges = stage(spec, objective=PsdSpec())
+    assert edges.decoder is not None
+    assert edges.decoder.weight is not None
+    torch.nn.init.normal_(edges.decoder.weight, generator=torch.Generator().manual_seed(1))
+    pictures = filter_pictures(edges)
+    assert [picture.title for picture in pictures] == [f"edges: {title}" for title in titles]
+    assert len({picture.name for picture in pictures}) == len(pictures)
+    atoms = edges.decoder.weight.detach().numpy().reshape(-1, *edges.decoder.weight.shape[-3:])
+    middle = len(atoms) // 2 if isinstance(spec, DenseSpec) else (3 * 6 + 3) * 5
+    assert seen(pictures[0].pixels, signed_tiles(atoms)[middle])
 
 
 def test_an_rgb_image_has_coloured_filters_and_three_maps_do_not() -> None:
