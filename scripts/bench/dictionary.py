@@ -35,6 +35,7 @@ from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.source import open_splits
 from featlearn.estimator.learner import FeatureLearner
+from featlearn.ops.memory import keep_freed_memory
 from featlearn.ops.random import generator
 from featlearn.ops.sparse_codes import fista, largest_eigenvalue
 from featlearn.training.device import processor
@@ -59,6 +60,7 @@ def main() -> None:
     """Measure, and print a table, or one JSON object."""
     options = _options()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     learned, judged = patches(options.patches, seed=options.seed)
     ways: dict[str, Callable[[int], Tensor]] = {
         OURS: lambda seed: by_featlearn(learned, options, seed),
@@ -91,19 +93,22 @@ def patches(count: int, *, seed: int) -> tuple[Rows, Tensor]:
     """Cut patches out of the scenes, each without its mean, all on one scale.
 
     Returns:
-        `(count, 64)` of nine scenes to learn from, and 1000 of the tenth to judge by.
+        `(count, 64)` of nine scenes to learn from, and 1000 to judge by, of the one whose contrast
+        is nearest the mean.
     """
     each = max(count // 9 + 1, 1000)
     spec = DataSpec(source=SOURCE, size=(SIDE, SIDE), fit="crop", crops=each, hold_out=0)
     root = Path(__file__).resolve().parents[2] / "data"
     named = os.environ.get("FEATLEARN_DATA")
     images = open_splits(spec, root=None if named else root, seed=seed).train.images
-    rows = np.asarray(images, np.float64).reshape(-1, SIDE * SIDE)
-    rows -= rows.mean(1, keepdims=True)
-    learned = rows[: 9 * each]
-    scale = learned.std()
-    chosen = np.random.default_rng(seed).permutation(len(learned))[:count]
-    return learned[chosen] / scale, torch.from_numpy(rows[-1000:] / scale).float()
+    scenes = np.asarray(images, np.float64).reshape(-1, each, SIDE * SIDE)
+    scenes -= scenes.mean(2, keepdims=True)
+    scenes /= scenes.std()
+    contrast = scenes.var((1, 2))
+    judged = int(np.abs(contrast - contrast.mean()).argmin())
+    rows = np.delete(scenes, judged, axis=0).reshape(-1, SIDE * SIDE)
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:count]
+    return rows[chosen], torch.from_numpy(scenes[judged][:1000]).float()
 
 
 def by_featlearn(rows: Rows, options: argparse.Namespace, seed: int) -> Tensor:
@@ -155,19 +160,20 @@ def at_equal_price(atoms: Tensor, rows: Tensor, *, active: float) -> dict[str, f
         )
         many = float((codes != 0).sum()) > active * len(rows)
         low, high = (weight, high) if many else (low, weight)
+    rebuilt = codes @ atoms
     return {
-        "explained_variance": _explained(rows, codes @ atoms),
+        "explained_variance": _explained(rows, rebuilt),
+        "scaled": _explained(rows, _scaled(rebuilt, rows)),
         "active": float((codes != 0).sum()) / len(rows),
         "weight": weight,
     }
 
 
 def in_one_pass(codes: Tensor, atoms: Tensor, rows: Tensor, *, active: int) -> float:
-    """Say what the largest of some codes rebuild, on the scale that suits all of them best."""
+    """Say what the largest of some codes rebuild, on the one scale that suits all best."""
     largest = codes.abs().topk(active, dim=1).indices
     kept = torch.zeros_like(codes).scatter(1, largest, codes.gather(1, largest))
-    rebuilt = kept @ atoms
-    return _explained(rows, rebuilt * (rebuilt * rows).sum() / rebuilt.square().sum())
+    return _explained(rows, _scaled(kept @ atoms, rows))
 
 
 def _feed_forward(
@@ -177,10 +183,10 @@ def _feed_forward(
     psd = {
         "kind": "psd",
         "weight": 2 * options.weight,
-        "prediction": 0.2,
+        "prediction": 1.0,
         "steps": options.steps,
     }
-    activation = {"kind": "shrinkage", "threshold": options.weight / 2, "sharpness": 5.0}
+    activation = {"kind": "scaled-tanh", "gain": 3.0}
     learner = _learner(psd, options, 0, activation=activation, epochs=options.psd_epochs)
     stage = learner.fit(learned).stack_.stage(0)
     assert stage.decoder is not None
@@ -191,11 +197,11 @@ def _feed_forward(
     active = options.active
     return {
         "dictionary": {
-            "inferred": at_equal_price(atoms, judged, active=active)["explained_variance"],
+            "inferred": at_equal_price(atoms, judged, active=active)["scaled"],
             "one_pass": in_one_pass(judged @ atoms.T, atoms, judged, active=active),
         },
         "psd": {
-            "inferred": at_equal_price(own, judged, active=active)["explained_variance"],
+            "inferred": at_equal_price(own, judged, active=active)["scaled"],
             "one_pass": in_one_pass(predicted, own, judged, active=active),
         },
     }
@@ -225,7 +231,7 @@ def _learner(
         "pretrain": {
             "epochs": epochs or options.epochs,
             "batch": options.batch,
-            "optimizer": {"kind": "sgd", "lr": 0.05},
+            "optimizer": {"kind": "sgd", "lr": 0.02},
             "rate": {"kind": "cosine"},
         },
     }
@@ -245,6 +251,11 @@ def _row(
 
 def _explained(rows: Tensor, rebuilt: Tensor) -> float:
     return float(1 - (rows - rebuilt).square().sum() / rows.square().sum())
+
+
+def _scaled(rebuilt: Tensor, rows: Tensor) -> Tensor:
+    """Scale what was rebuilt by the one number that suits all rows best."""
+    return rebuilt * (rebuilt * rows).sum() / rebuilt.square().sum()
 
 
 def _unit(atoms: Tensor) -> Tensor:
@@ -289,9 +300,9 @@ def _options() -> argparse.Namespace:
         "units": (256, "of the dictionaries"),
         "active": (10, "active units of a patch, at which dictionaries are judged"),
         "batch": (256, "patches in a batch"),
-        "epochs": (2, "times that all patches are gone through"),
-        "steps": (15, "of FISTA, in learning"),
-        "psd-epochs": (15, "of the encoder that learns to predict"),
+        "epochs": (1, "times that all patches are gone through"),
+        "steps": (10, "of FISTA, in learning"),
+        "psd-epochs": (6, "of the encoder that learns to predict"),
         "rounds": (3, "of all ways in turns"),
         "threads": (1, "of the processor"),
     }
