@@ -14,6 +14,7 @@ from featlearn.networks.store import load_stack
 from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
 from featlearn.report.charts import loss_charts
 from featlearn.report.heads import head_view
+from featlearn.report.mistakes import Looking
 from featlearn.report.network import without_head
 from featlearn.report.records import FusionHeadRecord, HeadRecord, RunRecord, SweepRecord
 from featlearn.report.shown import MOST
@@ -76,12 +77,13 @@ def run_view(
     record = read_figures(run.results_file, RunRecord)
     loaded = load_stack(run.path)
     loaded.stack.to(device)
-    heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_figures(run.head(name).results_file, HeadRecord) for name in run.heads()]
     swept = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     answers = {record.head: len(record.classes) for record in records}
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes, answers=answers)
+    looking = Looking(layers.totals.flops, root, torch.device(device))
+    heads = [head_view(f"{key}-head-{name}", run.head(name), looking) for name in run.heads()]
     layers = layers if records else without_head(layers)
     tested = None
     if run.units_file.exists():

@@ -9,6 +9,7 @@ from featlearn.report.best_units import BestUnitsView
 from featlearn.report.data_map import MapView
 from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
 from featlearn.report.gallery import Gallery
+from featlearn.report.mistakes import Mistakes
 from featlearn.report.sprites import Sheet
 from featlearn.report.tables import Table
 from featlearn.visualize.curves import Metrics
@@ -139,7 +140,7 @@ class HeadView:
 
     `share` is its error in [0, 1], if it has one, on so many images as `tested` says; `parts`
     is a sentence about the errors with part of what it takes missing, and `few` one about test
-    samples that come again and again, if there are any.
+    samples that come again and again, if there are any. `mistakes` are pictures of its answers.
     """
 
     key: str
@@ -156,6 +157,7 @@ class HeadView:
     charts: list[Chart]
     parts: str = ""
     few: str = ""
+    mistakes: Mistakes | None = None
 
 
 @dataclass(frozen=True)
