@@ -128,12 +128,14 @@ class _Part(NamedTuple):
     """A stage as it is counted.
 
     Attributes:
-        below: Numbers of the maps below it, for one image.
+        maps: Shape of the maps below it.
+        below: Numbers of these, for one image.
         given: Numbers that its filter is given.
         layers: From the filter on.
         fixed: Numbers that are measured, not learned.
     """
 
+    maps: MapShape
     below: int
     given: int
     layers: list[Layer]
@@ -149,15 +151,15 @@ class _Part(NamedTuple):
 def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, _Part]:
     """Give each stage's layers, and what comes into them."""
     counted = plan(recipe, input_shape)
-    below = MapShape(*counted.prepared).units
+    below = MapShape(*counted.prepared)
     found: dict[str, _Part] = {}
     for spec in recipe.stages:
         layers = [layer for layer in counted.layers if layer.stage == spec.name]
         fixed = sum(layer.fixed for layer in layers)
         whitening = layers.pop(0) if isinstance(spec.input, WhitenSpec) else None
-        given = below if whitening is None else whitening.units
-        found[spec.name] = _Part(below, given, layers, fixed)
-        below = MapShape(*layers[-1].output).units
+        given = below.units if whitening is None else whitening.units
+        found[spec.name] = _Part(below, below.units, given, layers, fixed)
+        below = MapShape(*layers[-1].output)
     return found
 
 
@@ -251,8 +253,13 @@ def _whitened(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:
     The sample is there in the batches that it was computed in, too.
     """
     sample = min(images, recipe.pretrain.fit_samples)
-    below = [parts[spec.name].below for spec in recipe.stages if isinstance(spec.input, WhitenSpec)]
-    return max((whitening_bytes(size, sample=sample) for size in below), default=0)
+    taken: list[int] = []
+    for spec in recipe.stages:
+        if isinstance(spec.input, WhitenSpec):
+            maps = parts[spec.name].maps
+            windows = sample * spec.input.measured(maps)
+            taken.append(whitening_bytes(spec.input.together(maps).units, sample=windows))
+    return max(taken, default=0)
 
 
 def whitening_bytes(size: int, *, sample: int) -> int:

@@ -141,14 +141,16 @@ def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
 
 
 def _whitening(stage: str, spec: WhitenSpec, below: Standing) -> tuple[Layer, Standing]:
-    """Count the principal components of a stage's input, each of all that lies below."""
+    """Count the principal components of a stage's input, each of all, or a window, below."""
     check_whitening(stage, spec, below.shape)
-    above = below.seeing_all(MapShape(spec.keep, 1, 1))
-    inputs = below.shape.units
-    pairs = inputs * spec.keep
+    shape, together = spec.above(below.shape), spec.together(below.shape)
+    window = (together.height, together.width)
+    whole = spec.size is None
+    above = below.seeing_all(shape) if whole else below.at(shape, window=window)
+    inputs = together.units
+    pairs, windows = inputs * spec.keep, shape.height * shape.width
     # A product and a sum for each pair, and the mean taken off; there, back, and the mean.
-    counts = Counts(pairs, extra=pairs + inputs, fixed=2 * pairs + inputs)
-    window = (below.shape.height, below.shape.width)
+    counts = Counts(windows * pairs, extra=windows * (pairs + inputs), fixed=2 * pairs + inputs)
     return layer_at(f"{stage}.input", "whitening", above, counts, window=window), above
 
 

@@ -1,5 +1,7 @@
 """Specs of a stage: filter, activation, pooling, normalisation."""
 
+from typing import Literal
+
 from featlearn.config.banks import BankSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.base import Count, Fraction, Name, Positive, Spec
 from featlearn.config.inputs import StageInput, WhitenSpec
@@ -37,13 +39,23 @@ def check_groups(spec: "StageSpec", maps: int) -> None:
 
 
 class PatchSpec(Spec, frozen=True, kw_only=True):
-    """Random patches of a stage's input maps to learn from, instead of whole ones.
+    """Patches of a stage's input maps to learn from, instead of whole ones.
 
-    They have the side `size`, and in every epoch `per_image` of them come from each image.
+    They have the side `size`, and in every epoch `per_image` of them come from each image, from
+    `anywhere` in it, by chance; or one from its `middle`, as `at` says.
     """
 
     size: Count
     per_image: Count = 1
+    at: Literal["anywhere", "middle"] = "anywhere"
+
+    def __post_init__(self) -> None:
+        """There is one middle."""
+        if self.at == "middle" and self.per_image > 1:
+            raise ValueError(
+                f'`patches.at = "middle"` is one patch of an image: leave out `per_image`; got '
+                f"{self.per_image}"
+            )
 
 
 class StageSpec(Spec, frozen=True, kw_only=True):
@@ -82,10 +94,17 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             return
         self._check_patches(self.filter)
         if self.objective is not None:
-            side = None if self.patches is None else self.patches.size
             self.objective.check_against(
-                Around(self.filter, self.activation, self.pool, self.input, side)
+                Around(self.filter, self.activation, self.pool, self.input, self._side)
             )
+
+    @property
+    def _side(self) -> int | None:
+        """Side of a patch as the filter is given it; `None` where it learns from whole maps."""
+        if self.patches is None:
+            return None
+        windows = self.input.size if isinstance(self.input, WhitenSpec) else None
+        return self.patches.size - (0 if windows is None else windows - 1)
 
     def _check_composite(self, spec: CompositeSpec) -> None:
         """Many layers learn together, from above: none of them has an objective of its own."""
@@ -96,7 +115,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                     f"a {kind} filter is made of many layers, which learn from labels only: "
                     f"leave out `{key}`"
                 )
-        if isinstance(self.input, WhitenSpec):
+        if isinstance(self.input, WhitenSpec) and self.input.size is None:
             raise ValueError(
                 f"a {kind} filter needs maps with a plane, and an input of kind `whiten` leaves "
                 "none: choose another `input`"
@@ -112,10 +131,10 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         kernel = spec.size
         if self.patches is None:
             return
-        if isinstance(self.input, WhitenSpec):
+        if isinstance(self.input, WhitenSpec) and self.input.size is None:
             raise ValueError(
-                "`patches` are cut out of maps, and an input of kind `whiten` leaves no plane to "
-                "cut from: leave out one of the two"
+                "`patches` are cut out of maps, and an input of kind `whiten` without a `size` "
+                "leaves no plane of them: give it a `size`, or leave out one of the two"
             )
         if isinstance(spec, LocalSpec | TiledSpec):
             raise ValueError(
@@ -124,9 +143,10 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             )
         if kernel is None:
             raise ValueError("a dense filter that learns from `patches` needs `filter.size`")
-        if isinstance(spec, DenseSpec) and self.patches.size != kernel:
+        least = kernel + self.patches.size - (self._side or 0)
+        if isinstance(spec, DenseSpec) and self.patches.size != least:
             raise ValueError(
-                f"`patches.size` must be `filter.size` ({kernel}) under a dense filter; "
+                f"`patches.size` must be {self._least_words} ({least}) under a dense filter; "
                 f"got {self.patches.size}"
             )
         if isinstance(spec, DenseSpec) and spec.padding != "valid":
@@ -134,7 +154,14 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                 "`patches` under a dense filter are each seen by one window, which has no "
                 'border to pad: leave `filter.padding` at "valid"'
             )
-        if self.patches.size < kernel:
+        if self.patches.size < least:
             raise ValueError(
-                f"`patches.size` must be at least `filter.size` ({kernel}); got {self.patches.size}"
+                f"`patches.size` must be at least {self._least_words} ({least}); "
+                f"got {self.patches.size}"
             )
+
+    @property
+    def _least_words(self) -> str:
+        """Say what the least patch is made of."""
+        whitened = isinstance(self.input, WhitenSpec)
+        return "`filter.size` + `input.size` − 1" if whitened else "`filter.size`"

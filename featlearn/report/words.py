@@ -200,7 +200,8 @@ def preprocess_words(spec: PreprocessSpec) -> str:
 def input_words(spec: WhitenSpec) -> str:
     """Say what a stage makes of the maps below."""
     length = ", of unit length" if spec.unit_length else ""
-    return f"whitening to {spec.keep} components{length}"
+    windows = "" if spec.size is None else f" of {spec.size}\u00a0×\u00a0{spec.size} windows"
+    return f"whitening{windows} to {spec.keep} components{length}"
 
 
 def stage_words(spec: StageSpec) -> list[str]:
@@ -214,7 +215,8 @@ def stage_words(spec: StageSpec) -> list[str]:
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
     learned = objective_words(spec.objective)
     if spec.patches is not None and spec.objective is not None:
-        learned += f", on {spec.patches.size}\u00a0×\u00a0{spec.patches.size} patches"
+        middle = " from the middle" if spec.patches.at == "middle" else ""
+        learned += f", on {spec.patches.size}\u00a0×\u00a0{spec.patches.size} patches{middle}"
     return [*parts, learned]
 
 

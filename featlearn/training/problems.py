@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from featlearn.autoencoders.objective import LossTerms, Objective, begin_all, check_terms
 from featlearn.config.stages import PatchSpec
 from featlearn.networks.stack import Stack
+from featlearn.ops.planes import middle
 from featlearn.ops.random import generator
 from featlearn.stages.stage import Stage
 from featlearn.training.optimizers import Group, weight_groups
@@ -248,11 +249,13 @@ def learning_input(stage: Stage, maps: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def random_patches(maps: Tensor, spec: PatchSpec, draw: torch.Generator) -> Tensor:
-    """Cut `per_image` square patches at random places out of every image's maps.
+    """Cut `per_image` square patches out of every image's maps, where the spec says.
 
     Returns:
         `(batch * per_image, maps, size, size)`.
     """
+    if spec.at == "middle":
+        return middle(maps, spec.size, spec.size)
     count, channels, height, width = maps.shape
     windows = maps.unfold(2, spec.size, 1).unfold(3, spec.size, 1)
     shape = (count, spec.per_image)

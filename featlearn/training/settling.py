@@ -4,13 +4,16 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from featlearn.config.footprint import images_at_once
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.recipe import Recipe
 from featlearn.errors import DataError, RecipeError
 from featlearn.networks.stack import Stack
+from featlearn.ops.planes import middle
 from featlearn.ops.random import generator
+from featlearn.stages.stage import Stage
 from featlearn.training.pictures import Pictures
 
 
@@ -34,8 +37,17 @@ def fitting_sample(recipe: Recipe, images: Pictures) -> Pictures:
 def fit_scaler(stack: Stack, place: int, sample: Pictures) -> None:
     """Fit how the input of a stage is centred and scaled."""
     stack.eval()
-    maps = (stack.maps_below(images, place) for images in sample.batches(measured_at_once(stack)))
-    stack.stage(place).scaler.fit(maps)
+    stage = stack.stage(place)
+    batches = sample.batches(measured_at_once(stack))
+    stage.scaler.fit(_learned_from(stage, stack.maps_below(some, place)) for some in batches)
+
+
+def _learned_from(stage: Stage, maps: Tensor) -> Tensor:
+    """Take the part of a stage's input maps that it learns from, if that is one part."""
+    patches = stage.spec.patches
+    if patches is None or patches.at == "anywhere":
+        return maps
+    return middle(maps, patches.size, patches.size)
 
 
 @torch.no_grad()
