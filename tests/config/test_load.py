@@ -81,7 +81,7 @@ def test_a_value_out_of_range_is_named_with_its_bound() -> None:
         ("size = 2", "size = 2.5", "pool.size must be a whole number >= 1; got 2.5"),
         ("size = 2", "size = true", "pool.size must be a whole number >= 1; got true"),
         ("size = 2", "size = [2]", "pool.size must be a whole number >= 1; got a list of 1"),
-        ('kind = "l2"', 'kind = "l3"', 'pool.kind must be one of l2, max, avg; got "l3"'),
+        ('kind = "l2"', 'kind = "l3"', 'pool.kind must be one of l2, max, avg, group, sheet; got "l3"'),
         ('kind = "l2", ', "", "pool.kind is missing; it must be one of l2, max, avg"),
         (", size = 2", "", "pool.size is missing; it must be a whole number >= 1"),
         ('{ kind = "l2", size = 2 }', "7", "pool must be a table with kind = l2, max, avg; got 7"),
