@@ -245,8 +245,11 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append('activation = "leaky-relu", under which no unit falls silent')
     if isinstance(spec.objective, SparseSpec):
         tries.append("a smaller objective.penalty.weight")
-    if isinstance(spec.objective, TicaSpec | RicaSpec):
+    if isinstance(spec.objective, TicaSpec):
         tries.append("a smaller objective.weight")
+    if isinstance(spec.objective, RicaSpec) and spec.objective.rows == "free":
+        sparsity = spec.objective.weighs == "sparsity"
+        tries.append(f"a {'smaller' if sparsity else 'larger'} objective.weight")
     if not tries:
         tries.append("a smaller pretrain.optimizer.lr")
     meaning = (

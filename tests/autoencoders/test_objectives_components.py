@@ -146,6 +146,34 @@ def test_what_is_pooled_is_the_paper_s_formula(name: str, kind: str) -> None:
     assert figures(stage, x)["pooling"] == pytest.approx(share * expected)
 
 
+@pytest.mark.parametrize("kind", ["conv", "local", "tiled"])
+@pytest.mark.parametrize("name", ["orthonormal-tica", "tica"])
+def test_windows_in_space_are_pooled_too(name: str, kind: str) -> None:
+    """Convolutional topographic ICA: neighbours are the places of a map."""
+    raw = {
+        "name": "it",
+        "filter": {**FILTERS[kind], "stride": 1, "bias": False},
+        "activation": "identity",
+        "input": "none",
+        "pool": {"kind": "l2", "size": 2},
+        "objective": KINDS[name],
+    }
+    draw = torch.Generator().manual_seed(0)
+    stage = build_stage(msgspec.convert(raw, StageSpec), IMAGE, generator=draw).double()
+    with torch.no_grad():
+        taught(stage).after_step(stage)
+    x = batch()
+    codes = (x.flatten(1).numpy() @ matrix(stage).T).reshape(-1, *stage.code_shape)
+    rows, columns = stage.code_shape[1:]
+    expected = sum(
+        np.sqrt(EPS + np.square(codes[:, :, r : r + 2, c : c + 2]).sum((2, 3))).sum()
+        for r in range(rows - 1)
+        for c in range(columns - 1)
+    )
+    share = 0.3 if name == "tica" else 1.0
+    assert figures(stage, x)["pooling"] == pytest.approx(share * float(expected) / len(x))
+
+
 @pytest.mark.parametrize("kind", FILTERS)
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("zero", [False, True])
