@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.isa import OrthonormalComponents
 from featlearn.autoencoders.kmeans import SphericalKMeans
 from featlearn.autoencoders.objective import Objective
+from featlearn.autoencoders.rica import ReconstructionIca
 from featlearn.autoencoders.tica import ReconstructionTica
 from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
 from featlearn.config.clusters import KMeansSpec
-from featlearn.config.components import TicaSpec
+from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.stages import StageSpec
 
@@ -25,6 +27,10 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return DenoisingAutoEncoder(
                 spec, corruption=corruption, emphasis=emphasis, penalty=penalty
             )
+        case RicaSpec():
+            return ReconstructionIca(spec)
+        case OrthonormalTicaSpec() | IsaSpec():
+            return OrthonormalComponents()
         case TicaSpec():
             return ReconstructionTica(spec)
         case KMeansSpec():

@@ -6,6 +6,7 @@ from featlearn.config.banks import BankSpec
 from featlearn.config.base import KindSpec
 from featlearn.config.inputs import StageInput
 from featlearn.config.pieces import Activation, AnyPoolSpec
+from featlearn.geometry import MapShape
 
 
 class Around(NamedTuple):
@@ -31,6 +32,17 @@ class LearningSpec(KindSpec, frozen=True, kw_only=True):
 
         Args:
             around: The rest of the stage.
+
+        Raises:
+            ValueError: With a sentence that names the keys.
+        """
+
+    def check_below(self, bank: BankSpec, below: MapShape) -> None:
+        """Refuse maps below that filters cannot learn from by this objective.
+
+        Args:
+            bank: The filters of the stage.
+            below: Shape of what they are given.
 
         Raises:
             ValueError: With a sentence that names the keys.

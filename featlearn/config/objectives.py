@@ -2,6 +2,15 @@
 
 from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
 from featlearn.config.clusters import KMeansSpec
-from featlearn.config.components import TicaSpec
+from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 
-ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | TicaSpec | KMeansSpec
+ObjectiveSpec = (
+    PlainSpec
+    | SparseSpec
+    | DenoisingSpec
+    | RicaSpec
+    | TicaSpec
+    | OrthonormalTicaSpec
+    | IsaSpec
+    | KMeansSpec
+)

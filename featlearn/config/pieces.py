@@ -1,6 +1,6 @@
 """Specs of what follows a filter: activation, pooling, normalisation."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -41,8 +41,16 @@ def activation_name(activation: Activation) -> ActivationName:
     return cast(ActivationName, activation.__struct_config__.tag)
 
 
+class PoolWindow(NamedTuple):
+    """What a pooled unit takes of a map: a square window, on a grid of positions."""
+
+    size: int
+    stride: int
+    padding: Border
+
+
 class PoolSpec(KindSpec, frozen=True, kw_only=True):
-    """What every pooling shares: a square window within each map.
+    """What pooling within each map shares: a square window.
 
     `size` is its side and `stride` the step between windows, in positions of the code;
     under `padding = "same"`, or over a border of so many places on every side as a number
@@ -54,6 +62,11 @@ class PoolSpec(KindSpec, frozen=True, kw_only=True):
     stride: Count = 1
     padding: Border = "valid"
     name: Name | None = None
+
+    @property
+    def window(self) -> PoolWindow:
+        """Give the window."""
+        return PoolWindow(self.size, self.stride, self.padding)
 
 
 class L2PoolSpec(PoolSpec, frozen=True, kw_only=True, tag="l2"):
@@ -68,7 +81,89 @@ class AvgPoolSpec(PoolSpec, frozen=True, kw_only=True, tag="avg"):
     """Mean over the window."""
 
 
-AnyPoolSpec = L2PoolSpec | MaxPoolSpec | AvgPoolSpec
+class MapPoolSpec(KindSpec, frozen=True, kw_only=True):
+    """What pooling over maps shares: each position is pooled by itself.
+
+    `name` is what `describe` calls the layer.
+    """
+
+    name: Name | None = None
+
+    @property
+    def window(self) -> PoolWindow:
+        """Give the window within a map, which is a single place."""
+        return PoolWindow(1, 1, "valid")
+
+
+class GroupPoolSpec(MapPoolSpec, frozen=True, kw_only=True, tag="group"):
+    """Root of the sum of squares over each group of `size` consecutive maps.
+
+    The groups do not overlap, as the subspaces of ISA (Hyvärinen & Hoyer 2000): `size` must
+    divide the maps.
+    """
+
+    size: Count
+
+
+class SheetPoolSpec(MapPoolSpec, frozen=True, kw_only=True, tag="sheet"):
+    """Root of the sum of squares over windows of maps that lie on a sheet (Hyvärinen & Hoyer 2001).
+
+    The maps lie row by row on `rows` x `columns` places, whose opposite edges join (a torus).
+    Windows of `size` x `size` maps, `stride` apart, overlap, so that neighbours come to be
+    alike: a topographic map. At a stride of 1 each map is in the middle of a window of its own.
+    """
+
+    rows: Count
+    columns: Count
+    size: Count
+    stride: Count = 1
+
+    def __post_init__(self) -> None:
+        """A window takes each map once, and all windows have the same neighbours."""
+        if self.size > min(self.rows, self.columns):
+            raise ValueError(
+                f"`pool.size` must be at most the {self.rows} rows and {self.columns} columns of "
+                f"the sheet, or a window would take a map twice; got {self.size}"
+            )
+        if self.rows % self.stride or self.columns % self.stride:
+            raise ValueError(
+                f"`pool.stride` must divide the {self.rows} rows and {self.columns} columns of "
+                f"the sheet, whose edges join; got {self.stride}"
+            )
+
+
+RootPoolSpec = L2PoolSpec | GroupPoolSpec | SheetPoolSpec
+"""Pooling by the root of a sum of squares."""
+
+AnyPoolSpec = L2PoolSpec | MaxPoolSpec | AvgPoolSpec | GroupPoolSpec | SheetPoolSpec
+
+
+def pooled_maps(spec: AnyPoolSpec, maps: int) -> tuple[int, int]:
+    """Count the maps that pooling makes of some, and how many each of them takes.
+
+    Args:
+        spec: The pooling.
+        maps: Maps of the code.
+
+    Raises:
+        ValueError: If they do not make whole groups, or do not cover the sheet; the sentence
+            names the key.
+    """
+    if isinstance(spec, GroupPoolSpec):
+        if maps % spec.size:
+            raise ValueError(
+                f"`pool.size` must divide the {maps} maps of the filter into groups; "
+                f"got {spec.size}"
+            )
+        return maps // spec.size, spec.size
+    if isinstance(spec, SheetPoolSpec):
+        if spec.rows * spec.columns != maps:
+            raise ValueError(
+                f"`pool.rows` times `pool.columns` must be the {maps} maps of the filter; "
+                f"got {spec.rows} x {spec.columns}"
+            )
+        return maps // spec.stride**2, spec.size**2
+    return maps, 1
 
 
 class LCNSpec(KindSpec, frozen=True, kw_only=True, tag="lcn"):

@@ -21,11 +21,19 @@ from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, sum_layers
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
-from featlearn.config.pieces import AnyPoolSpec, BatchNormSpec, LCNSpec, LRNSpec, NormSpec
+from featlearn.config.pieces import (
+    AnyPoolSpec,
+    BatchNormSpec,
+    LCNSpec,
+    LRNSpec,
+    NormSpec,
+    RootPoolSpec,
+    pooled_maps,
+)
 from featlearn.config.plan_parts import composite_layers, layer_at, norm_counts
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
-from featlearn.config.stages import StageSpec, check_groups
+from featlearn.config.stages import StageSpec, check_groups, check_learnable
 from featlearn.config.standing import Sight, Standing, slide
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
@@ -158,6 +166,7 @@ def _filter(stage: StageSpec, spec: BankSpec, below: Standing) -> tuple[list[Lay
     """Count a filter bank, and the norm of its responses if there is one."""
     shape = below.shape
     check_groups(stage, shape.maps)
+    check_learnable(stage, shape)
     window = (shape.height, shape.width) if spec.size is None else (spec.size, spec.size)
     if spec.size is None:
         output, seen = MapShape(spec.maps, 1, 1), shape.height * shape.width
@@ -213,21 +222,15 @@ def _decoder(objective: ObjectiveSpec | None, spec: BankSpec, shape: MapShape, w
 def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[Layer, Standing]:
     """Count a pooling."""
     shape = below.shape
-    output, seen = slide(
-        stage,
-        "pool.size",
-        shape,
-        shape.maps,
-        size=spec.size,
-        stride=spec.stride,
-        padding=spec.padding,
-    )
-    window = (spec.size, spec.size)
-    above = below.at(output, window=window, stride=spec.stride)
-    kind = _kind(spec)
-    connections = seen * shape.maps
-    counts = Counts(connections, extra=connections if kind == "l2" else 0)  # the squares
-    return layer_at(name, f"{kind} pooling", above, counts, window=window), above
+    size, stride, padding = spec.window
+    maps, taken = pooled_maps(spec, shape.maps)
+    output, seen = slide(stage, "pool.size", shape, maps, size=size, stride=stride, padding=padding)
+    window = (size, size)
+    above = below.at(output, window=window, stride=stride)
+    connections = seen * maps * taken
+    squares = connections if isinstance(spec, RootPoolSpec) else 0
+    counts = Counts(connections, extra=squares)
+    return layer_at(name, f"{_kind(spec)} pooling", above, counts, window=window), above
 
 
 def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer, Standing]:

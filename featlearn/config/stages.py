@@ -11,11 +11,14 @@ from featlearn.config.parts import CompositeSpec, ResidualSpec
 from featlearn.config.pieces import (
     Activation,
     AnyPoolSpec,
+    MapPoolSpec,
     NormSpec,
     activation_name,
+    pooled_maps,
 )
 from featlearn.config.training import OptimizerSpec
 from featlearn.errors import RecipeError
+from featlearn.geometry import MapShape
 
 FilterSpec = BankSpec | CompositeSpec
 """One bank of filters, or many layers that stand for one."""
@@ -36,6 +39,24 @@ def check_groups(spec: "StageSpec", maps: int) -> None:
         raise RecipeError(
             f"stage {spec.name!r}: filter.groups must divide the {maps} maps below; got {groups}"
         )
+
+
+def check_learnable(spec: "StageSpec", below: MapShape) -> None:
+    """Refuse maps that a stage's filters cannot learn from by its objective.
+
+    Args:
+        spec: The stage.
+        below: Shape of its input, as the filter is given it.
+
+    Raises:
+        RecipeError: Naming the stage.
+    """
+    if spec.objective is None or isinstance(spec.filter, CompositeSpec):
+        return
+    try:
+        spec.objective.check_below(spec.filter, below)
+    except ValueError as error:
+        raise RecipeError(f"stage {spec.name!r}: {error}") from None
 
 
 class PatchSpec(Spec, frozen=True, kw_only=True):
@@ -93,6 +114,8 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             self._check_composite(self.filter)
             return
         self._check_patches(self.filter)
+        if self.pool is not None:
+            pooled_maps(self.pool, self.filter.maps)
         if self.objective is not None:
             self.objective.check_against(
                 Around(self.filter, self.activation, self.pool, self.input, self._side)
@@ -115,6 +138,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                     f"a {kind} filter is made of many layers, which learn from labels only: "
                     f"leave out `{key}`"
                 )
+        if isinstance(self.pool, MapPoolSpec):
+            raise ValueError(
+                f"a {kind} filter is made of many layers, whose maps lie in no order to be pooled "
+                "by: choose a `pool` of kind `l2`, `max` or `avg`"
+            )
         if isinstance(self.input, WhitenSpec) and self.input.size is None:
             raise ValueError(
                 f"a {kind} filter needs maps with a plane, and an input of kind `whiten` leaves "

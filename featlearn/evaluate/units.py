@@ -205,4 +205,4 @@ def _through_pool(stage: Stage, start: int, end: int, *, axis: int) -> tuple[int
     spec = stage.spec.pool
     if spec is None:
         return start, end
-    return places_below(start, end, stage.code_shape[axis], spec.size, spec.stride, spec.padding)
+    return places_below(start, end, stage.code_shape[axis], *spec.window)

@@ -18,7 +18,7 @@ from featlearn.config.autoencoding import (
 )
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.clusters import KMeansSpec
-from featlearn.config.components import TicaSpec
+from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 from featlearn.config.data import (
     ChannelsSpec,
     ContrastSpec,
@@ -39,9 +39,11 @@ from featlearn.config.parts import (
 from featlearn.config.pieces import (
     AnyPoolSpec,
     BatchNormSpec,
+    GroupPoolSpec,
     LCNSpec,
     LRNSpec,
     NormSpec,
+    SheetPoolSpec,
     activation_name,
 )
 from featlearn.config.stages import FilterSpec, StageSpec
@@ -141,6 +143,11 @@ def filter_words(spec: FilterSpec) -> str:
 
 def pool_words(spec: AnyPoolSpec) -> str:
     """Say what a pooling is."""
+    if isinstance(spec, GroupPoolSpec):
+        return f"L2 pooling over groups of {plural(spec.size, 'map')}"
+    if isinstance(spec, SheetPoolSpec):
+        sheet = f"a sheet of {spec.rows}\u00a0×\u00a0{spec.columns} maps"
+        return f"L2 pooling over {sheet}, {_window(spec.size, spec.stride, 'valid')}"
     kind = _POOLS[str(spec.__struct_config__.tag)]
     return f"{kind} pooling, {_window(spec.size, spec.stride, spec.padding)}"
 
@@ -165,6 +172,10 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         return "no unsupervised objective"
     if isinstance(spec, KMeansSpec):
         return "spherical k-means"
+    if isinstance(spec, IsaSpec):
+        return "independent subspaces (ISA), orthonormal filters"
+    if isinstance(spec, OrthonormalTicaSpec):
+        return "topographic ICA, orthonormal filters"
     decoder = f"{spec.decoder} decoder"
     match spec:
         case PlainSpec():
@@ -174,6 +185,9 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         case DenoisingSpec(corruption=corruption, penalty=penalty):
             more = f", {_penalty(penalty)}" if penalty else ""
             return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
+        case RicaSpec(weight=weight, weighs=weighs, g=g):
+            penalty = "√(ε + h²)" if g == "sqrt" else "log cosh"
+            return f"reconstruction ICA ({penalty}, λ = {weight:g} on the {weighs}), {decoder}"
         case TicaSpec(weight=weight):
             return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
         case _:
@@ -235,6 +249,9 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append("a smaller objective.penalty.weight")
     if isinstance(spec.objective, TicaSpec):
         tries.append("a smaller objective.weight")
+    if isinstance(spec.objective, RicaSpec) and spec.objective.rows == "free":
+        sparsity = spec.objective.weighs == "sparsity"
+        tries.append(f"a {'smaller' if sparsity else 'larger'} objective.weight")
     if not tries:
         tries.append("a smaller pretrain.optimizer.lr")
     meaning = (

@@ -13,7 +13,7 @@ from featlearn.config.banks import DenseSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
 from featlearn.config.pieces import activation_name
-from featlearn.config.stages import StageSpec, check_groups
+from featlearn.config.stages import StageSpec, check_groups, check_learnable
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.stages.activation import activated
@@ -104,7 +104,7 @@ class Stage(nn.Module):
         self.pool = None if spec.pool is None else build_pool(spec.pool)
         self.pooled_shape: MapShape | None = None
         if self.pool is not None:
-            with _fitting(spec.name, "pool", self.pool.size, shape):
+            with _fitting(spec.name, "pool", self.pool.window.size, shape):
                 self.pooled_shape = shape = self.pool.output_shape(shape)
         self.norm = None if spec.norm is None else build_norm(spec.norm, shape.maps)
         if self.norm is not None:
@@ -277,6 +277,7 @@ def _build_filter(
         except ShapeError as error:
             raise RecipeError(f"stage {spec.name!r}: filter: {error}") from None
     check_groups(spec, given.maps)
+    check_learnable(spec, given)
     with _fitting(spec.name, "filter", spec.filter.size, given):
         bank = build_filter(spec.filter, given, generator=generator)
     norm = None

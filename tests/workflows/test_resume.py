@@ -39,6 +39,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
+    "components": {"schedule": "greedy-then-joint", "joint_epochs": 1, "through": True},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -62,11 +63,24 @@ CLUSTERS: dict[str, Any] = {
 }
 
 
+COMPONENTS: list[dict[str, Any]] = [
+    {"activation": "identity", "objective": {"kind": "rica"}},
+    {
+        "filter": {"kind": "dense", "maps": 6, "bias": False},
+        "activation": "identity",
+        "pool": {"kind": "sheet", "rows": 2, "columns": 3, "size": 2},
+        "objective": {"kind": "orthonormal-tica"},
+    },
+]
+
+
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
     own = {} if name == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
     if name == "clusters":
         chosen[1] |= CLUSTERS
+    if name == "components":
+        chosen = [stage | own for stage, own in zip(chosen, COMPONENTS, strict=True)]
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],
