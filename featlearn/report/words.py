@@ -164,7 +164,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
     if spec is None:
         return "no unsupervised objective"
     if isinstance(spec, KMeansSpec):
-        return "spherical k-means"
+        points = f"k-means of points, {spec.update} updates"
+        return points if spec.distance == "squared" else "spherical k-means"
     decoder = f"{spec.decoder} decoder"
     match spec:
         case PlainSpec():

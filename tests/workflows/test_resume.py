@@ -39,6 +39,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
+    "points": {},
+    "points-full": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -62,11 +64,21 @@ CLUSTERS: dict[str, Any] = {
 }
 
 
+POINTS: dict[str, Any] = {
+    "filter": {"kind": "conv", "size": 3, "maps": 5, "bias": False},
+    "activation": "triangle",
+    "objective": {"kind": "k-means", "distance": "squared"},
+}
+
+
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
     own = {} if name == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
     if name == "clusters":
         chosen[1] |= CLUSTERS
+    if name.startswith("points"):
+        update = "full" if name == "points-full" else "mini-batch"
+        chosen[0] |= {**POINTS, "objective": {**POINTS["objective"], "update": update}}
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],
