@@ -46,6 +46,13 @@ class Counts(nn.Module):
         self.register_buffer("sums", torch.zeros(size, dtype=torch.float64))
 
 
+class _Batch(NamedTuple):
+    """What the filters of each bank see, and which of them is nearest to it."""
+
+    windows: list[Tensor]
+    nearest: list[Tensor]
+
+
 class _Step(NamedTuple):
     """What a batch changes."""
 
@@ -91,14 +98,14 @@ class KMeans:
         with torch.autocast(x.device.type, enabled=False):
             centres = bank_weights(encoder)
             windows = list(bank_windows(encoder, x.to(centres.dtype)))
-            total, count = centres.new_zeros(()), 0
-            for bank, seen in enumerate(windows):
-                nearest = nearest_centres(seen, centres[bank])
-                total = total + (seen - centres[bank][nearest]).square().sum()
-                count += len(seen)
+            nearest = [nearest_centres(*both) for both in zip(windows, centres, strict=True)]
+            total = centres.new_zeros(())
+            for seen, bank, own in zip(windows, centres, nearest, strict=True):
+                total = total + (seen - bank[own]).square().sum()
             if torch.is_grad_enabled() and self._kept is not None:
-                self._step = self._learned(self._kept, centres.detach(), windows, generator)
-        return {"distortion": total / count}
+                batch = _Batch(windows, nearest)
+                self._step = self._learned(self._kept, centres.detach(), batch, generator)
+        return {"distortion": total / sum(map(len, windows))}
 
     def after_step(self, stage: Stage) -> None:
         """Put the filters where the last batch moved them, whatever the optimiser did."""
@@ -126,17 +133,18 @@ class KMeans:
 
     @torch.no_grad()
     def _learned(
-        self, kept: Counts, centres: Tensor, windows: list[Tensor], generator: torch.Generator
+        self, kept: Counts, centres: Tensor, batch: _Batch, generator: torch.Generator
     ) -> _Step:
         """Say where a batch moves the centres, and what it changes of what is kept."""
         centres = centres.clone()
         new = {name: value.clone() for name, value in kept.state_dict().items()}
-        for bank, seen in enumerate(windows):
+        for bank, (seen, near) in enumerate(zip(*batch, strict=True)):
             own = {name: value[bank] for name, value in new.items() if len(value)}
-            _place(centres[bank], own, seen, generator)
-            if not own["placed"].any():
-                continue
-            nearest = nearest_centres(seen, centres[bank], allowed=own["placed"])
+            moved = _place(centres[bank], own, seen, generator)
+            changed = moved or not own["placed"].all()
+            nearest = (
+                nearest_centres(seen, centres[bank], allowed=own["placed"]) if changed else near
+            )
             found = cluster_sums(seen, nearest, count=len(centres[bank]))
             own["members"] += found.counts
             own["won"] += found.counts
@@ -155,17 +163,22 @@ class KMeans:
 
 def _place(
     centres: Tensor, own: dict[str, Tensor], seen: Tensor, generator: torch.Generator
-) -> None:
-    """Put centres that wait on samples of a batch, in place, as far as there are any."""
+) -> bool:
+    """Put centres that wait on samples of a batch, in place, as far as there are any.
+
+    Returns:
+        Whether one was.
+    """
     waiting = own["waiting"].nonzero()[:, 0]
     if not len(waiting):
-        return
+        return False
     taken = centres[own["placed"] & ~own["waiting"]]
     chosen = spread_points(seen, taken, count=len(waiting), generator=generator)
     waiting = waiting[: len(chosen)]
     centres[waiting] = seen[chosen]
     own["placed"][waiting] = True
     own["waiting"][waiting] = False
+    return len(waiting) > 0
 
 
 def _write(stage: Stage, centres: Tensor) -> None:

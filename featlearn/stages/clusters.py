@@ -54,11 +54,11 @@ def cluster_distances(encoder: Filter, x: Tensor) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         x = x.to(encoder.weight.dtype)
         groups = groups_of(encoder)
-        each = encoder.output_shape.maps // groups
-        seen = squared_lengths(encoder, x, groups=groups).repeat_interleave(each, dim=1)
+        seen = squared_lengths(encoder, x, groups=groups)
         responses = encoder(x)
-        squared = seen - 2 * responses + _squared_norms(encoder, responses)
-        return squared.clamp_min(_LEAST_DISTANCE**2).sqrt()
+        apart = torch.sub(_squared_norms(encoder, responses), responses, alpha=2)
+        squared = apart.unflatten(1, (groups, -1)) + seen.unsqueeze(2)
+        return squared.flatten(1, 2).clamp_min(_LEAST_DISTANCE**2).sqrt()
 
 
 def squared_lengths(encoder: Filter, x: Tensor, *, groups: int) -> Tensor:
