@@ -31,6 +31,7 @@ class Asked:
         probe: Whether to judge stages by linear classifiers.
         units: Whether to test single units.
         representation: Whether to describe what stages put out.
+        gabor: Whether to fit Gabor functions to filters.
         positives: What to find units for.
         distractors: Images without it.
         against: Other runs whose units are tested.
@@ -46,6 +47,7 @@ class Asked:
     probe: bool
     units: bool
     representation: bool
+    gabor: bool
     positives: str | None
     distractors: str | None
     against: tuple[Path, ...]
@@ -60,6 +62,8 @@ def evaluate_one(run: Path, asked: Asked, options: Computing) -> None:
         _units(run, asked, options)
     elif asked.representation:
         _representation(run, options)
+    elif asked.gabor:
+        _gabor(run, options)
     elif asked.probe:
         _probe(run, asked, options)
     else:
@@ -70,7 +74,7 @@ def evaluate_one(run: Path, asked: Asked, options: Computing) -> None:
 
 def _mode() -> str | None:
     """Name the option that says what is done in place of judging a head."""
-    modes = given("--probe", "--units", "--representation")
+    modes = given("--probe", "--units", "--representation", "--gabor")
     if len(modes) > 1:
         raise click.UsageError(f"{modes[0]} and {modes[1]} are two commands; give one")
     return modes[0] if modes else None
@@ -94,6 +98,8 @@ def _check(asked: Asked, mode: str | None) -> None:
             raise click.UsageError(f"{mode} looks at no head; drop {option}")
     if mode in {"--probe", "--representation"} and asked.source is not None:
         raise click.UsageError(f"{mode} takes no SOURCE: it needs the run's data")
+    if mode == "--gabor" and asked.source is not None:
+        raise click.UsageError("--gabor takes no SOURCE: it looks at filters, not at images")
 
 
 def _calibrate(run: Path, asked: Asked, options: Computing) -> None:
@@ -137,6 +143,14 @@ def _representation(run: Path, options: Computing) -> None:
 
     result = representation(run, **options.working())
     options.show(result, representation_tables)
+
+
+def _gabor(run: Path, options: Computing) -> None:
+    from featlearn.workflows.gabor import gabor, keep_gabor
+    from featlearn_cli.gabor import gabor_table
+
+    result = gabor(run, device=options.device, threads=options.threads, progress=options.progress())
+    _keep(keep_gabor, result, gabor_table, options)
 
 
 def _units(run: Path, asked: Asked, options: Computing) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.centroids import KMeans
 from featlearn.autoencoders.isa import OrthonormalComponents
 from featlearn.autoencoders.kmeans import SphericalKMeans
 from featlearn.autoencoders.objective import Objective
@@ -33,6 +34,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return OrthonormalComponents()
         case TicaSpec():
             return ReconstructionTica(spec)
+        case KMeansSpec(distance="squared"):
+            return KMeans(spec)
         case KMeansSpec():
             return SphericalKMeans()
         case _:

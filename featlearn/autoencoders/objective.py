@@ -77,6 +77,22 @@ class Remembering(Protocol):
         ...
 
 
+@runtime_checkable
+class EpochWise(Protocol):
+    """An objective that does something when an epoch is over, before held-out images are measured.
+
+    It may change the weights and what it keeps, in place and without gradients.
+    """
+
+    def after_epoch(self, stage: Stage) -> None:
+        """Take a step that is due once an epoch.
+
+        Args:
+            stage: The stage in training.
+        """
+        ...
+
+
 def begin_all(
     objectives: Mapping[int, Objective], stage_at: Callable[[int], Stage], *, seed: int
 ) -> nn.ModuleDict:

@@ -34,7 +34,14 @@ Activation = ActivationName | LeakyReluSpec | EluSpec | SoftThresholdSpec
 """A name, with the usual parameters, or a table that says them."""
 
 
-def activation_name(activation: Activation) -> ActivationName:
+ClusterCode = Literal["triangle", "hard"]
+"""Codes of distances from what filters see to the filters, which are centres of clusters."""
+
+StageActivation = Activation | ClusterCode
+"""What makes a stage's code: an activation of responses, or a code of distances."""
+
+
+def activation_name(activation: StageActivation) -> ActivationName | ClusterCode:
     """Give the name of an activation, however it is spelled."""
     if isinstance(activation, str):
         return activation

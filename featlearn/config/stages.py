@@ -1,6 +1,6 @@
 """Specs of a stage: filter, activation, pooling, normalisation."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from featlearn.config.banks import BankSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.base import Count, Fraction, Name, Positive, Spec
@@ -9,10 +9,11 @@ from featlearn.config.learning import Around
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec, ResidualSpec
 from featlearn.config.pieces import (
-    Activation,
     AnyPoolSpec,
+    ClusterCode,
     MapPoolSpec,
     NormSpec,
+    StageActivation,
     activation_name,
     pooled_maps,
 )
@@ -22,6 +23,8 @@ from featlearn.geometry import MapShape
 
 FilterSpec = BankSpec | CompositeSpec
 """One bank of filters, or many layers that stand for one."""
+
+_CODES = get_args(ClusterCode)
 
 
 def check_groups(spec: "StageSpec", maps: int) -> None:
@@ -83,7 +86,10 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     """One stage: filter, then what follows it, and how it learns without labels.
 
     `name` is what it is called in files, pictures and `--set stages.NAME`. After the
-    `filter` come `activation`, `pool` and `norm`. By its `objective` it learns, from whole
+    `filter` come `activation`, `pool` and `norm`. An `activation` that is `hard` or `triangle`
+    is about distances to the filters, taken as centres of clusters: 1 for the nearest and 0 for
+    the others, or by how much each is nearer than they are on average (Coates, Lee & Ng 2011).
+    By its `objective` it learns, from whole
     maps or from `patches`; without one, only fine-tuning changes it. `input` says how the maps
     below become this stage's input and target: `standardize` centres them and gives them
     one scale per map (per unit under a dense filter), `unit` maps them onto [0, 1], `none`
@@ -95,7 +101,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
 
     name: Name
     filter: FilterSpec
-    activation: Activation = "relu"
+    activation: StageActivation = "relu"
     pool: AnyPoolSpec | None = None
     norm: NormSpec | None = None
     dropout: Fraction = 0.0
@@ -113,6 +119,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         if isinstance(self.filter, CompositeSpec):
             self._check_composite(self.filter)
             return
+        self._check_code(self.filter)
         self._check_patches(self.filter)
         if self.pool is not None:
             pooled_maps(self.pool, self.filter.maps)
@@ -132,6 +139,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
     def _check_composite(self, spec: CompositeSpec) -> None:
         """Many layers learn together, from above: none of them has an objective of its own."""
         kind = str(spec.__struct_config__.tag)
+        if (name := activation_name(self.activation)) in _CODES:
+            raise ValueError(
+                f'`activation = "{name}"` is about distances to the filters of one bank, and a '
+                f"{kind} filter is made of many layers: choose another `activation`"
+            )
         for key in ("objective", "patches"):
             if getattr(self, key) is not None:
                 raise ValueError(
@@ -153,6 +165,23 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 'with `preactivation` a sum is handed on as it is: set `activation = "identity"`'
             )
+
+    def _check_code(self, spec: BankSpec) -> None:
+        """Distances to filters are of filters alone."""
+        name = activation_name(self.activation)
+        if name not in _CODES:
+            return
+        for key, given in (("bias", spec.bias), ("norm", spec.norm is not None)):
+            if given:
+                raise ValueError(
+                    f'`activation = "{name}"` is about distances from what filters see to the '
+                    f"filters, which `filter.{key}` is no part of: "
+                    + (
+                        "set `filter.bias = false`"
+                        if key == "bias"
+                        else f"leave out `filter.{key}`"
+                    )
+                )
 
     def _check_patches(self, spec: BankSpec) -> None:
         """Patches are for filters that are the same wherever they are applied."""

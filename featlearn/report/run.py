@@ -13,6 +13,7 @@ from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
 from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
 from featlearn.report.charts import loss_charts
+from featlearn.report.gabor import GaborRecord, gabor_views
 from featlearn.report.heads import head_view
 from featlearn.report.mistakes import Looking
 from featlearn.report.network import without_head
@@ -88,6 +89,7 @@ def run_view(
     tested = None
     if run.units_file.exists():
         tested = read_figures(run.units_file, UnitTestRecord)
+    gabors = read_figures(run.gabor_file, GaborRecord) if run.gabor_file.exists() else None
     metrics = read_metrics(run.metrics_file)
     named = _known(named_units(tested), loaded.stack, run.units_file)
     subject = Looked(key, "", name, record.title, loaded.stack, loaded.recipe, layers)
@@ -116,6 +118,7 @@ def run_view(
         story=tell(record, loaded.recipe, layers, found=found),
         metrics=metrics,
         training=TRAINING,
+        gabors=[] if gabors is None else gabor_views(key, gabors),
     )
 
 

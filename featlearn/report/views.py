@@ -15,6 +15,7 @@ from featlearn.report.tables import Table
 from featlearn.visualize.curves import Metrics
 
 if TYPE_CHECKING:
+    from featlearn.report.gabor import GaborView
     from featlearn.report.side_by_side import SideBySide
 
 
@@ -214,7 +215,7 @@ class RunView:
     """Everything about one run.
 
     `joined` lists the layers between the stacks and a code that they share; `training` says how
-    to read the charts.
+    to read the charts; `gabors` are what `evaluate --gabor` found, if it was asked.
     """
 
     key: str
@@ -236,6 +237,7 @@ class RunView:
     metrics: Metrics
     joined: Table | None = None
     training: str = ""
+    gabors: "list[GaborView]" = field(default_factory=list["GaborView"])
 
     @property
     def stages(self) -> list[StageView]:

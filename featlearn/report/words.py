@@ -171,7 +171,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
     if spec is None:
         return "no unsupervised objective"
     if isinstance(spec, KMeansSpec):
-        return "spherical k-means"
+        points = f"k-means of points, {spec.update} updates"
+        return points if spec.distance == "squared" else "spherical k-means"
     if isinstance(spec, IsaSpec):
         return "independent subspaces (ISA), orthonormal filters"
     if isinstance(spec, OrthonormalTicaSpec):

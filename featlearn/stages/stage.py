@@ -17,6 +17,7 @@ from featlearn.config.stages import StageSpec, check_groups, check_learnable
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.stages.activation import activated
+from featlearn.stages.clusters import cluster_code
 from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
 from featlearn.stages.filter import Filter
@@ -135,8 +136,15 @@ class Stage(nn.Module):
         return StageOutput(code, pooled, normalised, dropped)
 
     def code(self, x: Tensor) -> Tensor:
-        """Compute the code of scaled input: the activation of the filter's responses."""
-        return self._once("code", x, lambda: activated(self.responses(x), self.spec.activation))
+        """Compute the code of scaled input: of the filter's responses, or of distances to it."""
+        return self._once("code", x, lambda: self._coded(x))
+
+    def _coded(self, x: Tensor) -> Tensor:
+        match self.spec.activation:
+            case "triangle" | "hard" as kind:
+                return cluster_code(self.filter, x, kind)
+            case activation:
+                return activated(self.responses(x), activation)
 
     def responses(self, x: Tensor) -> Tensor:
         """Compute what scaled input gives before the activation: filtered and normalised."""

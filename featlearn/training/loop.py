@@ -19,7 +19,7 @@ from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
 from featlearn.training.averaging import WeightAverage
 from featlearn.training.optimizers import Updates
-from featlearn.training.problem import Problem
+from featlearn.training.problem import EpochWise, Problem
 from featlearn.training.progress import StepReport
 from featlearn.training.rates import Plateau, rate_factor
 from featlearn.training.states import all_finite, copied, under
@@ -206,8 +206,10 @@ class Loop:
         )
 
     def _end_epoch(self) -> dict[str, float] | None:
-        """Measure held-out samples, keep the best weights, and move to the next epoch."""
+        """Take what steps are due, measure held-out samples, keep the best weights, go on."""
         state = self.state
+        if isinstance(self.problem, EpochWise):
+            self.problem.after_epoch()
         with nullcontext() if self.average is None else self.average.in_use():
             with self._precision():
                 held_out = self.problem.held_out()

@@ -1,6 +1,6 @@
 """What a training loop minimises."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -53,4 +53,13 @@ class Problem(Protocol):
 
         The loop asks under the precision that it trains in, so that both can be compared.
         """
+        ...
+
+
+@runtime_checkable
+class EpochWise(Protocol):
+    """A problem that does something when an epoch is over, before held-out samples are measured."""
+
+    def after_epoch(self) -> None:
+        """Take what steps are due once an epoch."""
         ...

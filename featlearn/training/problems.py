@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from featlearn.autoencoders.objective import LossTerms, Objective, begin_all, check_terms
+from featlearn.autoencoders.objective import (
+    EpochWise,
+    LossTerms,
+    Objective,
+    begin_all,
+    check_terms,
+)
 from featlearn.config.stages import PatchSpec
 from featlearn.networks.stack import Stack
 from featlearn.ops.planes import middle
@@ -85,6 +91,13 @@ class PretrainProblem(ABC):
         with torch.no_grad():
             for place, objective in self.objectives.items():
                 objective.after_step(self.stack.stage(place))
+
+    @torch.no_grad()
+    def after_epoch(self) -> None:
+        """Let the objectives that wait for it take their step."""
+        for place, objective in self.objectives.items():
+            if isinstance(objective, EpochWise):
+                objective.after_epoch(self.stack.stage(place))
 
     @torch.no_grad()
     def held_out(self) -> dict[str, float] | None:

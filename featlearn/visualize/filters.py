@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from featlearn.config.banks import LocalSpec, TiledSpec
+from featlearn.evaluate.principal import principal_pattern
 from featlearn.stages.stage import Stage
 from featlearn.visualize.arranging import arrangement_words, lay_maps, shown_maps
 from featlearn.visualize.picture import Picture, pictures_figure
@@ -11,7 +12,6 @@ from featlearn.visualize.tiles import (
     Floats,
     Pixels,
     mosaic,
-    principal_pattern,
     signed_tiles,
     spread,
     strips,

@@ -96,7 +96,8 @@ def test_everything_is_measured_told_and_drawn(small: Path) -> None:
         assert Path(file).stat().st_size > 500
     told = json.loads((small / "results.json").read_text())
     assert told["regimes"][1]["rows"][0]["method"] == "majority guess"
-    assert "| best unit of the last stage |" in (small / "README.md").read_text() == markdown(result)
+    card = (small / "README.md").read_text()
+    assert "| best unit of the last stage |" in card == markdown(result)
 
 
 def test_what_is_trained_is_kept(small: Path) -> None:

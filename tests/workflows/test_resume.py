@@ -40,6 +40,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
     "components": {"schedule": "greedy-then-joint", "joint_epochs": 1, "through": True},
+    "points": {},
+    "points-full": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -72,6 +74,11 @@ COMPONENTS: list[dict[str, Any]] = [
         "objective": {"kind": "orthonormal-tica"},
     },
 ]
+POINTS: dict[str, Any] = {
+    "filter": {"kind": "conv", "size": 3, "maps": 5, "bias": False},
+    "activation": "triangle",
+    "objective": {"kind": "k-means", "distance": "squared"},
+}
 
 
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
@@ -81,6 +88,9 @@ def recipe_of(tiny: Tiny, name: str) -> Recipe:
         chosen[1] |= CLUSTERS
     if name == "components":
         chosen = [stage | own for stage, own in zip(chosen, COMPONENTS, strict=True)]
+    if name.startswith("points"):
+        update = "full" if name == "points-full" else "mini-batch"
+        chosen[0] |= {**POINTS, "objective": {**POINTS["objective"], "update": update}}
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],

@@ -12,8 +12,16 @@ from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import RunParam, SourceParam
 
 _OF_ONE_STACK = (
-    *("--probe", "--units", "--representation", "SOURCE", "--tta", "--calibrate"),
-    *("--calibrate-on", "--positives", "--distractors", "--against", "--labels", "--label-seed"),
+    *("--probe", "--units", "--representation", "--gabor", "SOURCE", "--tta"),
+    *(
+        "--calibrate",
+        "--calibrate-on",
+        "--positives",
+        "--distractors",
+        "--against",
+        "--labels",
+        "--label-seed",
+    ),
 )
 """What is not for a run of several modalities."""
 
@@ -28,6 +36,7 @@ _OF_ONE_STACK = (
         "featlearn evaluate runs/local --probe --labels 1000",
         "featlearn evaluate runs/local --units",
         "featlearn evaluate runs/local --representation",
+        "featlearn evaluate runs/local --gabor",
         "featlearn evaluate runs/local --units --positives faces/ --distractors scenes/",
     ),
 )
@@ -59,6 +68,11 @@ _OF_ONE_STACK = (
     "--representation",
     is_flag=True,
     help="Describe how every stage represents images instead: sparsity, rank, likeness.",
+)
+@click.option(
+    "--gabor",
+    is_flag=True,
+    help="Fit Gabor functions to the filters of every stage instead: frequency, orientation, R2.",
 )
 @click.option(
     "--positives",
@@ -108,6 +122,10 @@ def command(*, run: Path, options: Computing, **own: Any) -> None:
     With --representation the outputs of every stage are described on up to 1000 test images,
     beside those of the same network with random weights: how sparse they are, in how many
     directions they vary, how many units repeat another, and how like stages are (CKA).
+
+    With --gabor the Gabor function nearest to each filter, as it is seen in the image, is found
+    by least squares, beside those of the same network with random weights and of noise. No image
+    is needed. The figures are kept in RUN/gabor.json, and the report shows them.
     """
     asked = Asked(**own)
     if has_modalities(run):
