@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.contractive import ContractiveAutoEncoder
 from featlearn.autoencoders.kmeans import SphericalKMeans
 from featlearn.autoencoders.objective import Objective
 from featlearn.autoencoders.tica import ReconstructionTica
-from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
+from featlearn.config.autoencoding import ContractiveSpec, DenoisingSpec, PlainSpec, SparseSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import TicaSpec
 from featlearn.config.objectives import ObjectiveSpec
@@ -25,6 +26,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return DenoisingAutoEncoder(
                 spec, corruption=corruption, emphasis=emphasis, penalty=penalty
             )
+        case ContractiveSpec():
+            return ContractiveAutoEncoder(spec)
         case TicaSpec():
             return ReconstructionTica(spec)
         case KMeansSpec():

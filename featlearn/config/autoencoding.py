@@ -128,3 +128,23 @@ class DenoisingSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="denoising")
                 "`objective.emphasis` tells corrupted from untouched inputs, and `gaussian` noise "
                 "leaves none untouched: take `mask` or `salt-pepper`, or no emphasis"
             )
+
+
+class ContractiveSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="contractive"):
+    """Reconstruction + λ ‖∂h/∂x‖²_F, the squared norm of the code's Jacobian (Rifai et al., 2011).
+
+    `weight` is λ. The norm is of the scaled input, and summed over positions where the filter
+    has several. An untied decoder's columns are kept at unit norm, or the penalty would be
+    escaped by scale; the paper ties them.
+    """
+
+    weight: NonNegative = 0.1
+
+    def check_against(self, around: Around) -> None:
+        """Refuse responses that depend on other samples too."""
+        super().check_against(around)
+        if around.bank.norm is not None:
+            raise ValueError(
+                "a `contractive` objective is about how a code changes with its own input, and "
+                "`filter.norm` lets it change with the whole batch: leave out `filter.norm`"
+            )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from featlearn.config.autoencoding import (
+    ContractiveSpec,
     CorruptionSpec,
     DenoisingSpec,
     GaussianNoiseSpec,
@@ -174,6 +175,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         case DenoisingSpec(corruption=corruption, penalty=penalty):
             more = f", {_penalty(penalty)}" if penalty else ""
             return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
+        case ContractiveSpec(weight=weight):
+            return f"contractive auto-encoder (λ = {weight:g} on its Jacobian), {decoder}"
         case TicaSpec(weight=weight):
             return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
         case _:
@@ -231,7 +234,7 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append('activation = "leaky-relu", under which no unit falls silent')
     if isinstance(spec.objective, SparseSpec):
         tries.append("a smaller objective.penalty.weight")
-    if isinstance(spec.objective, TicaSpec):
+    if isinstance(spec.objective, ContractiveSpec | TicaSpec):
         tries.append("a smaller objective.weight")
     if not tries:
         tries.append("a smaller pretrain.optimizer.lr")

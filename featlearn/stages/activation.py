@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from featlearn.config.pieces import Activation, EluSpec, LeakyReluSpec, SoftThresholdSpec
-from featlearn.ops.activations import activate
+from featlearn.ops.activations import activate, steepness
 
 
 def activated(responses: Tensor, spec: Activation) -> Tensor:
@@ -22,3 +22,16 @@ def activated(responses: Tensor, spec: Activation) -> Tensor:
             )
         case _:
             return activate(responses, spec)
+
+
+def steep(code: Tensor, spec: Activation) -> Tensor:
+    """Give |φ'| of an activation of a recipe from what it gave, of any shape."""
+    match spec:
+        case LeakyReluSpec():
+            return steepness(code, "leaky-relu", slope=spec.slope)
+        case EluSpec():
+            return steepness(code, "elu", alpha=spec.alpha)
+        case SoftThresholdSpec():
+            return steepness(code, "soft-threshold")
+        case _:
+            return steepness(code, spec)
