@@ -6,9 +6,16 @@ from typing import assert_never
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
 from featlearn.autoencoders.contractive import ContractiveAutoEncoder
 from featlearn.autoencoders.kmeans import SphericalKMeans
+from featlearn.autoencoders.ksparse import KSparseAutoEncoder
 from featlearn.autoencoders.objective import Objective
 from featlearn.autoencoders.tica import ReconstructionTica
-from featlearn.config.autoencoding import ContractiveSpec, DenoisingSpec, PlainSpec, SparseSpec
+from featlearn.config.autoencoding import (
+    ContractiveSpec,
+    DenoisingSpec,
+    KSparseSpec,
+    PlainSpec,
+    SparseSpec,
+)
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import TicaSpec
 from featlearn.config.objectives import ObjectiveSpec
@@ -28,6 +35,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             )
         case ContractiveSpec():
             return ContractiveAutoEncoder(spec)
+        case KSparseSpec():
+            return KSparseAutoEncoder(spec)
         case TicaSpec():
             return ReconstructionTica(spec)
         case KMeansSpec():

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from featlearn.config.banks import BankSpec
 from featlearn.config.base import KindSpec
 from featlearn.config.inputs import StageInput
-from featlearn.config.pieces import Activation, AnyPoolSpec
+from featlearn.config.pieces import AnyPoolSpec, StageActivation
 
 
 class Around(NamedTuple):
@@ -14,7 +14,7 @@ class Around(NamedTuple):
     bank: BankSpec
     """Its filters."""
 
-    activation: Activation
+    activation: StageActivation
     pool: AnyPoolSpec | None
     input: StageInput
     """How its input is scaled."""

@@ -1,7 +1,15 @@
 """The objectives that a stage can learn by, without labels."""
 
-from featlearn.config.autoencoding import ContractiveSpec, DenoisingSpec, PlainSpec, SparseSpec
+from featlearn.config.autoencoding import (
+    ContractiveSpec,
+    DenoisingSpec,
+    KSparseSpec,
+    PlainSpec,
+    SparseSpec,
+)
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import TicaSpec
 
-ObjectiveSpec = PlainSpec | SparseSpec | DenoisingSpec | ContractiveSpec | TicaSpec | KMeansSpec
+ObjectiveSpec = (
+    PlainSpec | SparseSpec | DenoisingSpec | ContractiveSpec | KSparseSpec | TicaSpec | KMeansSpec
+)

@@ -7,9 +7,11 @@ from featlearn.config.learning import Around
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec, ResidualSpec
 from featlearn.config.pieces import (
-    Activation,
     AnyPoolSpec,
+    BatchTopKSpec,
     NormSpec,
+    StageActivation,
+    TopKSpec,
     activation_name,
 )
 from featlearn.config.training import OptimizerSpec
@@ -62,7 +64,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
 
     name: Name
     filter: FilterSpec
-    activation: Activation = "relu"
+    activation: StageActivation = "relu"
     pool: AnyPoolSpec | None = None
     norm: NormSpec | None = None
     dropout: Fraction = 0.0
@@ -81,6 +83,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             self._check_composite(self.filter)
             return
         self._check_patches(self.filter)
+        _check_kept(self.activation, self.filter)
         if self.objective is not None:
             side = None if self.patches is None else self.patches.size
             self.objective.check_against(
@@ -96,6 +99,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
                     f"a {kind} filter is made of many layers, which learn from labels only: "
                     f"leave out `{key}`"
                 )
+        if isinstance(self.activation, TopKSpec | BatchTopKSpec):
+            raise ValueError(
+                f"a {kind} filter is made of many layers, whose maps do not compete: choose "
+                f"another `activation` than `{activation_name(self.activation)}`"
+            )
         if isinstance(self.input, WhitenSpec):
             raise ValueError(
                 f"a {kind} filter needs maps with a plane, and an input of kind `whiten` leaves "
@@ -138,3 +146,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 f"`patches.size` must be at least `filter.size` ({kernel}); got {self.patches.size}"
             )
+
+
+def _check_kept(activation: StageActivation, bank: BankSpec) -> None:
+    """Refuse to keep more maps than there are."""
+    if isinstance(activation, TopKSpec | BatchTopKSpec) and activation.k > bank.maps:
+        raise ValueError(
+            f"`activation.k` must be at most `filter.maps` ({bank.maps}); got {activation.k}"
+        )

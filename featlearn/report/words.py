@@ -10,6 +10,7 @@ from featlearn.config.autoencoding import (
     CorruptionSpec,
     DenoisingSpec,
     GaussianNoiseSpec,
+    KSparseSpec,
     L1Spec,
     MaskNoiseSpec,
     PenaltySpec,
@@ -40,9 +41,12 @@ from featlearn.config.parts import (
 from featlearn.config.pieces import (
     AnyPoolSpec,
     BatchNormSpec,
+    BatchTopKSpec,
     LCNSpec,
     LRNSpec,
     NormSpec,
+    StageActivation,
+    TopKSpec,
     activation_name,
 )
 from featlearn.config.stages import FilterSpec, StageSpec
@@ -140,6 +144,15 @@ def filter_words(spec: FilterSpec) -> str:
             assert_never(spec)
 
 
+def activation_words(spec: StageActivation) -> str:
+    """Say what an activation is."""
+    if isinstance(spec, TopKSpec):
+        return f"the {spec.k} largest maps at a position kept"
+    if isinstance(spec, BatchTopKSpec):
+        return f"the largest kept, {spec.k} maps at a position on average"
+    return activation_name(spec)
+
+
 def pool_words(spec: AnyPoolSpec) -> str:
     """Say what a pooling is."""
     kind = _POOLS[str(spec.__struct_config__.tag)]
@@ -177,6 +190,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
             return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
         case ContractiveSpec(weight=weight):
             return f"contractive auto-encoder (λ = {weight:g} on its Jacobian), {decoder}"
+        case KSparseSpec(aux=aux):
+            return f"k-sparse auto-encoder (α = {aux:g} on what dead units rebuild), {decoder}"
         case TicaSpec(weight=weight):
             return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
         case _:
@@ -211,7 +226,7 @@ def stage_words(spec: StageSpec) -> list[str]:
     parts = [input_words(spec.input)] if isinstance(spec.input, WhitenSpec) else []
     parts += [filter_words(spec.filter)]
     parts += [] if isinstance(spec.filter, CompositeSpec) or not spec.filter.norm else [_BATCH]
-    parts += [activation_name(spec.activation)]
+    parts += [activation_words(spec.activation)]
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
@@ -234,6 +249,8 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append('activation = "leaky-relu", under which no unit falls silent')
     if isinstance(spec.objective, SparseSpec):
         tries.append("a smaller objective.penalty.weight")
+    if isinstance(spec.objective, KSparseSpec):
+        tries.append("a larger objective.aux, or a smaller objective.dead_after")
     if isinstance(spec.objective, ContractiveSpec | TicaSpec):
         tries.append("a smaller objective.weight")
     if not tries:

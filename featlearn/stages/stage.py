@@ -16,7 +16,7 @@ from featlearn.config.pieces import activation_name
 from featlearn.config.stages import StageSpec, check_groups
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.stages.activation import activated
+from featlearn.stages.activation import BatchTopK, PlainActivation, build_activation
 from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
 from featlearn.stages.filter import Filter
@@ -60,6 +60,7 @@ class Stage(nn.Module):
         scaler: How the maps below become its input and target.
         filter: Linear map from scaled input to responses, or many layers that stand for one.
         filter_norm: Batch normalisation of the responses, or `None`.
+        activation: What becomes of the responses.
         decoder: Linear map from code to input; `None` unless the objective is an auto-encoder's.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
@@ -72,6 +73,7 @@ class Stage(nn.Module):
     scaler: Scaler
     filter: Filter
     filter_norm: BatchNorm | None
+    activation: PlainActivation | BatchTopK
     decoder: Decoder | None
     pool: Pool | None
     norm: Norm | None
@@ -99,6 +101,7 @@ class Stage(nn.Module):
         per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
         self.scaler = build_scaler(spec, input_shape, per_unit=per_unit)
         self.filter, self.filter_norm = _build_filter(spec, self.scaler.output_shape, generator)
+        self.activation = build_activation(spec.activation)
         self.decoder = _build_decoder(spec.objective, self.filter)
         self.code_shape = shape = self.filter.output_shape
         self.pool = None if spec.pool is None else build_pool(spec.pool)
@@ -136,7 +139,7 @@ class Stage(nn.Module):
 
     def code(self, x: Tensor) -> Tensor:
         """Compute the code of scaled input: the activation of the filter's responses."""
-        return self._once("code", x, lambda: activated(self.responses(x), self.spec.activation))
+        return self._once("code", x, lambda: self.activation(self.responses(x)))
 
     def responses(self, x: Tensor) -> Tensor:
         """Compute what scaled input gives before the activation: filtered and normalised."""
@@ -169,6 +172,12 @@ class Stage(nn.Module):
     def batch_norms(self) -> list[BatchNorm]:
         """Give every batch normalisation in the stage, in the order in which they are held."""
         return [module for module in self.modules() if isinstance(module, BatchNorm)]
+
+    @property
+    def measuring(self) -> list[BatchNorm | BatchTopK]:
+        """Give everything that measures batches in training, to use what it measured."""
+        own = [self.activation] if isinstance(self.activation, BatchTopK) else []
+        return [*self.batch_norms, *own]
 
     @contextmanager
     def remembering(self) -> Generator[None]:

@@ -96,14 +96,15 @@ class PretrainProblem(ABC):
         kept, seed = self.material.held_out, self.material.seed
         if kept is None or len(kept) == 0:
             return None
-        was_training = self.module.training
+        training = [part for part in self.module.modules() if part.training]
         self.module.eval()
         sums: dict[str, float] = {}
         for number, images in enumerate(kept.even_batches(measured_at_once(self.stack))):
             draw = generator(seed, self.name, "held-out", number, device=self.device)
             for name, term in self.loss_terms(images, draw).items():
                 sums[name] = sums.get(name, 0.0) + float(term) * len(images)
-        self.module.train(was_training)
+        for part in training:
+            part.training = True
         means = {name: total / len(kept) for name, total in sums.items()}
         return {**means, "loss": sum(means.values())}
 
@@ -119,6 +120,7 @@ class GreedyProblem(PretrainProblem):
         self.module = self.stage
         self.name = self.stage.name
         stack.eval()
+        self.stage.activation.train()  # codes compete in learning as they will in the batches
 
     def loss_terms(self, images: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute the stage's terms on its scaled input."""

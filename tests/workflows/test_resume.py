@@ -39,6 +39,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
+    "competition": {},
+    "competition together": {"schedule": "joint"},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -62,11 +64,20 @@ CLUSTERS: dict[str, Any] = {
 }
 
 
+COMPETITION: dict[str, Any] = {
+    "activation": {"kind": "batch-top-k", "k": 1},
+    "norm": None,
+    "objective": {"kind": "top-k", "dead_after": 2, "aux_k": 2},
+}
+
+
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
-    own = {} if name == "joint" else {"epochs": 3}
+    own = {} if RECIPES[name].get("schedule") == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
     if name == "clusters":
         chosen[1] |= CLUSTERS
+    if name.startswith("competition"):
+        chosen[1] |= COMPETITION
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],
