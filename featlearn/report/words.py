@@ -244,6 +244,20 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         share: How many of its units are dead, in [0, 1].
         images: How many images they were looked at with.
     """
+    meaning = (
+        f"{percent(share)} of the units are dead: they give the same value for each of "
+        f"{plural(images, 'image')}, and so carry nothing."
+    )
+    margin = ""
+    if isinstance(spec.filter, LocalSpec | TiledSpec):
+        margin = (
+            " Where a local filter sees only a margin that never changes, that is as it must be."
+        )
+    return f"{meaning} Try {', '.join(dead_remedies(spec))}, or fewer maps.{margin}"
+
+
+def dead_remedies(spec: StageSpec) -> list[str]:
+    """Say what to try in the recipe of a stage whose units die, beside fewer maps."""
     tries: list[str] = []
     if activation_name(spec.activation) == "relu":
         tries.append('activation = "leaky-relu", under which no unit falls silent')
@@ -255,16 +269,7 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append("a smaller objective.weight")
     if not tries:
         tries.append("a smaller pretrain.optimizer.lr")
-    meaning = (
-        f"{percent(share)} of the units are dead: they give the same value for each of "
-        f"{plural(images, 'image')}, and so carry nothing."
-    )
-    margin = ""
-    if isinstance(spec.filter, LocalSpec | TiledSpec):
-        margin = (
-            " Where a local filter sees only a margin that never changes, that is as it must be."
-        )
-    return f"{meaning} Try {', '.join(tries)}, or fewer maps.{margin}"
+    return tries
 
 
 def _filter_window(spec: WindowedSpec) -> str:

@@ -93,6 +93,10 @@ def outcome(folder: Folder) -> tuple[bytes, bytes]:
     return folder.model_file.read_bytes(), folder.metrics_file.read_bytes()
 
 
+def health_of(folder: Folder) -> Any:
+    return json.loads(folder.results_file.read_text())["health"]
+
+
 def steps_of(folder: Folder) -> int:
     return sum(phase["steps"] for phase in json.loads(folder.results_file.read_text())["phases"])
 
@@ -118,6 +122,7 @@ def test_pretraining_cut_off_at_any_step_ends_the_same(
         assert not cut.finished
         run(recipe, cut.path, resume=True)
         assert outcome(cut) == expected
+        assert health_of(cut) == health_of(whole)
         assert cut.finished
         assert not cut.checkpoints.exists()
         assert steps_of(cut) == total
