@@ -1,17 +1,14 @@
 """k-sparse auto-encoders: few codes by competition, and dead units revived."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.autoencoders.reconstruction import reconstruction_error
+from featlearn.autoencoders.silence import Silence
 from featlearn.config.autoencoding import KSparseSpec
 from featlearn.ops.losses import squared_error
 from featlearn.ops.top_k import top_k
-from featlearn.stages.filter import Filter
-from featlearn.stages.filters import TiledFilter
 from featlearn.stages.stage import Stage
 
 
@@ -73,49 +70,3 @@ class KSparseAutoEncoder:
         rebuilt = stage.filter.adjoint(revived, size=size, weight=own)
         loss = squared_error(rebuilt, left).mean()
         return loss / (size[0] * size[1]) if self.spec.average_positions else loss
-
-
-class Silence(nn.Module):
-    """For how many steps every filter has been in no code.
-
-    A filter that several positions share is silent where it is so at all of them.
-
-    Args:
-        encoder: The filters.
-
-    Attributes:
-        steps: `(maps, rows, columns)`: of the grid of positions, of the tile, or 1 × 1.
-    """
-
-    steps: Tensor
-
-    def __init__(self, encoder: Filter) -> None:
-        """Begin at 0."""
-        super().__init__()
-        maps, height, width = encoder.output_shape
-        if isinstance(encoder, TiledFilter):
-            height, width = encoder.weight.shape[:2]
-        elif encoder.shared:
-            height = width = 1
-        self.register_buffer("steps", torch.zeros(maps, height, width, dtype=torch.long))
-
-    @torch.no_grad()
-    def count(self, code: Tensor) -> None:
-        """Take a step's codes in, `(batch, maps, height, width)`."""
-        active = (code != 0).any(0)
-        rows, columns = cast(tuple[int, int], self.steps.shape[1:])
-        for axis, size in ((1, rows), (2, columns)):
-            # Positions one tile apart share a filter.
-            places = torch.arange(active.shape[axis], device=active.device) % size
-            found = torch.zeros(
-                *active.shape[:axis], size, *active.shape[axis + 1 :], device=active.device
-            )
-            active = found.index_add_(axis, places, active.float()) > 0
-        self.steps.add_(1).masked_fill_(active, 0)
-
-    def at_least(self, steps: int, *, like: Tensor) -> Tensor:
-        """Say which units of a code, `(maps, height, width)`, were silent for so many steps."""
-        rows, columns = cast(tuple[int, int], self.steps.shape[1:])
-        height = torch.arange(like.shape[2], device=like.device) % rows
-        width = torch.arange(like.shape[3], device=like.device) % columns
-        return (self.steps >= steps)[:, height][:, :, width]

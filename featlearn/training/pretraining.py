@@ -98,7 +98,11 @@ class Pretraining:
         augment = recipe.pretrain.augment
         check_augment(augment, images.shape, table="pretrain")
         self.material = Material(
-            images, held_out, build_augment(augment) if augment else None, recipe.seed
+            images,
+            held_out,
+            build_augment(augment) if augment else None,
+            recipe.seed,
+            recipe.pretrain.resample,
         )
         self.sample = fitting_sample(recipe, images)
         everything = self.sample.at(range(len(self.sample))) if recipe.preprocess else None

@@ -1,9 +1,6 @@
 """Whether the stages of a run are in good health, while they learn and at the end."""
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-
-from torch import nn
+from collections.abc import Sequence
 
 from featlearn.config.recipe import Recipe
 from featlearn.evaluate.health import StageHealth, brief_health, stack_health
@@ -12,6 +9,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress
 from featlearn.training.settling import measured_at_once
+from featlearn.training.states import in_use
 from featlearn.visualize.tiles import spread
 
 _ENOUGH = 100  # held-out images, from which on these are looked at
@@ -38,7 +36,7 @@ class Examination:
     def __call__(self, phase: str) -> dict[str, dict[str, float]]:
         """Give figures of the stages that a phase trains, as its epoch ends."""
         places = [place for place in self.places[phase] if place in self.taught]
-        with _in_use(self.stack):
+        with in_use(self.stack):
             return brief_health(self.stack, places, self.few.batches(self._at_once))
 
     def result(self) -> list[StageHealth]:
@@ -46,7 +44,7 @@ class Examination:
         if not self.taught:
             return []
         some = _spread(self.images, _AT_THE_END)
-        with _in_use(self.stack):
+        with in_use(self.stack):
             return stack_health(self.stack, some.batches(self._at_once), stages=self.taught)
 
     @property
@@ -59,20 +57,8 @@ def warn_of_faults(recipe: Recipe, health: Sequence[StageHealth], told: Progress
     specs = {spec.name: spec for spec in recipe.stages}
     for found in health:
         for fault in health_faults(specs[found.stage], found):
-            told.warn(f"{found.stage}: {fault}")
+            told.note(f"{found.stage}: {fault}")
 
 
 def _spread(images: Pictures, most: int) -> Pictures:
     return Pictures(images.set.subset(spread(len(images), most)), images.device)
-
-
-@contextmanager
-def _in_use(module: nn.Module) -> Generator[None]:
-    """Within it, everything is as in use; afterwards each part is as it was."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from featlearn.autoencoders.build import build_objective
-from featlearn.autoencoders.ksparse import KSparseAutoEncoder, Silence
+from featlearn.autoencoders.ksparse import KSparseAutoEncoder
 from featlearn.autoencoders.objective import LossTerms
+from featlearn.autoencoders.silence import Silence
 from featlearn.config.load import parse_recipe
 from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError

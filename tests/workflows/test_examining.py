@@ -23,13 +23,13 @@ Tiny = Callable[..., Recipe]
 
 
 class Told(Silent):
-    """Keeps warnings."""
+    """Keeps notes."""
 
     def __init__(self) -> None:
-        self.warnings: list[str] = []
+        self.notes: list[str] = []
 
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def run(recipe: Recipe, out: Path, **options: Any) -> PretrainResult:
@@ -93,7 +93,7 @@ def test_dead_units_are_warned_of_with_what_to_try(tmp_path: Path, tiny: Tiny) -
     told, out = Told(), tmp_path / "run"
     result = run(tiny(stages=stages, pretrain={"epochs": 40}), out, progress=told)
     assert result.health[1].dead > 0.5
-    (said,) = [text for text in told.warnings if "are dead" in text and text.startswith("parts: ")]
+    (said,) = [text for text in told.notes if "are dead" in text and text.startswith("parts: ")]
     assert "try" in said
     assert "a smaller objective.penalty.weight" in said
 

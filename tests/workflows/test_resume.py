@@ -39,7 +39,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
+    "clusters drawn anew": {"resample": {"every": 2, "images": 20}},
     "competition": {},
+    "competition drawn anew": {"resample": {"every": 2, "images": 20}},
     "competition together": {"schedule": "joint"},
     "augmented": {
         "augment": [
@@ -74,7 +76,7 @@ COMPETITION: dict[str, Any] = {
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
     own = {} if RECIPES[name].get("schedule") == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
-    if name == "clusters":
+    if name.startswith("clusters"):
         chosen[1] |= CLUSTERS
     if name.startswith("competition"):
         chosen[1] |= COMPETITION
