@@ -1,6 +1,12 @@
 """The objectives that a stage can learn by, without labels."""
 
-from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
+from featlearn.config.autoencoding import (
+    ContractiveSpec,
+    DenoisingSpec,
+    KSparseSpec,
+    PlainSpec,
+    SparseSpec,
+)
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 
@@ -8,6 +14,8 @@ ObjectiveSpec = (
     PlainSpec
     | SparseSpec
     | DenoisingSpec
+    | ContractiveSpec
+    | KSparseSpec
     | RicaSpec
     | TicaSpec
     | OrthonormalTicaSpec

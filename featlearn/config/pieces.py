@@ -27,25 +27,48 @@ class SoftThresholdSpec(KindSpec, frozen=True, kw_only=True, tag="soft-threshold
     one_sided: bool = False
 
 
+class TopKSpec(KindSpec, frozen=True, kw_only=True, tag="top-k"):
+    """The positive part of the `k` largest maps at every position, 0 elsewhere.
+
+    With a dense filter that is `k` units of an image (Makhzani & Frey 2014).
+    """
+
+    k: Count
+
+
+class BatchTopKSpec(KindSpec, frozen=True, kw_only=True, tag="batch-top-k"):
+    """The positive part of the largest numbers of a whole batch, `k` at a position on average.
+
+    So it is in training. In use, where an image must not depend on others, what reaches a
+    threshold is kept: the mean over batches of the least that was kept (Bussmann et al. 2024).
+    `momentum` is the weight of a batch in it.
+    """
+
+    k: Count
+    momentum: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.01
+
+
 ActivationName = Literal[
     "identity", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "abs", "soft-threshold"
 ]
 Activation = ActivationName | LeakyReluSpec | EluSpec | SoftThresholdSpec
-"""A name, with the usual parameters, or a table that says them."""
+"""Of every number by itself: a name, with the usual parameters, or a table that says them."""
 
+BankActivation = Activation | TopKSpec | BatchTopKSpec
+"""What may become of the responses of one bank of filters, which may compete too."""
 
 ClusterCode = Literal["triangle", "hard"]
 """Codes of distances from what filters see to the filters, which are centres of clusters."""
 
-StageActivation = Activation | ClusterCode
+StageActivation = BankActivation | ClusterCode
 """What makes a stage's code: an activation of responses, or a code of distances."""
 
 
-def activation_name(activation: StageActivation) -> ActivationName | ClusterCode:
+def activation_name(activation: StageActivation) -> str:
     """Give the name of an activation, however it is spelled."""
     if isinstance(activation, str):
         return activation
-    return cast(ActivationName, activation.__struct_config__.tag)
+    return cast(str, activation.__struct_config__.tag)
 
 
 class PoolWindow(NamedTuple):

@@ -10,10 +10,12 @@ from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec, ResidualSpec
 from featlearn.config.pieces import (
     AnyPoolSpec,
+    BatchTopKSpec,
     ClusterCode,
     MapPoolSpec,
     NormSpec,
     StageActivation,
+    TopKSpec,
     activation_name,
     pooled_maps,
 )
@@ -123,6 +125,7 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         self._check_patches(self.filter)
         if self.pool is not None:
             pooled_maps(self.pool, self.filter.maps)
+        _check_kept(self.activation, self.filter)
         if self.objective is not None:
             self.objective.check_against(
                 Around(self.filter, self.activation, self.pool, self.input, self._side)
@@ -154,6 +157,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
             raise ValueError(
                 f"a {kind} filter is made of many layers, whose maps lie in no order to be pooled "
                 "by: choose a `pool` of kind `l2`, `max` or `avg`"
+            )
+        if isinstance(self.activation, TopKSpec | BatchTopKSpec):
+            raise ValueError(
+                f"a {kind} filter is made of many layers, whose maps do not compete: choose "
+                f"another `activation` than `{activation_name(self.activation)}`"
             )
         if isinstance(self.input, WhitenSpec) and self.input.size is None:
             raise ValueError(
@@ -222,3 +230,11 @@ class StageSpec(Spec, frozen=True, kw_only=True):
         """Say what the least patch is made of."""
         whitened = isinstance(self.input, WhitenSpec)
         return "`filter.size` + `input.size` − 1" if whitened else "`filter.size`"
+
+
+def _check_kept(activation: StageActivation, bank: BankSpec) -> None:
+    """Refuse to keep more maps than there are."""
+    if isinstance(activation, TopKSpec | BatchTopKSpec) and activation.k > bank.maps:
+        raise ValueError(
+            f"`activation.k` must be at most `filter.maps` ({bank.maps}); got {activation.k}"
+        )

@@ -86,6 +86,25 @@ def log_cosh(h: Tensor) -> Tensor:
     return _sum_features(size + F.softplus(-2 * size) - math.log(2))
 
 
+def jacobian_norm(slopes: Tensor, rows: Tensor) -> Tensor:
+    """Give ‖∂h/∂x‖²_F of codes h = φ(Wx + b): Σ_j φ'(a_j)² ‖w_j‖².
+
+    Every unit has one row of the Jacobian, its filter times its slope, and rows do not overlap
+    whatever the filters do.
+
+    Args:
+        slopes: |φ'(a_j)| of every unit, `(batch, maps, height, width)`.
+        rows: ‖w_j‖² over what the unit sees, broadcast to that shape.
+
+    Returns:
+        `(batch,)`, in squared units of the code over squared units of the input.
+
+    Source:
+        Rifai et al., ICML 2011, equation 7.
+    """
+    return _sum_features(slopes.square() * rows)
+
+
 def kl_sparsity(h: Tensor, *, target: float, shared: bool) -> Tensor:
     """Sum over units KL(target || mean activity), both taken as Bernoulli probabilities.
 

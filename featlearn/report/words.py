@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import assert_never
 
 from featlearn.config.autoencoding import (
+    ContractiveSpec,
     CorruptionSpec,
     DenoisingSpec,
     GaussianNoiseSpec,
+    KSparseSpec,
     L1Spec,
     MaskNoiseSpec,
     PenaltySpec,
@@ -39,11 +41,14 @@ from featlearn.config.parts import (
 from featlearn.config.pieces import (
     AnyPoolSpec,
     BatchNormSpec,
+    BatchTopKSpec,
     GroupPoolSpec,
     LCNSpec,
     LRNSpec,
     NormSpec,
     SheetPoolSpec,
+    StageActivation,
+    TopKSpec,
     activation_name,
 )
 from featlearn.config.stages import FilterSpec, StageSpec
@@ -141,6 +146,15 @@ def filter_words(spec: FilterSpec) -> str:
             assert_never(spec)
 
 
+def activation_words(spec: StageActivation) -> str:
+    """Say what an activation is."""
+    if isinstance(spec, TopKSpec):
+        return f"the {spec.k} largest maps at a position kept"
+    if isinstance(spec, BatchTopKSpec):
+        return f"the largest kept, {spec.k} maps at a position on average"
+    return activation_name(spec)
+
+
 def pool_words(spec: AnyPoolSpec) -> str:
     """Say what a pooling is."""
     if isinstance(spec, GroupPoolSpec):
@@ -168,31 +182,16 @@ def norm_words(spec: NormSpec) -> str:
 
 def objective_words(spec: ObjectiveSpec | None) -> str:
     """Say how a stage learned without labels."""
-    if spec is None:
-        return "no unsupervised objective"
-    if isinstance(spec, KMeansSpec):
-        points = f"k-means of points, {spec.update} updates"
-        return points if spec.distance == "squared" else "spherical k-means"
-    if isinstance(spec, IsaSpec):
-        return "independent subspaces (ISA), orthonormal filters"
-    if isinstance(spec, OrthonormalTicaSpec):
-        return "topographic ICA, orthonormal filters"
-    decoder = f"{spec.decoder} decoder"
     match spec:
-        case PlainSpec():
-            return f"plain auto-encoder, {decoder}"
-        case SparseSpec(penalty=penalty):
-            return f"sparse auto-encoder ({_penalty(penalty)}), {decoder}"
-        case DenoisingSpec(corruption=corruption, penalty=penalty):
-            more = f", {_penalty(penalty)}" if penalty else ""
-            return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
-        case RicaSpec(weight=weight, weighs=weighs, g=g):
-            penalty = "√(ε + h²)" if g == "sqrt" else "log cosh"
-            return f"reconstruction ICA ({penalty}, λ = {weight:g} on the {weighs}), {decoder}"
-        case TicaSpec(weight=weight):
-            return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
+        case None:
+            return "no unsupervised objective"
+        case KMeansSpec():
+            points = f"k-means of points, {spec.update} updates"
+            return points if spec.distance == "squared" else "spherical k-means"
+        case RicaSpec() | TicaSpec() | OrthonormalTicaSpec() | IsaSpec():
+            return _components(spec)
         case _:
-            assert_never(spec)
+            return f"{_auto_encoder(spec)}, {spec.decoder} decoder"
 
 
 def preprocess_words(spec: PreprocessSpec) -> str:
@@ -224,7 +223,7 @@ def stage_words(spec: StageSpec) -> list[str]:
     parts = [input_words(spec.input)] if isinstance(spec.input, WhitenSpec) else []
     parts += [filter_words(spec.filter)]
     parts += [] if isinstance(spec.filter, CompositeSpec) or not spec.filter.norm else [_BATCH]
-    parts += [activation_name(spec.activation)]
+    parts += [activation_words(spec.activation)]
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
@@ -243,18 +242,6 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         share: How many of its units are dead, in [0, 1].
         images: How many images they were looked at with.
     """
-    tries: list[str] = []
-    if activation_name(spec.activation) == "relu":
-        tries.append('activation = "leaky-relu", under which no unit falls silent')
-    if isinstance(spec.objective, SparseSpec):
-        tries.append("a smaller objective.penalty.weight")
-    if isinstance(spec.objective, TicaSpec):
-        tries.append("a smaller objective.weight")
-    if isinstance(spec.objective, RicaSpec) and spec.objective.rows == "free":
-        sparsity = spec.objective.weighs == "sparsity"
-        tries.append(f"a {'smaller' if sparsity else 'larger'} objective.weight")
-    if not tries:
-        tries.append("a smaller pretrain.optimizer.lr")
     meaning = (
         f"{percent(share)} of the units are dead: they give the same value for each of "
         f"{plural(images, 'image')}, and so carry nothing."
@@ -264,7 +251,64 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         margin = (
             " Where a local filter sees only a margin that never changes, that is as it must be."
         )
-    return f"{meaning} Try {', '.join(tries)}, or fewer maps.{margin}"
+    return f"{meaning} Try {', '.join(dead_remedies(spec))}, or fewer maps.{margin}"
+
+
+def dead_remedies(spec: StageSpec) -> list[str]:
+    """Say what to try in the recipe of a stage whose units die, beside fewer maps."""
+    tries: list[str] = []
+    if activation_name(spec.activation) == "relu":
+        tries.append('activation = "leaky-relu", under which no unit falls silent')
+    if isinstance(spec.objective, SparseSpec):
+        tries.append("a smaller objective.penalty.weight")
+    if isinstance(spec.objective, KSparseSpec):
+        tries.append("a larger objective.aux, or a smaller objective.dead_after")
+    if isinstance(spec.objective, ContractiveSpec | TicaSpec):
+        tries.append("a smaller objective.weight")
+    if isinstance(spec.objective, RicaSpec) and spec.objective.rows == "free":
+        sparsity = spec.objective.weighs == "sparsity"
+        tries.append(f"a {'smaller' if sparsity else 'larger'} objective.weight")
+    if not tries:
+        tries.append("a smaller pretrain.optimizer.lr")
+    return tries
+
+
+def _auto_encoder(
+    spec: PlainSpec | SparseSpec | DenoisingSpec | ContractiveSpec | KSparseSpec,
+) -> str:
+    """Write what an auto-encoder minimises."""
+    match spec:
+        case PlainSpec():
+            return "plain auto-encoder"
+        case SparseSpec(penalty=penalty):
+            return f"sparse auto-encoder ({_penalty(penalty)})"
+        case DenoisingSpec(corruption=corruption, penalty=penalty):
+            more = f", {_penalty(penalty)}" if penalty else ""
+            return f"denoising auto-encoder ({_corruption(corruption)}{more})"
+        case ContractiveSpec(weight=weight):
+            return f"contractive auto-encoder (λ = {weight:g} on its Jacobian)"
+        case KSparseSpec(aux=aux):
+            return f"k-sparse auto-encoder (α = {aux:g} on what dead units rebuild)"
+        case _:
+            assert_never(spec)
+
+
+def _components(spec: RicaSpec | TicaSpec | OrthonormalTicaSpec | IsaSpec) -> str:
+    """Write how independent components are found."""
+    match spec:
+        case RicaSpec(weight=weight, weighs=weighs, g=g):
+            penalty = "√(ε + h²)" if g == "sqrt" else "log cosh"
+            told = f"reconstruction ICA ({penalty}, λ = {weight:g} on the {weighs})"
+            return f"{told}, {spec.decoder} decoder"
+        case TicaSpec(weight=weight):
+            told = f"reconstruction TICA (λ = {weight:g} on what is pooled)"
+            return f"{told}, {spec.decoder} decoder"
+        case OrthonormalTicaSpec():
+            return "topographic ICA, orthonormal filters"
+        case IsaSpec():
+            return "independent subspaces (ISA), orthonormal filters"
+        case _:
+            assert_never(spec)
 
 
 def _filter_window(spec: WindowedSpec) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.config.pieces import ClusterCode
 from featlearn.ops.clusters import hard_code, triangle_code
@@ -15,6 +15,27 @@ from featlearn.stages.filter import Filter
 from featlearn.stages.filters import WindowedFilter
 
 _LEAST_DISTANCE = 1e-6  # whose root would have no gradient at 0
+
+
+class ClusterCodes(nn.Module):
+    """Code scaled input by the distances to the filters: a stage's `triangle` or `hard`.
+
+    Args:
+        kind: Which code.
+    """
+
+    def __init__(self, kind: ClusterCode) -> None:
+        """Take the code."""
+        super().__init__()
+        self.kind: ClusterCode = kind
+
+    def forward(self, encoder: Filter, x: Tensor) -> Tensor:
+        """Compute the code of `cluster_code`."""
+        return cluster_code(encoder, x, self.kind)
+
+    def extra_repr(self) -> str:
+        """Say which."""
+        return self.kind
 
 
 def cluster_code(encoder: Filter, x: Tensor, kind: ClusterCode) -> Tensor:

@@ -16,8 +16,8 @@ from featlearn.config.pieces import activation_name
 from featlearn.config.stages import StageSpec, check_groups, check_learnable
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.stages.activation import activated
-from featlearn.stages.clusters import cluster_code
+from featlearn.stages.activation import BatchTopK, PlainActivation, build_activation
+from featlearn.stages.clusters import ClusterCodes
 from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
 from featlearn.stages.filter import Filter
@@ -61,6 +61,7 @@ class Stage(nn.Module):
         scaler: How the maps below become its input and target.
         filter: Linear map from scaled input to responses, or many layers that stand for one.
         filter_norm: Batch normalisation of the responses, or `None`.
+        activation: What becomes of the responses, or of distances to the filters.
         decoder: Linear map from code to input; `None` unless the objective is an auto-encoder's.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
@@ -73,6 +74,7 @@ class Stage(nn.Module):
     scaler: Scaler
     filter: Filter
     filter_norm: BatchNorm | None
+    activation: PlainActivation | BatchTopK | ClusterCodes
     decoder: Decoder | None
     pool: Pool | None
     norm: Norm | None
@@ -100,6 +102,7 @@ class Stage(nn.Module):
         per_unit = isinstance(spec.filter, DenseSpec) and spec.filter.size is None
         self.scaler = build_scaler(spec, input_shape, per_unit=per_unit)
         self.filter, self.filter_norm = _build_filter(spec, self.scaler.output_shape, generator)
+        self.activation = build_activation(spec.activation)
         self.decoder = _build_decoder(spec.objective, self.filter)
         self.code_shape = shape = self.filter.output_shape
         self.pool = None if spec.pool is None else build_pool(spec.pool)
@@ -140,11 +143,9 @@ class Stage(nn.Module):
         return self._once("code", x, lambda: self._coded(x))
 
     def _coded(self, x: Tensor) -> Tensor:
-        match self.spec.activation:
-            case "triangle" | "hard" as kind:
-                return cluster_code(self.filter, x, kind)
-            case activation:
-                return activated(self.responses(x), activation)
+        if isinstance(self.activation, ClusterCodes):
+            return self.activation(self.filter, x)
+        return self.activation(self.responses(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """Compute what scaled input gives before the activation: filtered and normalised."""
@@ -177,6 +178,12 @@ class Stage(nn.Module):
     def batch_norms(self) -> list[BatchNorm]:
         """Give every batch normalisation in the stage, in the order in which they are held."""
         return [module for module in self.modules() if isinstance(module, BatchNorm)]
+
+    @property
+    def measuring(self) -> list[BatchNorm | BatchTopK]:
+        """Give everything that measures batches in training, to use what it measured."""
+        own = [self.activation] if isinstance(self.activation, BatchTopK) else []
+        return [*self.batch_norms, *own]
 
     @contextmanager
     def remembering(self) -> Generator[None]:

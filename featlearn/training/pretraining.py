@@ -18,6 +18,7 @@ from featlearn.networks.loading import load_stages
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
 from featlearn.ops.random import generator
+from featlearn.stages.activation import BatchTopK
 from featlearn.training.checkpoints import Checkpoint
 from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
@@ -97,7 +98,11 @@ class Pretraining:
         augment = recipe.pretrain.augment
         check_augment(augment, images.shape, table="pretrain")
         self.material = Material(
-            images, held_out, build_augment(augment) if augment else None, recipe.seed
+            images,
+            held_out,
+            build_augment(augment) if augment else None,
+            recipe.seed,
+            recipe.pretrain.resample,
         )
         self.sample = fitting_sample(recipe, images)
         everything = self.sample.at(range(len(self.sample))) if recipe.preprocess else None
@@ -172,6 +177,12 @@ class Pretraining:
                 raise RecipeError(
                     f"stage {self.stack.stage(place).name!r}: its objective keeps what it has "
                     "seen, which `pretrain.recompute` would count twice: leave out one of the two"
+                )
+        for stage in map(self.stack.stage, range(len(self.stack))):
+            if self.recipe.pretrain.recompute and isinstance(stage.activation, BatchTopK):
+                raise RecipeError(
+                    f"stage {stage.name!r}: its activation measures a threshold, in which "
+                    "`pretrain.recompute` would count batches twice: leave out one of the two"
                 )
         for phase in (phase for phase in self.phases if phase.epochs):
             loop, table = phase.loop, "pretrain"

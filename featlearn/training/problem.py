@@ -1,5 +1,6 @@
 """What a training loop minimises."""
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -62,4 +63,22 @@ class EpochWise(Protocol):
 
     def after_epoch(self) -> None:
         """Take what steps are due once an epoch."""
+        ...
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A problem that draws parameters anew between steps."""
+
+    def renew(self, step: int, *, steps: int) -> Mapping[Tensor, Tensor]:
+        """Draw some parameters anew, if it is time; called after `after_step`.
+
+        Args:
+            step: Steps that are done, this one included.
+            steps: Steps of all epochs.
+
+        Returns:
+            By the parameter, which of its numbers were drawn, so that the optimiser forgets
+            what it knew of them.
+        """
         ...

@@ -52,31 +52,33 @@ def _learned_from(stage: Stage, maps: Tensor) -> Tensor:
 
 @torch.no_grad()
 def settle_norm(stack: Stack, place: int, sample: Pictures) -> None:
-    """Measure the statistics of a stage's batch normalisation once its filters stand still.
+    """Measure a stage's batch statistics once its filters stand still.
+
+    They are those of batch normalisation, and the threshold of a batch-top-k activation.
 
     Raises:
         DataError: If there is one number for each map to measure, which has no variance.
     """
     stack.eval()
     stage = stack.stage(place)
-    norms = stage.batch_norms
-    if not norms:
+    measuring = stage.measuring
+    if not measuring:
         return
-    if len(sample) < 2 and any(norm.single for norm in norms):
+    if len(sample) < 2 and any(norm.single for norm in stage.batch_norms):
         raise DataError(
             f"stage {stage.name!r}: batch normalisation over single positions needs two or more "
             f"images to measure; got {len(sample)}"
         )
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average over all batches
-        norm.train()
+    momenta = [part.momentum for part in measuring]
+    for part in measuring:
+        part.reset_running_stats()
+        part.momentum = None  # a plain average over all batches
+        part.train()
     for images in sample.even_batches(measured_at_once(stack)):
         stage(stack.maps_below(images, place))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
+    for part, momentum in zip(measuring, momenta, strict=True):
+        part.momentum = momentum
+        part.eval()
 
 
 def settle(stack: Stack, sample: Pictures, *, norms: bool = True) -> None:
