@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.boltzmann import ContrastiveDivergence, PersistentDivergence
 from featlearn.autoencoders.kmeans import SphericalKMeans
 from featlearn.autoencoders.objective import Objective
 from featlearn.autoencoders.tica import ReconstructionTica
 from featlearn.config.autoencoding import DenoisingSpec, PlainSpec, SparseSpec
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import TicaSpec
 from featlearn.config.objectives import ObjectiveSpec
@@ -29,6 +31,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return ReconstructionTica(spec)
         case KMeansSpec():
             return SphericalKMeans()
+        case RbmSpec(chains=chains):
+            return ContrastiveDivergence(spec) if chains is None else PersistentDivergence(spec)
         case _:
             assert_never(spec)
 

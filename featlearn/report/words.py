@@ -17,6 +17,7 @@ from featlearn.config.autoencoding import (
     SparseSpec,
 )
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import TicaSpec
 from featlearn.config.data import (
@@ -165,6 +166,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         return "no unsupervised objective"
     if isinstance(spec, KMeansSpec):
         return "spherical k-means"
+    if isinstance(spec, RbmSpec):
+        return _rbm(spec)
     decoder = f"{spec.decoder} decoder"
     match spec:
         case PlainSpec():
@@ -281,6 +284,13 @@ def _penalty(spec: PenaltySpec) -> str:
     if isinstance(spec, L1Spec):
         return f"L1, λ = {spec.weight:g}"
     return f"KL to activity {spec.target:g}, β = {spec.weight:g}"
+
+
+def _rbm(spec: RbmSpec) -> str:
+    """Write a restricted Boltzmann machine, and how it is trained."""
+    how = f"CD-{spec.k}" if spec.chains is None else f"PCD-{spec.k}, {spec.chains} chains"
+    sparse = "" if spec.sparsity is None else f", activity near {spec.sparsity.target:g}"
+    return f"restricted Boltzmann machine, {spec.visible} inputs ({how}{sparse})"
 
 
 def _corruption(spec: CorruptionSpec) -> str:

@@ -39,6 +39,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "plateau": {"rate": {"kind": "plateau", "patience": 1, "factor": 0.1}, "epochs": 3},
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
+    "chains": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -62,11 +63,22 @@ CLUSTERS: dict[str, Any] = {
 }
 
 
+CHAINS: dict[str, Any] = {
+    "input": "unit",
+    "norm": None,
+    "objective": {"kind": "rbm", "chains": 3, "k": 2, "sampled": True},
+    "activation": "sigmoid",
+    "optimizer": {"kind": "sgd", "lr": 0.05},
+}
+
+
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
     own = {} if name == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
     if name == "clusters":
         chosen[1] |= CLUSTERS
+    if name == "chains":
+        chosen[1] |= CHAINS
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],
