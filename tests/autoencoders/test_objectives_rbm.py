@@ -1,13 +1,9 @@
 """Restricted Boltzmann machines against brute force over every state, and misuse."""
 
-import itertools
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from featlearn.autoencoders.boltzmann import ContrastiveDivergence, PersistentDivergence
@@ -20,78 +16,25 @@ from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError, UsageError
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
-
-Array = NDArray[np.float64]
-IMAGE = MapShape(2, 3, 3)
-FILTERS: dict[str, dict[str, Any]] = {
-    "dense": {"kind": "dense", "maps": 5},
-    "conv": {"kind": "conv", "size": 2, "maps": 2},
-    "same": {"kind": "conv", "size": 3, "maps": 2, "stride": 2, "padding": "same", "groups": 2},
-    "local": {"kind": "local", "size": 2, "maps": 2},
-    "tiled": {"kind": "tiled", "size": 2, "maps": 2, "tile": 2},
-}
-VISIBLE = ("bernoulli", "gaussian")
-
-
-def make(kind: str = "dense", image: MapShape = IMAGE, **objective: Any) -> Stage:
-    """Build a machine in double precision, with weights and biases that matter."""
-    gaussian = objective.get("visible") == "gaussian"
-    raw = {
-        "name": "it",
-        "filter": FILTERS[kind],
-        "activation": "sigmoid",
-        "objective": {"kind": "rbm", **objective},
-        "input": "standardize" if gaussian else "unit",
-    }
-    draw = torch.Generator().manual_seed(0)
-    stage = build_stage(msgspec.convert(raw, StageSpec), image, generator=draw).double()
-    with torch.no_grad():
-        for parameter in stage.parameters():
-            parameter.copy_(0.6 * torch.randn(parameter.shape, generator=draw))
-    return stage
-
-
-def batch(stage: Stage, count: int = 4) -> Tensor:
-    draw = torch.Generator().manual_seed(1)
-    shape = (count, *stage.input_shape)
-    if BoltzmannMachine(stage).gaussian:
-        return torch.randn(shape, generator=draw, dtype=torch.float64)
-    return torch.rand(shape, generator=draw, dtype=torch.float64)
+from tests.autoencoders.machines import (
+    FILTERS,
+    IMAGE,
+    SMALL,
+    VISIBLE,
+    batch,
+    bits,
+    energies,
+    log_sum,
+    make,
+    model,
+    plain,
+)
 
 
 def terms(stage: Stage, x: Tensor, *, seed: int = 2) -> LossTerms:
     assert stage.spec.objective is not None
     objective = build_objective(stage.spec.objective)
     return objective.terms(stage, x, target=x, generator=torch.Generator().manual_seed(seed))
-
-
-def bits(count: int) -> Array:
-    return np.array(list(itertools.product((0.0, 1.0), repeat=count)))
-
-
-def plain(stage: Stage) -> tuple[Array, Array, Array]:
-    """Write W, b and c out, whatever shares them: W by its responses to single inputs."""
-    assert stage.decoder is not None
-    shape = stage.input_shape
-    ones = torch.eye(shape.units, dtype=torch.float64).view(-1, *shape)
-    with torch.no_grad():
-        c = stage.responses(torch.zeros_like(ones[:1])).flatten()
-        weight = stage.responses(ones).flatten(1).T - c[:, None]
-        b = stage.decoder.bias.expand(*shape).flatten()
-    return weight.numpy(), b.detach().numpy(), c.numpy()
-
-
-def energies(stage: Stage, v: Array) -> Array:
-    """Compute E(v, h) for all rows of `v` and all states of the hidden units."""
-    weight, b, c = plain(stage)
-    h = bits(len(c))
-    own = -v @ b if not BoltzmannMachine(stage).gaussian else ((v - b) ** 2).sum(1) / 2
-    return own[:, None] - h @ c - v @ weight.T @ h.T
-
-
-def log_sum(values: Array, axis: int) -> Array:
-    top = values.max(axis, keepdims=True)
-    return (top + np.log(np.exp(values - top).sum(axis, keepdims=True))).squeeze(axis)
 
 
 @pytest.mark.parametrize("visible", VISIBLE)
@@ -168,20 +111,9 @@ def test_the_gradient_is_that_of_contrastive_divergence(visible: str, *, mean_fi
     np.testing.assert_allclose(found, hidden[0].mean(0) - hidden[1].mean(0), atol=1e-12)
 
 
-def model(stage: Stage) -> tuple[Array, float]:
-    """Give the probability of every state of the visible units, and log Z."""
-    negative = -energies(stage, bits(stage.input_shape.units))
-    each = log_sum(negative, 1)
-    log_z = float(log_sum(each, 0))
-    return np.exp(each - log_z), log_z
-
-
 def likelihood(stage: Stage, x: Tensor) -> float:
     negative = -energies(stage, x.flatten(1).numpy())
     return float(log_sum(negative, 1).mean()) - model(stage)[1]
-
-
-SMALL = MapShape(1, 2, 4)
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv", "local", "tiled"])
