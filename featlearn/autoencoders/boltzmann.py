@@ -55,6 +55,17 @@ class ContrastiveDivergence:
             found["sparsity"] = _sparsity(probabilities, self.spec.sparsity, shared=shared)
         return found
 
+    @torch.no_grad()
+    def start(self, stage: Stage, x: Tensor) -> None:
+        """Set the visible biases to those of the likeliest machine without weights.
+
+        From zero, hidden units would learn first what all data have in common, and some of them
+        would be on for good (Hinton 2012, section 8.1).
+        """
+        machine = BoltzmannMachine(stage)
+        mean = x.mean(dim=(0, 2, 3), keepdim=True)[0] if stage.filter.shared else x.mean(0)
+        machine.bias.copy_(machine.fields_of(mean))
+
     def after_step(self, stage: Stage) -> None:
         """Nothing is constrained."""
 
@@ -78,8 +89,8 @@ class ContrastiveDivergence:
 class PersistentDivergence(ContrastiveDivergence):
     """The same with samples of chains that go on from step to step (PCD).
 
-    They begin as noise, and follow the model as it changes slowly. Held-out images are compared
-    with samples k steps further on, which are then forgotten.
+    They begin as samples of the visible biases, and follow the model as it changes slowly.
+    Held-out images are compared with samples k steps further on, which are then forgotten.
 
     Source:
         Tieleman, Training restricted Boltzmann machines using approximations to the likelihood
@@ -92,13 +103,13 @@ class PersistentDivergence(ContrastiveDivergence):
         self._chains: _Chains | None = None
 
     def begin(self, stage: Stage, *, generator: torch.Generator) -> nn.Module:
-        """Start every chain at noise: fair coins, or normal numbers."""
+        """Start every chain as a sample of the visible biases alone."""
         machine = BoltzmannMachine(stage)
         count = self.spec.chains
         assert count is not None
-        shape, kind = (count, *machine.shape), stage.filter.weight.dtype
-        middle = torch.zeros(shape, dtype=kind) if machine.gaussian else torch.full(shape, 0.5)
-        self._chains = _Chains(machine.visible(middle.to(kind), generator=generator))
+        fields = machine.bias.detach().cpu().expand(count, *machine.shape)
+        means = fields if machine.gaussian else torch.sigmoid(fields)
+        self._chains = _Chains(machine.visible(means, generator=generator))
         return self._chains
 
     def _samples(

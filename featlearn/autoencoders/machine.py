@@ -10,6 +10,8 @@ from featlearn.geometry import MapShape
 from featlearn.ops.losses import squared_error
 from featlearn.stages.stage import Stage
 
+_COINS = 0.01
+
 
 class BoltzmannMachine:
     """A joint distribution of binary hidden units h and visible units v: p(v, h) = e^−E / Z.
@@ -87,6 +89,13 @@ class BoltzmannMachine:
         """Compute the means of the visible units given the hidden ones, `(batch, *shape)`."""
         fields = self.stage.decode(h, size=self.shape[1:])
         return fields if self.gaussian else torch.sigmoid(fields)
+
+    def fields_of(self, means: Tensor) -> Tensor:
+        """Give the biases under which visible units have these means, where nothing else acts.
+
+        Of binary units one in a hundred is taken to be a fair coin, so that nothing is impossible.
+        """
+        return means if self.gaussian else torch.logit(means + _COINS * (0.5 - means))
 
     def visible(self, means: Tensor, *, generator: torch.Generator) -> Tensor:
         """Draw visible units that have these means."""

@@ -22,8 +22,8 @@ class RbmSpec(LearningSpec, frozen=True, kw_only=True, tag="rbm"):
     """Restricted Boltzmann machine: contrastive divergence through the free energy (Hinton 2002).
 
     With filters W, their bias c and the decoder's bias b, inputs v have the free energy
-    F(v) = −bᵀv − Σ_j log(1 + exp(c + Wv)_j) if they are `bernoulli`, in [0, 1], and
-    F(v) = ½‖v − b‖² − Σ_j log(1 + exp(c + Wv)_j) if they are `gaussian`, of unit variance. The
+    F(v) = −bᵀv − Σ_j log(1 + exp(c + Wv)_j) if `visible` says that they are `bernoulli`, in
+    [0, 1], and F(v) = ½‖v − b‖² − Σ_j log(1 + exp(c + Wv)_j) if `gaussian`, of unit variance. The
     loss is the mean F of the data less the mean F of samples, to which `k` steps of Gibbs
     sampling lead from the data (CD-k) or, where there are persistent `chains`, so many, from
     where the last step left these (PCD, Tieleman 2008). `sampled` draws binary inputs from the

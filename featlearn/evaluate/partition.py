@@ -16,7 +16,6 @@ MOST_ENUMERATED = 20
 """Binary units whose states are gone through, a million at most."""
 
 _AT_ONCE = 1 << 12
-_SMOOTHING = 0.01
 _SPACING = ((0.5, 1 / 29), (0.9, 8 / 29), (1.0, 20 / 29))
 
 
@@ -79,17 +78,13 @@ def base_rates(machine: BoltzmannMachine, batches: Iterable[Tensor]) -> Tensor:
         batches: Visible units `(n, *shape)`, of one sample at least.
 
     Returns:
-        The mean of each visible unit, or its log-odds if units are binary, where one in
-        a hundred is taken to be a fair coin, so that nothing is impossible; `shape`.
+        What gives each visible unit its mean, see `BoltzmannMachine.fields_of`; `shape`.
     """
     total, count = machine.zeros().double(), 0
     for batch in batches:
         total += batch.double().sum(0)
         count += len(batch)
-    mean = total / count
-    if not machine.gaussian:
-        mean = torch.logit(mean + _SMOOTHING * (0.5 - mean))
-    return mean.to(machine.bias.dtype)
+    return machine.fields_of(total / count).to(machine.bias.dtype)
 
 
 def base_log_partition(machine: BoltzmannMachine, base: Tensor) -> float:

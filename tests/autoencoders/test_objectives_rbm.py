@@ -244,6 +244,26 @@ def test_chains_go_on_from_step_to_step_and_held_out_images_leave_no_trace() -> 
     assert kept is memory.get_buffer("visible")
 
 
+@pytest.mark.parametrize("visible", VISIBLE)
+@pytest.mark.parametrize("kind", ["dense", "conv"])
+def test_visible_biases_begin_at_base_rates_and_chains_with_them(kind: str, visible: str) -> None:
+    stage = make(kind, SMALL, visible=visible, chains=5000)
+    assert isinstance(stage.spec.objective, RbmSpec)
+    objective = PersistentDivergence(stage.spec.objective)
+    draw = torch.Generator().manual_seed(6)
+    x = torch.rand(300, *SMALL, generator=draw).double() * torch.linspace(0, 1, 4)
+    objective.start(stage, x)
+    machine = BoltzmannMachine(stage)
+    mean = x.mean((0, 2, 3), keepdim=True)[0] if stage.filter.shared else x.mean(0)
+    shown = machine.bias.detach() if machine.gaussian else torch.sigmoid(machine.bias.detach())
+    close = 1e-9 if machine.gaussian else 0.0051
+    torch.testing.assert_close(shown, mean, atol=close, rtol=0)
+    assert machine.bias.isfinite().all()
+    chains = objective.begin(stage, generator=draw).get_buffer("visible")
+    found = chains.mean((0, 2, 3), keepdim=True)[0] if stage.filter.shared else chains.mean(0)
+    torch.testing.assert_close(found, mean, atol=0.06, rtol=0)
+
+
 def test_of_patches_chains_have_the_size() -> None:
     raw = {
         "name": "it",

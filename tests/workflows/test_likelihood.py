@@ -36,9 +36,11 @@ GAUSSIAN: dict[str, Any] = {
 TOP: dict[str, Any] = {**BERNOULLI, "name": "top", "filter": {"kind": "dense", "maps": 30}}
 
 
-def learned(tiny: Tiny, out: Path, *stages: dict[str, Any], epochs: int = 5) -> Path:
+def learned(tiny: Tiny, out: Path, *stages: dict[str, Any], **pretraining: Any) -> Path:
     optimizer = {"kind": "sgd", "lr": 0.1, "momentum": 0.5}
-    recipe = tiny(stages=list(stages), pretrain={"epochs": epochs, "optimizer": optimizer})
+    recipe = tiny(
+        stages=list(stages), pretrain={"epochs": 5, "optimizer": optimizer, **pretraining}
+    )
     pretrain(recipe, out=out, root=out)
     return out
 
@@ -66,6 +68,14 @@ def test_a_small_machine_is_measured_exactly(tiny: Tiny, tmp_path: Path) -> None
     assert likelihood(run, root=run).stages == (found,)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"schedule": "greedy"},
+        {"schedule": "joint", "through": True},
+        {"schedule": "greedy-then-joint", "joint_epochs": 2},
+    ],
+)
 def test_of_several_machines_each_is_measured_on_its_own_input(tiny: Tiny, tmp_path: Path) -> None:
     run = learned(tiny, tmp_path / "run", BERNOULLI, TOP)
     low, top = likelihood(run, root=run, chains=50, steps=200).stages
