@@ -76,8 +76,10 @@ def test_a_small_machine_is_measured_exactly(tiny: Tiny, tmp_path: Path) -> None
         {"schedule": "greedy-then-joint", "joint_epochs": 2},
     ],
 )
-def test_of_several_machines_each_is_measured_on_its_own_input(tiny: Tiny, tmp_path: Path) -> None:
-    run = learned(tiny, tmp_path / "run", BERNOULLI, TOP)
+def test_of_several_machines_each_is_measured_on_its_own_input(
+    tiny: Tiny, tmp_path: Path, how: dict[str, Any]
+) -> None:
+    run = learned(tiny, tmp_path / "run", BERNOULLI, TOP, **how)
     low, top = likelihood(run, root=run, chains=50, steps=200).stages
     assert (low.stage, low.method, top.stage, top.method) == ("strokes", "exact", "top", "exact")
     assert top.test is not None
