@@ -236,6 +236,8 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         tries.append("a smaller objective.penalty.weight")
     if isinstance(spec.objective, TicaSpec):
         tries.append("a smaller objective.weight")
+    if isinstance(spec.objective, RbmSpec):
+        tries.append("objective.sparsity, which keeps units from being on, or off, for good")
     if not tries:
         tries.append("a smaller pretrain.optimizer.lr")
     meaning = (
