@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from featlearn.autoencoders.autoencoder import AutoEncoder, DenoisingAutoEncoder
+from featlearn.autoencoders.boltzmann import ContrastiveDivergence, PersistentDivergence
 from featlearn.autoencoders.centroids import KMeans
 from featlearn.autoencoders.contractive import ContractiveAutoEncoder
 from featlearn.autoencoders.isa import OrthonormalComponents
@@ -19,6 +20,7 @@ from featlearn.config.autoencoding import (
     PlainSpec,
     SparseSpec,
 )
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 from featlearn.config.objectives import ObjectiveSpec
@@ -34,6 +36,8 @@ def build_objective(spec: ObjectiveSpec) -> Objective:
             return KMeans(spec)
         case KMeansSpec():
             return SphericalKMeans()
+        case RbmSpec(chains=chains):
+            return ContrastiveDivergence(spec) if chains is None else PersistentDivergence(spec)
         case _:
             return _build_auto_encoder(spec)
 

@@ -93,6 +93,24 @@ class EpochWise(Protocol):
         ...
 
 
+@runtime_checkable
+class Starting(Protocol):
+    """An objective that looks at data before its stage learns for the first time."""
+
+    def start(self, stage: Stage, x: Tensor) -> None:
+        """Set weights by data, in place and without gradients.
+
+        Called once, before the first step of the first phase that trains the stage; not
+        where training goes on, or begins with weights of others.
+
+        Args:
+            stage: The stage that is to learn.
+            x: Its scaled input for some training images, `(batch, maps, height, width)`;
+                patches of it, if the recipe says so.
+        """
+        ...
+
+
 def begin_all(
     objectives: Mapping[int, Objective], stage_at: Callable[[int], Stage], *, seed: int
 ) -> nn.ModuleDict:

@@ -79,6 +79,11 @@ class AutoEncoderSpec(LearningSpec, frozen=True, kw_only=True):
         """Whether the decoder is the adjoint of the filter."""
         return self.decoder == "tied"
 
+    @property
+    def log_odds(self) -> bool:
+        """Whether the decoder gives what the cross-entropy is computed from."""
+        return self.reconstruction == "cross-entropy"
+
     def check_against(self, around: Around) -> None:
         """Refuse a stage whose input or code this error or penalty cannot be of."""
         scaling, activation = input_name(around.input), activation_name(around.activation)

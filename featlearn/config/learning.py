@@ -27,6 +27,16 @@ class Around(NamedTuple):
 class LearningSpec(KindSpec, frozen=True, kw_only=True):
     """What every objective shares."""
 
+    @property
+    def tied(self) -> bool | None:
+        """Whether the decoder is the adjoint of the filter; `None` where there is no decoder."""
+        return None
+
+    @property
+    def log_odds(self) -> bool:
+        """Whether the decoder gives log-odds of inputs in [0, 1] instead of inputs."""
+        return False
+
     def check_against(self, around: Around) -> None:
         """Refuse a stage that cannot learn by this objective.
 

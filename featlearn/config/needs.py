@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import LocalSpec
 from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
@@ -173,7 +172,7 @@ def _stages(
         layers = part.layers
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
         pooled = _pooled(layers) if spec.pool is not None else 0
-        untied = isinstance(spec.objective, AutoEncoderSpec) and not spec.objective.tied
+        untied = spec.objective is not None and spec.objective.tied is False
         found[spec.name] = Learning.of(
             part.given * numbers,
             part.code * numbers,

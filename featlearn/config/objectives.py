@@ -7,6 +7,7 @@ from featlearn.config.autoencoding import (
     PlainSpec,
     SparseSpec,
 )
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 
@@ -21,4 +22,5 @@ ObjectiveSpec = (
     | OrthonormalTicaSpec
     | IsaSpec
     | KMeansSpec
+    | RbmSpec
 )

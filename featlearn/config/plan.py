@@ -5,7 +5,6 @@ from typing import assert_never
 
 import msgspec
 
-from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import BankSpec, ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
 from featlearn.config.data import (
     ChannelsSpec,
@@ -212,7 +211,7 @@ def _cost(spec: BankSpec, bank: Bank) -> Cost:
 
 def _decoder(objective: ObjectiveSpec | None, spec: BankSpec, shape: MapShape, weights: int) -> int:
     """Count what a decoder learns: a bias, and weights of its own unless they are tied."""
-    if not isinstance(objective, AutoEncoderSpec):
+    if objective is None or objective.tied is None:
         return 0
     moved = isinstance(spec, ConvSpec) or (isinstance(spec, DenseSpec) and spec.size is not None)
     bias = shape.maps if moved else shape.units

@@ -19,6 +19,7 @@ from featlearn.config.autoencoding import (
     SparseSpec,
 )
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 from featlearn.config.data import (
@@ -188,6 +189,8 @@ def objective_words(spec: ObjectiveSpec | None) -> str:
         case KMeansSpec():
             points = f"k-means of points, {spec.update} updates"
             return points if spec.distance == "squared" else "spherical k-means"
+        case RbmSpec():
+            return _rbm(spec)
         case RicaSpec() | TicaSpec() | OrthonormalTicaSpec() | IsaSpec():
             return _components(spec)
         case _:
@@ -265,6 +268,8 @@ def dead_remedies(spec: StageSpec) -> list[str]:
         tries.append("a larger objective.aux, or a smaller objective.dead_after")
     if isinstance(spec.objective, ContractiveSpec | TicaSpec):
         tries.append("a smaller objective.weight")
+    if isinstance(spec.objective, RbmSpec):
+        tries.append("objective.sparsity, which keeps units from being on, or off, for good")
     if isinstance(spec.objective, RicaSpec) and spec.objective.rows == "free":
         sparsity = spec.objective.weighs == "sparsity"
         tries.append(f"a {'smaller' if sparsity else 'larger'} objective.weight")
@@ -345,6 +350,13 @@ def _penalty(spec: PenaltySpec) -> str:
     if isinstance(spec, L1Spec):
         return f"L1, λ = {spec.weight:g}"
     return f"KL to activity {spec.target:g}, β = {spec.weight:g}"
+
+
+def _rbm(spec: RbmSpec) -> str:
+    """Write a restricted Boltzmann machine, and how it is trained."""
+    how = f"CD-{spec.k}" if spec.chains is None else f"PCD-{spec.k}, {spec.chains} chains"
+    sparse = "" if spec.sparsity is None else f", activity near {spec.sparsity.target:g}"
+    return f"restricted Boltzmann machine, {spec.visible} inputs ({how}{sparse})"
 
 
 def _corruption(spec: CorruptionSpec) -> str:

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import DenseSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
@@ -63,6 +62,7 @@ class Stage(nn.Module):
         filter_norm: Batch normalisation of the responses, or `None`.
         activation: What becomes of the responses, or of distances to the filters.
         decoder: Linear map from code to input; `None` unless the objective is an auto-encoder's.
+        decoder: Linear map from code to input; `None` unless the objective has one.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
         input_shape: Shape of the maps below.
@@ -229,8 +229,8 @@ class Stage(nn.Module):
             size: Height and width of the input; the stage's own if not given.
 
         Returns:
-            Scaled input; under cross-entropy its logits. Without a decoder, which only
-            auto-encoders have, the adjoint of the filter.
+            Scaled input, or its log-odds where the objective's decoder gives these. Without a
+            decoder, as where clusters were learned, the adjoint of the filter.
         """
         if self.decoder is None:
             return self.filter.adjoint(h, size=size)
@@ -260,10 +260,7 @@ class Stage(nn.Module):
         """
         rebuilt = self.decode(code, size=size)
         objective = self.spec.objective
-        cross_entropy = isinstance(objective, AutoEncoderSpec) and (
-            objective.reconstruction == "cross-entropy"
-        )
-        if cross_entropy:
+        if objective is not None and objective.log_odds:
             rebuilt = torch.sigmoid(rebuilt)
         return self.scaler.invert(rebuilt)
 
@@ -304,7 +301,7 @@ def _build_filter(
 
 
 def _build_decoder(objective: ObjectiveSpec | None, encoder: Filter) -> Decoder | None:
-    if not isinstance(objective, AutoEncoderSpec):
+    if objective is None or objective.tied is None:
         return None
     return Decoder(encoder, tied=objective.tied)
 

@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from featlearn.autoencoders.build import build_objectives
-from featlearn.autoencoders.objective import Objective, Remembering, check_objective
+from featlearn.autoencoders.objective import (
+    Objective,
+    Remembering,
+    Starting,
+    check_objective,
+)
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
@@ -24,7 +29,12 @@ from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
-from featlearn.training.problems import GreedyProblem, Material, build_problem
+from featlearn.training.problems import (
+    GreedyProblem,
+    Material,
+    build_problem,
+    learning_input,
+)
 from featlearn.training.rates import check_warmup
 from featlearn.training.settling import (
     check_components,
@@ -36,6 +46,9 @@ from featlearn.training.settling import (
     settle_above,
     settle_norm,
 )
+
+_STARTED_ON = 1000
+"""Images that an objective may set first weights by."""
 
 
 class Conductor(Protocol):
@@ -141,6 +154,8 @@ class Pretraining:
         standing = driver.standing
         if standing.loop is None and not phase.joint:
             fit_scaler(self.stack, phase.places[0], self.sample)
+        if standing.loop is None and not (self.begun or self._learned_before(phase)):
+            self._start(phase)
         if phase.epochs == 0:
             driver.skip(phase.name)
         else:
@@ -164,6 +179,22 @@ class Pretraining:
             settle_norm(self.stack, phase.places[0], self.sample)
         elif phase.places:
             settle_above(self.stack, max(phase.places), self.sample)
+
+    def _learned_before(self, phase: Phase) -> bool:
+        """Tell whether the stages of a phase have been trained by the one before."""
+        return phase.joint and self.phases[0] is not phase
+
+    @torch.no_grad()
+    def _start(self, phase: Phase) -> None:
+        """Let objectives that ask for it set the first weights of their stages by data."""
+        images = self.sample.at(range(min(len(self.sample), _STARTED_ON)))
+        self.stack.eval()
+        for place in phase.places:
+            objective, stage = self.objectives.get(place), self.stack.stage(place)
+            if isinstance(objective, Starting):
+                maps = self.stack.maps_below(images, place)
+                draw = generator(self.recipe.seed, stage.name, "start", device=maps.device)
+                objective.start(stage, stage.scaler(learning_input(stage, maps, draw)))
 
     def _check_phases(self) -> None:
         """Refuse what a later phase cannot take before the first one begins.

@@ -46,6 +46,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "competition": {},
     "competition drawn anew": {"resample": {"every": 2, "images": 20}},
     "competition together": {"schedule": "joint"},
+    "chains": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -88,6 +89,13 @@ COMPETITION: dict[str, Any] = {
     "norm": None,
     "objective": {"kind": "top-k", "dead_after": 2, "aux_k": 2},
 }
+CHAINS: dict[str, Any] = {
+    "input": "unit",
+    "norm": None,
+    "objective": {"kind": "rbm", "chains": 3, "k": 2, "sampled": True},
+    "activation": "sigmoid",
+    "optimizer": {"kind": "sgd", "lr": 0.05},
+}
 
 
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
@@ -102,6 +110,8 @@ def recipe_of(tiny: Tiny, name: str) -> Recipe:
         chosen[0] |= {**POINTS, "objective": {**POINTS["objective"], "update": update}}
     if name.startswith("competition"):
         chosen[1] |= COMPETITION
+    if name == "chains":
+        chosen[1] |= CHAINS
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],

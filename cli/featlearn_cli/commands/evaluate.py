@@ -12,16 +12,9 @@ from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import RunParam, SourceParam
 
 _OF_ONE_STACK = (
-    *("--probe", "--units", "--representation", "--gabor", "SOURCE", "--tta"),
-    *(
-        "--calibrate",
-        "--calibrate-on",
-        "--positives",
-        "--distractors",
-        "--against",
-        "--labels",
-        "--label-seed",
-    ),
+    *("--probe", "--units", "--representation", "--gabor", "SOURCE", "--tta", "--calibrate"),
+    *("--calibrate-on", "--positives", "--distractors", "--against", "--labels", "--label-seed"),
+    *("--likelihood", "--ais-chains", "--ais-steps"),
 )
 """What is not for a run of several modalities."""
 
@@ -37,6 +30,7 @@ _OF_ONE_STACK = (
         "featlearn evaluate runs/local --units",
         "featlearn evaluate runs/local --representation",
         "featlearn evaluate runs/local --gabor",
+        "featlearn evaluate runs/strokes --likelihood",
         "featlearn evaluate runs/local --units --positives faces/ --distractors scenes/",
     ),
 )
@@ -75,6 +69,11 @@ _OF_ONE_STACK = (
     help="Fit Gabor functions to the filters of every stage instead: frequency, orientation, R2.",
 )
 @click.option(
+    "--likelihood",
+    is_flag=True,
+    help="Estimate how likely images are under stages that are restricted Boltzmann machines.",
+)
+@click.option(
     "--positives",
     metavar="CLASS|SRC",
     help="The class to find a unit for, or images of what to find. [default: every class in turn]",
@@ -99,6 +98,18 @@ _OF_ONE_STACK = (
     "--label-seed",
     type=click.IntRange(min=0),
     help="Of the draw of these labels, and of all that units are tested with. [default: 0]",
+)
+@click.option(
+    "--ais-chains",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Chains of annealed importance sampling. [default: 100]",
+)
+@click.option(
+    "--ais-steps",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Steps that each of them takes. [default: 14 500]",
 )
 @computing_options
 def command(*, run: Path, options: Computing, **own: Any) -> None:
@@ -126,6 +137,11 @@ def command(*, run: Path, options: Computing, **own: Any) -> None:
     With --gabor the Gabor function nearest to each filter, as it is seen in the image, is found
     by least squares, beside those of the same network with random weights and of noise. No image
     is needed. The figures are kept in RUN/gabor.json, and the report shows them.
+
+    With --likelihood the log-likelihood of up to 10 000 training and test images is given, under
+    each stage that learned as a restricted Boltzmann machine: exactly where it is small, by
+    annealed importance sampling elsewhere; beside it that of base rates alone, and the
+    pseudo-likelihood.
     """
     asked = Asked(**own)
     if has_modalities(run):
