@@ -30,6 +30,9 @@ CALIBRATION = "calibration.json"
 UNITS = "units.json"
 """Figures of a run's best units."""
 
+GABOR = "gabor.json"
+"""Gabor functions that are nearest to a run's filters."""
+
 CHECKPOINTS = "checkpoints"
 """Folder of what an unfinished run can go on from."""
 
@@ -81,6 +84,7 @@ OWN_FILES = (
     EVALUATION,
     CALIBRATION,
     UNITS,
+    GABOR,
     REPORT,
     MODEL,
     CHECKPOINTS,

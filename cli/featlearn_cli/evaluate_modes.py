@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Kept = TypeVar("Kept")
 
+_OWN = {
+    "--units": ("--positives", "--distractors", "--against"),
+    "--likelihood": ("--ais-chains", "--ais-steps"),
+}
+"""Options that only one mode takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -31,11 +37,15 @@ class Asked:
         probe: Whether to judge stages by linear classifiers.
         units: Whether to test single units.
         representation: Whether to describe what stages put out.
+        gabor: Whether to fit Gabor functions to filters.
+        likelihood: Whether to ask how likely images are.
         positives: What to find units for.
         distractors: Images without it.
         against: Other runs whose units are tested.
         labels: How many labels are learned from.
         label_seed: Of their draw.
+        ais_chains: Chains that estimate partition functions.
+        ais_steps: Steps of each.
     """
 
     source: str | None
@@ -46,11 +56,15 @@ class Asked:
     probe: bool
     units: bool
     representation: bool
+    gabor: bool
+    likelihood: bool
     positives: str | None
     distractors: str | None
     against: tuple[Path, ...]
     labels: int | None
     label_seed: int | None
+    ais_chains: int | None
+    ais_steps: int | None
 
 
 def evaluate_one(run: Path, asked: Asked, options: Computing) -> None:
@@ -60,6 +74,10 @@ def evaluate_one(run: Path, asked: Asked, options: Computing) -> None:
         _units(run, asked, options)
     elif asked.representation:
         _representation(run, options)
+    elif asked.gabor:
+        _gabor(run, options)
+    elif asked.likelihood:
+        _likelihood(run, asked, options)
     elif asked.probe:
         _probe(run, asked, options)
     else:
@@ -70,7 +88,7 @@ def evaluate_one(run: Path, asked: Asked, options: Computing) -> None:
 
 def _mode() -> str | None:
     """Name the option that says what is done in place of judging a head."""
-    modes = given("--probe", "--units", "--representation")
+    modes = given("--probe", "--units", "--representation", "--gabor", "--likelihood")
     if len(modes) > 1:
         raise click.UsageError(f"{modes[0]} and {modes[1]} are two commands; give one")
     return modes[0] if modes else None
@@ -78,9 +96,9 @@ def _mode() -> str | None:
 
 def _check(asked: Asked, mode: str | None) -> None:
     """Refuse options of other modes, and images that are not there."""
-    if mode != "--units":
-        for option in given("--positives", "--distractors", "--against"):
-            raise click.UsageError(f"{option} belongs to --units")
+    for other, options in _OWN.items():
+        for option in given(*options) if mode != other else ():
+            raise click.UsageError(f"{option} belongs to {other}")
     if asked.distractors is not None and asked.positives is not None:
         context = click.get_current_context()
         option = next(some for some in context.command.params if some.name == "positives")
@@ -92,8 +110,10 @@ def _check(asked: Asked, mode: str | None) -> None:
     if mode is not None:
         for option in given("--head", "--tta", "--calibrate", "--calibrate-on"):
             raise click.UsageError(f"{mode} looks at no head; drop {option}")
-    if mode in {"--probe", "--representation"} and asked.source is not None:
+    if mode in {"--probe", "--representation", "--likelihood"} and asked.source is not None:
         raise click.UsageError(f"{mode} takes no SOURCE: it needs the run's data")
+    if mode == "--gabor" and asked.source is not None:
+        raise click.UsageError("--gabor takes no SOURCE: it looks at filters, not at images")
 
 
 def _calibrate(run: Path, asked: Asked, options: Computing) -> None:
@@ -137,6 +157,27 @@ def _representation(run: Path, options: Computing) -> None:
 
     result = representation(run, **options.working())
     options.show(result, representation_tables)
+
+
+def _gabor(run: Path, options: Computing) -> None:
+    from featlearn.workflows.gabor import gabor, keep_gabor
+    from featlearn_cli.gabor import gabor_table
+
+    result = gabor(run, device=options.device, threads=options.threads, progress=options.progress())
+    _keep(keep_gabor, result, gabor_table, options)
+
+
+def _likelihood(run: Path, asked: Asked, options: Computing) -> None:
+    from featlearn.workflows.likelihood import CHAINS, STEPS, likelihood
+    from featlearn_cli.likelihood import likelihood_tables
+
+    result = likelihood(
+        run,
+        chains=asked.ais_chains or CHAINS,
+        steps=asked.ais_steps or STEPS,
+        **options.working(),
+    )
+    options.show(result, likelihood_tables)
 
 
 def _units(run: Path, asked: Asked, options: Computing) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from featlearn.wording import count, duration, images_or_patches, plural
+from featlearn.wording import count, duration, images_or_patches, percent, plural
 from featlearn_cli.text import facts, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from featlearn.evaluate.health import StageHealth
     from featlearn.training.driver import PhaseResult
     from featlearn.workflows.multimodal.pretrain import MultimodalResult
     from featlearn.workflows.pretrain import PretrainResult
@@ -29,6 +30,27 @@ def run_summary(result: "PretrainResult") -> "Iterable[RenderableType]":
     )
     yield ""
     yield _phases(result.phases)
+    if result.health:
+        yield ""
+        yield _health(result.health)
+
+
+def _health(stages: "Sequence[StageHealth]") -> "RenderableType":
+    """Write how the stages that learned use their units."""
+    rows = [
+        (
+            stage.stage,
+            percent(stage.dead),
+            None if stage.duplicates is None else percent(stage.duplicates),
+            f"{stage.l0:.1f} of {count(stage.units)}",
+            None if stage.explained_variance is None else percent(stage.explained_variance),
+            f"{stage.effective_rank:.0f} of {count(stage.directions)}",
+            None if stage.condition is None else f"{stage.condition:.3g}",
+        )
+        for stage in stages
+    ]
+    heads = ["stage", "dead", "duplicates", "not zero", "explained", "rank", "condition"]
+    return table(heads, rows)
 
 
 def modalities_summary(result: "MultimodalResult") -> "Iterable[RenderableType]":

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from featlearn.autoencoders.objective import LossTerms
-from featlearn.ops.conv import conv2d
+from featlearn.stages.clusters import groups_of, squared_lengths
 from featlearn.stages.filter import Filter
 from featlearn.stages.filters import WindowedFilter
 from featlearn.stages.stage import Stage
@@ -30,7 +30,7 @@ class SphericalKMeans:
     ) -> LossTerms:
         """Compute `distortion`; nothing is drawn."""
         encoder = stage.filter
-        groups = encoder.groups if isinstance(encoder, WindowedFilter) else 1
+        groups = groups_of(encoder)
         nearest = encoder(x).unflatten(1, (groups, -1)).amax(2)
         cosines = nearest / _lengths(encoder, x, groups=groups)
         filters = _banks(encoder) * encoder.output_shape.maps
@@ -43,12 +43,7 @@ class SphericalKMeans:
 
 def _lengths(encoder: Filter, x: Tensor, *, groups: int) -> Tensor:
     """Measure what each position sees of each group of maps, `(batch, groups, rows, columns)`."""
-    squares = x.square().unflatten(1, (groups, -1)).sum(2)
-    if not isinstance(encoder, WindowedFilter):
-        return squares.sum((2, 3), keepdim=True).clamp_min(_LEAST_LENGTH**2).sqrt()
-    window = squares.new_ones(groups, 1, encoder.size, encoder.size)
-    sums = conv2d(squares, window, stride=encoder.stride, padding=encoder.padding, groups=groups)
-    return sums.clamp_min(_LEAST_LENGTH**2).sqrt()
+    return squared_lengths(encoder, x, groups=groups).clamp_min(_LEAST_LENGTH**2).sqrt()
 
 
 def _banks(encoder: Filter) -> int:

@@ -78,6 +78,40 @@ class Remembering(Protocol):
 
 
 @runtime_checkable
+class EpochWise(Protocol):
+    """An objective that does something when an epoch is over, before held-out images are measured.
+
+    It may change the weights and what it keeps, in place and without gradients.
+    """
+
+    def after_epoch(self, stage: Stage) -> None:
+        """Take a step that is due once an epoch.
+
+        Args:
+            stage: The stage in training.
+        """
+        ...
+
+
+@runtime_checkable
+class Starting(Protocol):
+    """An objective that looks at data before its stage learns for the first time."""
+
+    def start(self, stage: Stage, x: Tensor) -> None:
+        """Set weights by data, in place and without gradients.
+
+        Called once, before the first step of the first phase that trains the stage; not
+        where training goes on, or begins with weights of others.
+
+        Args:
+            stage: The stage that is to learn.
+            x: Its scaled input for some training images, `(batch, maps, height, width)`;
+                patches of it, if the recipe says so.
+        """
+        ...
+
+
+@runtime_checkable
 class Moving(Protocol):
     """An objective that moves weights by itself, in `after_step`, as a closed form says.
 

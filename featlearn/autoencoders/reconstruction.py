@@ -28,6 +28,13 @@ def reconstruction_error(
         A scalar, in squared units of `target` or in nats.
     """
     rebuilt = stage.decode(code, size=(target.shape[-2], target.shape[-1]))
+    return mean_error(spec, rebuilt, target=target, weight=weight)
+
+
+def mean_error(
+    spec: AutoEncoderSpec, rebuilt: Tensor, *, target: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Sum the error of what was rebuilt, however it was; see `reconstruction_error`."""
     error = squared_error if spec.reconstruction == "squared" else cross_entropy
     loss = error(rebuilt, target, weight=weight).mean()
     if spec.average_positions:

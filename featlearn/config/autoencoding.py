@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from featlearn.config.base import KindSpec, NonNegative, Positive, Probability, Spec
+from featlearn.config.base import Count, KindSpec, NonNegative, Positive, Probability, Spec
 from featlearn.config.inputs import input_name
-from featlearn.config.learning import Around, RebuildingSpec
-from featlearn.config.pieces import activation_name
+from featlearn.config.learning import Around, LearningSpec
+from featlearn.config.pieces import BatchTopKSpec, TopKSpec, activation_name
 
 
 class GaussianNoiseSpec(KindSpec, frozen=True, kw_only=True, tag="gaussian"):
@@ -60,7 +60,7 @@ class EmphasisSpec(Spec, frozen=True, kw_only=True):
     untouched: NonNegative = 1.0
 
 
-class AutoEncoderSpec(RebuildingSpec, frozen=True, kw_only=True):
+class AutoEncoderSpec(LearningSpec, frozen=True, kw_only=True):
     """What every auto-encoder shares.
 
     `decoder` is the adjoint of the filter (`tied`) or has weights of its own. The error of
@@ -80,9 +80,9 @@ class AutoEncoderSpec(RebuildingSpec, frozen=True, kw_only=True):
         return self.decoder == "tied"
 
     @property
-    def offset(self) -> bool:
-        """Whether the decoder has a bias: every auto-encoder's has."""
-        return True
+    def log_odds(self) -> bool:
+        """Whether the decoder gives what the cross-entropy is computed from."""
+        return self.reconstruction == "cross-entropy"
 
     def check_against(self, around: Around) -> None:
         """Refuse a stage whose input or code this error or penalty cannot be of."""
@@ -132,4 +132,58 @@ class DenoisingSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="denoising")
             raise ValueError(
                 "`objective.emphasis` tells corrupted from untouched inputs, and `gaussian` noise "
                 "leaves none untouched: take `mask` or `salt-pepper`, or no emphasis"
+            )
+
+
+_NOT_CLOSED = ("triangle", "hard", "scaled-tanh", "shrinkage", "fista")
+
+
+class ContractiveSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="contractive"):
+    """Reconstruction + λ ‖∂h/∂x‖²_F, the squared norm of the code's Jacobian (Rifai et al., 2011).
+
+    `weight` is λ. The norm is of the scaled input, and summed over positions where the filter
+    has several. An untied decoder's columns are kept at unit norm, or the penalty would be
+    escaped by scale; the paper ties them.
+    """
+
+    weight: NonNegative = 0.1
+
+    def check_against(self, around: Around) -> None:
+        """Refuse responses that depend on other samples too."""
+        super().check_against(around)
+        if around.bank.norm is not None:
+            raise ValueError(
+                "a `contractive` objective is about how a code changes with its own input, and "
+                "`filter.norm` lets it change with the whole batch: leave out `filter.norm`"
+            )
+        if (name := activation_name(around.activation)) in _NOT_CLOSED:
+            raise ValueError(
+                "a `contractive` objective needs the slope of the activation at every response; "
+                f'`activation` of kind "{name}" gives none in closed form: choose another'
+            )
+
+
+class KSparseSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="top-k"):
+    """Reconstruction from the largest codes, and dead units revived: ‖x̂ − x‖² + α ‖ê − e‖².
+
+    The stage's activation is of kind `top-k` (Makhzani & Frey 2014) or `batch-top-k` (Bussmann
+    et al. 2024). A filter is dead that was in no code for `dead_after` steps of training;
+    e = x − x̂ is what the codes leave, and ê rebuilds it from the `aux_k` dead units that answer
+    most at a position (Gao et al. 2024). `aux` is α. An untied decoder's columns are kept at unit
+    norm.
+    """
+
+    reconstruction: Literal["squared"] = "squared"
+    aux: NonNegative = 1 / 32
+    aux_k: Count = 32
+    dead_after: Count = 100
+
+    def check_against(self, around: Around) -> None:
+        """Refuse an activation under which units do not compete."""
+        super().check_against(around)
+        if not isinstance(around.activation, TopKSpec | BatchTopKSpec):
+            raise ValueError(
+                "a `top-k` objective is about units that compete: set `activation = "
+                '{ kind = "top-k", k = … }`, or one of kind `batch-top-k`; '
+                f'got "{activation_name(around.activation)}"'
             )

@@ -6,7 +6,7 @@ import msgspec
 
 from featlearn.config.banks import BankSpec, DenseSpec
 from featlearn.config.base import Count, KindSpec, NonNegative, Positive
-from featlearn.config.learning import Around, RebuildingSpec
+from featlearn.config.learning import Around, LearningSpec
 from featlearn.config.pieces import InferenceSpec
 
 FORGET = 10.0
@@ -30,7 +30,7 @@ class CoordinateDescentSpec(KindSpec, frozen=True, kw_only=True, tag="coordinate
     tolerance: Positive = 1e-3
 
 
-class SparseCodingSpec(RebuildingSpec, frozen=True, kw_only=True, tag="sparse-coding"):
+class SparseCodingSpec(LearningSpec, frozen=True, kw_only=True, tag="sparse-coding"):
     """Sparse coding: ½‖x − Dz‖² + λ Σ|z| over the codes z, then over the dictionary D.
 
     The atoms, columns of D, are the filters of the stage, kept at unit norm; its adjoint
@@ -61,6 +61,11 @@ class SparseCodingSpec(RebuildingSpec, frozen=True, kw_only=True, tag="sparse-co
         """Whether the decoder is the adjoint of the filter: the filter is the dictionary."""
         return True
 
+    @property
+    def offset(self) -> bool:
+        """Whether the decoder has a bias: a dictionary has none."""
+        return False
+
     def check_against(self, around: Around) -> None:
         """Refuse filters that are no dictionary, or a way that needs dense ones."""
         bank = around.bank
@@ -83,7 +88,7 @@ class SparseCodingSpec(RebuildingSpec, frozen=True, kw_only=True, tag="sparse-co
             )
 
 
-class PsdSpec(RebuildingSpec, frozen=True, kw_only=True, tag="psd"):
+class PsdSpec(LearningSpec, frozen=True, kw_only=True, tag="psd"):
     """Predictive sparse decomposition: ‖x − Dz‖² + λ Σ|z| + α‖z − enc(x)‖².
 
     z minimises all three terms, by `steps` steps of FISTA from enc(x); then the dictionary D,
@@ -101,6 +106,11 @@ class PsdSpec(RebuildingSpec, frozen=True, kw_only=True, tag="psd"):
     @property
     def tied(self) -> bool:
         """Whether the decoder is the adjoint of the filter: here it never is."""
+        return False
+
+    @property
+    def offset(self) -> bool:
+        """Whether the decoder has a bias: a dictionary has none."""
         return False
 
     def check_against(self, around: Around) -> None:

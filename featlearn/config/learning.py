@@ -6,6 +6,7 @@ from featlearn.config.banks import BankSpec
 from featlearn.config.base import KindSpec
 from featlearn.config.inputs import StageInput
 from featlearn.config.pieces import AnyPoolSpec, StageActivation
+from featlearn.geometry import MapShape
 
 
 class Around(NamedTuple):
@@ -26,6 +27,21 @@ class Around(NamedTuple):
 class LearningSpec(KindSpec, frozen=True, kw_only=True):
     """What every objective shares."""
 
+    @property
+    def tied(self) -> bool | None:
+        """Whether the decoder is the adjoint of the filter; `None` where there is no decoder."""
+        return None
+
+    @property
+    def offset(self) -> bool:
+        """Whether the decoder has a bias."""
+        return True
+
+    @property
+    def log_odds(self) -> bool:
+        """Whether the decoder gives log-odds of inputs in [0, 1] instead of inputs."""
+        return False
+
     def check_against(self, around: Around) -> None:
         """Refuse a stage that cannot learn by this objective.
 
@@ -36,16 +52,13 @@ class LearningSpec(KindSpec, frozen=True, kw_only=True):
             ValueError: With a sentence that names the keys.
         """
 
+    def check_below(self, bank: BankSpec, below: MapShape) -> None:
+        """Refuse maps below that filters cannot learn from by this objective.
 
-class RebuildingSpec(LearningSpec, frozen=True, kw_only=True):
-    """What every objective shares whose stage has a decoder."""
+        Args:
+            bank: The filters of the stage.
+            below: Shape of what they are given.
 
-    @property
-    def tied(self) -> bool:
-        """Whether the decoder is the adjoint of the filter."""
-        raise NotImplementedError
-
-    @property
-    def offset(self) -> bool:
-        """Whether the decoder has a bias."""
-        return False
+        Raises:
+            ValueError: With a sentence that names the keys.
+        """

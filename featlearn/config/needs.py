@@ -11,7 +11,6 @@ from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.layers import Layer
-from featlearn.config.learning import RebuildingSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
 from featlearn.geometry import MapShape
@@ -128,12 +127,14 @@ class _Part(NamedTuple):
     """A stage as it is counted.
 
     Attributes:
-        below: Numbers of the maps below it, for one image.
+        maps: Shape of the maps below it.
+        below: Numbers of these, for one image.
         given: Numbers that its filter is given.
         layers: From the filter on.
         fixed: Numbers that are measured, not learned.
     """
 
+    maps: MapShape
     below: int
     given: int
     layers: list[Layer]
@@ -149,15 +150,15 @@ class _Part(NamedTuple):
 def _parts_of(recipe: Recipe, input_shape: MapShape) -> dict[str, _Part]:
     """Give each stage's layers, and what comes into them."""
     counted = plan(recipe, input_shape)
-    below = MapShape(*counted.prepared).units
+    below = MapShape(*counted.prepared)
     found: dict[str, _Part] = {}
     for spec in recipe.stages:
         layers = [layer for layer in counted.layers if layer.stage == spec.name]
         fixed = sum(layer.fixed for layer in layers)
         whitening = layers.pop(0) if isinstance(spec.input, WhitenSpec) else None
-        given = below if whitening is None else whitening.units
-        found[spec.name] = _Part(below, given, layers, fixed)
-        below = MapShape(*layers[-1].output).units
+        given = below.units if whitening is None else whitening.units
+        found[spec.name] = _Part(below, below.units, given, layers, fixed)
+        below = MapShape(*layers[-1].output)
     return found
 
 
@@ -171,7 +172,7 @@ def _stages(
         layers = part.layers
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
         pooled = _pooled(layers) if spec.pool is not None else 0
-        untied = isinstance(spec.objective, RebuildingSpec) and not spec.objective.tied
+        untied = spec.objective is not None and spec.objective.tied is False
         found[spec.name] = Learning.of(
             part.given * numbers,
             part.code * numbers,
@@ -251,8 +252,13 @@ def _whitened(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:
     The sample is there in the batches that it was computed in, too.
     """
     sample = min(images, recipe.pretrain.fit_samples)
-    below = [parts[spec.name].below for spec in recipe.stages if isinstance(spec.input, WhitenSpec)]
-    return max((whitening_bytes(size, sample=sample) for size in below), default=0)
+    taken: list[int] = []
+    for spec in recipe.stages:
+        if isinstance(spec.input, WhitenSpec):
+            maps = parts[spec.name].maps
+            windows = sample * spec.input.measured(maps)
+            taken.append(whitening_bytes(spec.input.together(maps).units, sample=windows))
+    return max(taken, default=0)
 
 
 def whitening_bytes(size: int, *, sample: int) -> int:

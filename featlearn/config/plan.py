@@ -18,14 +18,21 @@ from featlearn.config.footprint import footprint, sum_of
 from featlearn.config.heads import ClassificationSpec, HeadSpec
 from featlearn.config.inputs import WhitenSpec, check_whitening
 from featlearn.config.layers import Counts, Layer, Plan, sum_layers
-from featlearn.config.learning import RebuildingSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
-from featlearn.config.pieces import AnyPoolSpec, BatchNormSpec, LCNSpec, LRNSpec, NormSpec
+from featlearn.config.pieces import (
+    AnyPoolSpec,
+    BatchNormSpec,
+    LCNSpec,
+    LRNSpec,
+    NormSpec,
+    RootPoolSpec,
+    pooled_maps,
+)
 from featlearn.config.plan_parts import activation_counts, composite_layers, layer_at, norm_counts
 from featlearn.config.recipe import Recipe
 from featlearn.config.sharing import LEAST_TILE, Bank, Cost
-from featlearn.config.stages import StageSpec, check_groups
+from featlearn.config.stages import StageSpec, check_groups, check_learnable
 from featlearn.config.standing import Sight, Standing, slide
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
@@ -141,14 +148,16 @@ def _stage(spec: StageSpec, below: Standing) -> tuple[list[Layer], Standing]:
 
 
 def _whitening(stage: str, spec: WhitenSpec, below: Standing) -> tuple[Layer, Standing]:
-    """Count the principal components of a stage's input, each of all that lies below."""
+    """Count the principal components of a stage's input, each of all, or a window, below."""
     check_whitening(stage, spec, below.shape)
-    above = below.seeing_all(MapShape(spec.keep, 1, 1))
-    inputs = below.shape.units
-    pairs = inputs * spec.keep
+    shape, together = spec.above(below.shape), spec.together(below.shape)
+    window = (together.height, together.width)
+    whole = spec.size is None
+    above = below.seeing_all(shape) if whole else below.at(shape, window=window)
+    inputs = together.units
+    pairs, windows = inputs * spec.keep, shape.height * shape.width
     # A product and a sum for each pair, and the mean taken off; there, back, and the mean.
-    counts = Counts(pairs, extra=pairs + inputs, fixed=2 * pairs + inputs)
-    window = (below.shape.height, below.shape.width)
+    counts = Counts(windows * pairs, extra=windows * (pairs + inputs), fixed=2 * pairs + inputs)
     return layer_at(f"{stage}.input", "whitening", above, counts, window=window), above
 
 
@@ -156,6 +165,7 @@ def _filter(stage: StageSpec, spec: BankSpec, below: Standing) -> tuple[list[Lay
     """Count a filter bank, and the norm of its responses if there is one."""
     shape = below.shape
     check_groups(stage, shape.maps)
+    check_learnable(stage, shape)
     window = (shape.height, shape.width) if spec.size is None else (spec.size, spec.size)
     if spec.size is None:
         output, seen = MapShape(spec.maps, 1, 1), shape.height * shape.width
@@ -202,7 +212,7 @@ def _cost(spec: BankSpec, bank: Bank) -> Cost:
 
 def _decoder(objective: ObjectiveSpec | None, spec: BankSpec, shape: MapShape, weights: int) -> int:
     """Count what a decoder learns: a bias, and weights of its own unless they are tied."""
-    if not isinstance(objective, RebuildingSpec):
+    if objective is None or objective.tied is None:
         return 0
     moved = isinstance(spec, ConvSpec) or (isinstance(spec, DenseSpec) and spec.size is not None)
     bias = shape.maps if moved else shape.units
@@ -212,21 +222,15 @@ def _decoder(objective: ObjectiveSpec | None, spec: BankSpec, shape: MapShape, w
 def _pool(name: str, stage: str, spec: AnyPoolSpec, below: Standing) -> tuple[Layer, Standing]:
     """Count a pooling."""
     shape = below.shape
-    output, seen = slide(
-        stage,
-        "pool.size",
-        shape,
-        shape.maps,
-        size=spec.size,
-        stride=spec.stride,
-        padding=spec.padding,
-    )
-    window = (spec.size, spec.size)
-    above = below.at(output, window=window, stride=spec.stride)
-    kind = _kind(spec)
-    connections = seen * shape.maps
-    counts = Counts(connections, extra=connections if kind == "l2" else 0)  # the squares
-    return layer_at(name, f"{kind} pooling", above, counts, window=window), above
+    size, stride, padding = spec.window
+    maps, taken = pooled_maps(spec, shape.maps)
+    output, seen = slide(stage, "pool.size", shape, maps, size=size, stride=stride, padding=padding)
+    window = (size, size)
+    above = below.at(output, window=window, stride=stride)
+    connections = seen * maps * taken
+    squares = connections if isinstance(spec, RootPoolSpec) else 0
+    counts = Counts(connections, extra=squares)
+    return layer_at(name, f"{_kind(spec)} pooling", above, counts, window=window), above
 
 
 def _norm(name: str, stage: str, spec: NormSpec, below: Standing) -> tuple[Layer, Standing]:

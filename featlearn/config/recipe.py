@@ -5,6 +5,7 @@ import msgspec
 from featlearn.config.architectures.catalogue import architecture, canonical_name
 from featlearn.config.banks import DenseSpec
 from featlearn.config.base import Name, NonNegativeInt, Positive, Spec
+from featlearn.config.clusters import KMeansSpec
 from featlearn.config.data import DataSpec, MixupSpec, PreprocessSpec
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.parts import CompositeSpec
@@ -128,6 +129,13 @@ class Recipe(Spec, frozen=True, kw_only=True):
                     f"stage {stage.name!r} whitens its input by numbers measured once, which do "
                     "not follow stages below that go on learning: set "
                     '`pretrain.schedule = "greedy"`'
+                )
+        for stage in self.stages if self.pretrain.schedule == "greedy-then-joint" else ():
+            if isinstance(stage.objective, KMeansSpec) and stage.objective.distance == "squared":
+                raise ValueError(
+                    f"stage {stage.name!r} learns clusters of points, which begin anew on samples "
+                    "when a phase begins, so that a joint phase would forget the greedy one: set "
+                    '`pretrain.schedule` to "greedy" or "joint"'
                 )
         for stage in self.stages if self.pretrain.recompute else ():
             inside = isinstance(stage.filter, CompositeSpec) or stage.filter.norm is not None

@@ -175,6 +175,21 @@ class LoopSpec(Spec, frozen=True, kw_only=True):
             raise ValueError('`clip` needs all gradients at once: leave out `update = "backward"`')
 
 
+class ResampleSpec(Spec, frozen=True, kw_only=True):
+    """Draw filters that never answer anew, from inputs that were rebuilt worst.
+
+    After `every` so many steps of a phase, `times` times at most and not after its last step, the
+    stages that learn are shown `images` of the training images. A filter whose code never
+    changes, or under k-means one that is never the nearest, becomes the direction of
+    what it could have seen: an input that is drawn with a chance that grows with the squared error
+    of its reconstruction, where there is one (Bricken et al. 2023; Coates & Ng 2012, for k-means).
+    """
+
+    every: Count
+    times: Count = 4
+    images: Count = 1000
+
+
 class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
     """Unsupervised training of the stages.
 
@@ -183,7 +198,8 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
     statistics are fitted on. `joint_epochs` are those of the joint part of
     greedy-then-joint; `through` lets the joint gradient flow into lower stages. `recompute`
     keeps of each stage in joint training only its input, and computes the rest again on the
-    way back: the same numbers in more time and less memory.
+    way back: the same numbers in more time and less memory. `resample` draws filters of dead
+    units anew.
     """
 
     schedule: Literal["greedy", "joint", "greedy-then-joint"] = "greedy"
@@ -191,6 +207,7 @@ class PretrainSpec(LoopSpec, frozen=True, kw_only=True):
     through: bool = False
     recompute: bool = False
     fit_samples: Count = 10_000
+    resample: ResampleSpec | None = None
 
     def __post_init__(self) -> None:
         """Refuse keys that the schedule would ignore."""

@@ -1,7 +1,6 @@
 """What a unit stands for, in the image: its code taken down through the decoders."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,7 +9,6 @@ from featlearn.config.pieces import BatchNormSpec, LCNSpec
 from featlearn.errors import ShapeError
 from featlearn.networks.stack import Stack
 from featlearn.ops.adjoint import adjoint_at
-from featlearn.ops.pool import avg_pool
 from featlearn.stages.preparation import Preprocess
 from featlearn.stages.preprocess import Contrast
 from featlearn.stages.stage import Stage
@@ -35,7 +33,7 @@ def project_units(stack: Stack, index: int, units: Sequence[Unit], *, batch: int
     biases. In between, the input scaling is undone without its offset, local
     contrast normalisation is passed over (what it cut off at the border is zero),
     batch normalisation is undone by its scale, and pooling of every kind passes
-    each value down by uniform weights over its window (the adjoint of `avg`). Last,
+    each value down by uniform weights over what it takes (the adjoint of a mean). Last,
     whitening is undone (`invert_linear`). Activations are passed over, so this is a
     linear picture: what the unit adds to the image as far as the decoders tell.
 
@@ -148,8 +146,6 @@ def through_output(stage: Stage, maps: Tensor) -> Tensor:
             maps = undo_scale(stage, maps)
         case _:
             pass
-    pool = stage.spec.pool
-    if pool is None:
+    if stage.pool is None:
         return maps
-    uniform = partial(avg_pool, size=pool.size, stride=pool.stride, padding=pool.padding)
-    return adjoint_at(uniform, maps.new_zeros(len(maps), *stage.code_shape), maps)
+    return adjoint_at(stage.pool.mean, maps.new_zeros(len(maps), *stage.code_shape), maps)

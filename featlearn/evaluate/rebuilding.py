@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from featlearn.networks.stack import Stack
+from featlearn.ops.planes import middle
 from featlearn.stages.stage import Stage
 
 
@@ -58,12 +59,6 @@ def joined(stage: Stage, patches: Tensor, maps: Tensor) -> Tensor:
     rows, columns, _ = grid
     apart = patches.unflatten(0, (len(maps), rows, columns))
     return apart.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
-
-
-def middle(maps: Tensor, height: int, width: int) -> Tensor:
-    """Cut the middle out of maps, `(batch, maps, height, width)`."""
-    top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
-    return maps[..., top : top + height, left : left + width]
 
 
 def _grid(stage: Stage, maps: Tensor) -> tuple[int, int, int] | None:

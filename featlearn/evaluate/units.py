@@ -177,11 +177,14 @@ def _through_filter(stage: Stage, start: int, end: int, *, axis: int) -> tuple[i
     """Step from places of the code to those of the stage's input."""
     if isinstance(stage.filter, CompositeFilter):
         return stage.filter.below(start, end, axis)
-    spec, size = stage.spec.filter, stage.input_shape[axis]
+    spec, given = stage.spec.filter, stage.spec.input
     assert not isinstance(spec, CompositeSpec)
-    if spec.size is None or isinstance(stage.spec.input, WhitenSpec):
-        return 0, size
-    return places_below(start, end, size, spec.size, spec.stride, spec.padding)
+    window = given.size if isinstance(given, WhitenSpec) else 1
+    if spec.size is None or window is None:
+        return 0, stage.input_shape[axis]
+    seen = stage.scaler.output_shape[axis]
+    first, last = places_below(start, end, seen, spec.size, spec.stride, spec.padding)
+    return first, last + window - 1
 
 
 def _through_norm(stage: Stage, start: int, end: int, *, axis: int, widen: bool) -> tuple[int, int]:
@@ -202,4 +205,4 @@ def _through_pool(stage: Stage, start: int, end: int, *, axis: int) -> tuple[int
     spec = stage.spec.pool
     if spec is None:
         return start, end
-    return places_below(start, end, stage.code_shape[axis], spec.size, spec.stride, spec.padding)
+    return places_below(start, end, stage.code_shape[axis], *spec.window)

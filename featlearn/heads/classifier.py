@@ -102,8 +102,8 @@ class Classifier(nn.Module):
             if place < self.freeze:
                 stage.eval()
             elif self.frozen_statistics:
-                for norm in stage.batch_norms:
-                    norm.eval()
+                for part in stage.measuring:
+                    part.eval()
         return self
 
     def features(self, images: Tensor, *, to_images: bool = False) -> Tensor:

@@ -61,3 +61,36 @@ def activate(
             return F.relu(x - threshold) if one_sided else F.softshrink(x, threshold)
         case _:
             assert_never(kind)
+
+
+def steepness(h: Tensor, kind: Activation, *, slope: float = 0.01, alpha: float = 1.0) -> Tensor:
+    """Give the size of the derivative of an activation, |φ'(x)|, from its value h = φ(x).
+
+    Args:
+        h: What `activate` gave, any shape.
+        kind: Which activation.
+        slope: Of `leaky-relu` below 0.
+        alpha: Minus the limit of `elu` below 0.
+
+    Returns:
+        A tensor of the shape of `h`, with a gradient for `sigmoid`, `tanh` and `elu`, whose
+        derivatives change with x; 0, or that from below, where there is no derivative.
+
+    Source:
+        Rifai et al., ICML 2011, equation 7, for the sigmoid: φ' = h (1 - h).
+    """
+    match kind:
+        case "identity":
+            return torch.ones_like(h)
+        case "sigmoid":
+            return h * (1 - h)
+        case "tanh":
+            return 1 - h.square()
+        case "relu" | "abs" | "soft-threshold":
+            return (h != 0).to(h.dtype)
+        case "leaky-relu":
+            return torch.where(h > 0, 1.0, slope).to(h.dtype)
+        case "elu":
+            return torch.where(h > 0, 1.0, h + alpha)
+        case _:
+            assert_never(kind)

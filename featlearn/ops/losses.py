@@ -3,6 +3,7 @@
 What is summed is accumulated in at least single precision, also under autocast.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -60,6 +61,48 @@ def cross_entropy(logits: Tensor, target: Tensor, *, weight: Tensor | None = Non
 def l1(h: Tensor) -> Tensor:
     """Sum the absolute values of each sample's code, `(batch, ...)` to `(batch,)`."""
     return _sum_features(h.abs()) if transformed() else _SumOfSizes.apply(h)
+
+
+def root_l1(h: Tensor, *, eps: float) -> Tensor:
+    """Sum √(eps + h²) over each sample's code, `(batch, ...)` to `(batch,)`.
+
+    It is the absolute value, smooth at zero; `eps` is in squared units of `h`.
+
+    Source:
+        Le et al., NIPS 2011, section 2.
+    """
+    return _sum_features((h.square() + eps).sqrt())
+
+
+def log_cosh(h: Tensor) -> Tensor:
+    """Sum log cosh h over each sample's code, `(batch, ...)` to `(batch,)`.
+
+    |h| + log(1 + exp(-2|h|)) - log 2, finite for every finite code.
+
+    Source:
+        Hyvärinen, IEEE Trans. Neural Networks 1999; Le et al., NIPS 2011.
+    """
+    size = h.abs()
+    return _sum_features(size + F.softplus(-2 * size) - math.log(2))
+
+
+def jacobian_norm(slopes: Tensor, rows: Tensor) -> Tensor:
+    """Give ‖∂h/∂x‖²_F of codes h = φ(Wx + b): Σ_j φ'(a_j)² ‖w_j‖².
+
+    Every unit has one row of the Jacobian, its filter times its slope, and rows do not overlap
+    whatever the filters do.
+
+    Args:
+        slopes: |φ'(a_j)| of every unit, `(batch, maps, height, width)`.
+        rows: ‖w_j‖² over what the unit sees, broadcast to that shape.
+
+    Returns:
+        `(batch,)`, in squared units of the code over squared units of the input.
+
+    Source:
+        Rifai et al., ICML 2011, equation 7.
+    """
+    return _sum_features(slopes.square() * rows)
 
 
 def kl_sparsity(h: Tensor, *, target: float, shared: bool) -> Tensor:

@@ -137,3 +137,15 @@ def on_planes(operation: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     planes = x.permute(2, 3, 1, 0).flatten(2).unsqueeze(0)
     y = operation(planes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     return y.squeeze(0).unflatten(2, (maps, batch)).permute(3, 2, 0, 1)
+
+
+def middle(maps: Tensor, height: int, width: int) -> Tensor:
+    """Cut the middle out of maps, `(batch, maps, height', width')`; an odd rest is left after it.
+
+    Args:
+        maps: At least as large as what is cut out.
+        height: Rows to keep.
+        width: Columns to keep.
+    """
+    top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
+    return maps[..., top : top + height, left : left + width]

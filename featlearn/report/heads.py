@@ -16,6 +16,7 @@ from featlearn.report.evaluations import (
     NumbersRecord,
     read_evaluation,
 )
+from featlearn.report.mistakes import Looking, mistakes_of
 from featlearn.report.records import HeadRecord
 from featlearn.report.target_heads import averaged, labels_view, numbers_view, shown
 from featlearn.report.views import Cell, Chart, ClassRow, EvaluationView, Fact, HeadView
@@ -31,12 +32,13 @@ _TABLE = 20
 """Up to this many classes the confusion matrix is a table."""
 
 
-def head_view(key: str, folder: HeadFolder) -> HeadView:
+def head_view(key: str, folder: HeadFolder, looking: Looking) -> HeadView:
     """Gather a head.
 
     Args:
         key: Unique in the page.
         folder: The trained head.
+        looking: How its answers to test images may be looked at.
 
     Raises:
         CheckpointError: If a file of it is damaged.
@@ -57,6 +59,7 @@ def head_view(key: str, folder: HeadFolder) -> HeadView:
         facts=_facts(record),
         evaluation=None if evaluation is None else _any_view(evaluation),
         charts=_charts(key, folder),
+        mistakes=None if judged is None else mistakes_of(folder, judged, looking),
     )
 
 

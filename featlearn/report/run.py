@@ -13,7 +13,9 @@ from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
 from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
 from featlearn.report.charts import loss_charts
+from featlearn.report.gabor import GaborRecord, gabor_views
 from featlearn.report.heads import head_view
+from featlearn.report.mistakes import Looking
 from featlearn.report.network import without_head
 from featlearn.report.records import FusionHeadRecord, HeadRecord, RunRecord, SweepRecord
 from featlearn.report.shown import MOST
@@ -76,16 +78,18 @@ def run_view(
     record = read_figures(run.results_file, RunRecord)
     loaded = load_stack(run.path)
     loaded.stack.to(device)
-    heads = [head_view(f"{key}-head-{name}", run.head(name)) for name in run.heads()]
     records = [read_figures(run.head(name).results_file, HeadRecord) for name in run.heads()]
     swept = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     answers = {record.head: len(record.classes) for record in records}
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes, answers=answers)
+    looking = Looking(layers.totals.flops, root, torch.device(device))
+    heads = [head_view(f"{key}-head-{name}", run.head(name), looking) for name in run.heads()]
     layers = layers if records else without_head(layers)
     tested = None
     if run.units_file.exists():
         tested = read_figures(run.units_file, UnitTestRecord)
+    gabors = read_figures(run.gabor_file, GaborRecord) if run.gabor_file.exists() else None
     metrics = read_metrics(run.metrics_file)
     named = _known(named_units(tested), loaded.stack, run.units_file)
     subject = Looked(key, "", name, record.title, loaded.stack, loaded.recipe, layers)
@@ -114,6 +118,7 @@ def run_view(
         story=tell(record, loaded.recipe, layers, found=found),
         metrics=metrics,
         training=TRAINING,
+        gabors=[] if gabors is None else gabor_views(key, gabors),
     )
 
 

@@ -120,7 +120,9 @@ def collect(stack: Stack, shown: Sequence[Shown], batches: Iterable[Tensor]) -> 
 
 def core(stage: Stage, unit: Unit) -> Unit:
     """Find the unit of the code in the middle of those that a unit of the output pools."""
-    return unit[0], _core(stage, unit[1], axis=1), _core(stage, unit[2], axis=2)
+    taken = [unit[0]] if stage.pool is None else stage.pool.members(unit[0])
+    middle = taken[(len(taken) - 1) // 2]
+    return middle, _core(stage, unit[1], axis=1), _core(stage, unit[2], axis=2)
 
 
 def _core(stage: Stage, place: int, *, axis: int) -> int:
@@ -129,8 +131,9 @@ def _core(stage: Stage, place: int, *, axis: int) -> int:
     if isinstance(norm, LCNSpec) and norm.padding == "valid":
         place += (norm.size - 1) // 2
     if pool is not None:
-        before, _ = pads(size, window=pool.size, stride=pool.stride, padding=pool.padding)
-        place = place * pool.stride - before + (pool.size - 1) // 2
+        window, stride, padding = pool.window
+        before, _ = pads(size, window=window, stride=stride, padding=padding)
+        place = place * stride - before + (window - 1) // 2
     return min(max(place, 0), size - 1)
 
 

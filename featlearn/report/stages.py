@@ -14,6 +14,7 @@ from featlearn.networks.stack import Stack
 from featlearn.report.embed import EmbeddedImage, embed_picture
 from featlearn.report.evidence import counts, with_evidence
 from featlearn.report.gallery import build_gallery
+from featlearn.report.health_words import MANY_DEAD, activity_words, health_faults
 from featlearn.report.samples import BATCH, Sample
 from featlearn.report.shown import Answers, collect, shown_units
 from featlearn.report.unit_data import unit_table
@@ -29,9 +30,6 @@ from featlearn.visualize.projections import (
 )
 from featlearn.visualize.reconstructions import reconstruction_pictures
 from featlearn.wording import count
-
-_MANY_DEAD = 0.05
-"""Share of dead units that the page speaks of: a few fall out of any training."""
 
 
 def stage_views(
@@ -140,19 +138,33 @@ def _health(spec: StageSpec, health: StageHealth) -> list[Fact]:
         kept, side = percent(health.explained_variance), spec.patches and spec.patches.size
         where = "its input's variance" if side is None else f"patches of {side}\u00a0×\u00a0{side}"
         facts.append(Fact("explained", kept, f"of {where}, rebuilt from the code"))
-    return [
-        *facts,
+    facts += [
         Fact("active", percent(health.active), "of the code is not zero, on average"),
+        Fact("L0", f"{health.l0:,.1f}", "numbers of a code that are not zero, on average"),
+        Fact("activity", *activity_words(health.activity)),
         Fact("sparsity", f"{health.sparsity:.2f}", "0 all alike, 1 a single unit (Hoyer)"),
         Fact("dead", percent(health.dead), "of the units never change"),
     ]
+    if health.duplicates is not None:
+        facts.append(Fact("duplicates", percent(health.duplicates), "of the filters repeat one"))
+    of = f"of {count(health.directions)} directions, in which codes vary"
+    facts.append(Fact("rank", f"{health.effective_rank:.0f}", of))
+    if health.condition is not None:
+        facts.append(Fact("condition", f"{health.condition:.3g}", "of the filters, 1 is best"))
+    return facts
 
 
 def _advice(spec: StageSpec, health: StageHealth | None) -> str:
-    """Say what dead units mean and what to try, if there are more than a few."""
-    if health is None or health.dead < _MANY_DEAD:
+    """Say what is wrong, if anything is, and what to try; a stage that did not learn is spared."""
+    if health is None:
         return ""
-    return dead_words(spec, share=health.dead, images=health.images)
+    said: list[str] = []
+    if health.dead >= MANY_DEAD:
+        said.append(dead_words(spec, share=health.dead, images=health.images))
+    if spec.objective is not None:
+        faults = health_faults(spec, health, dead=False)
+        said += [f"{fault[:1].upper()}{fault[1:]}." for fault in faults]
+    return " ".join(said)
 
 
 def _batches(images: Tensor) -> Iterable[Tensor]:

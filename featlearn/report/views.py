@@ -9,11 +9,13 @@ from featlearn.report.best_units import BestUnitsView
 from featlearn.report.data_map import MapView
 from featlearn.report.embed import EmbeddedImage, EmbeddedStrip
 from featlearn.report.gallery import Gallery
+from featlearn.report.mistakes import Mistakes
 from featlearn.report.sprites import Sheet
 from featlearn.report.tables import Table
 from featlearn.visualize.curves import Metrics
 
 if TYPE_CHECKING:
+    from featlearn.report.gabor import GaborView
     from featlearn.report.side_by_side import SideBySide
 
 
@@ -139,7 +141,7 @@ class HeadView:
 
     `share` is its error in [0, 1], if it has one, on so many images as `tested` says; `parts`
     is a sentence about the errors with part of what it takes missing, and `few` one about test
-    samples that come again and again, if there are any.
+    samples that come again and again, if there are any. `mistakes` are pictures of its answers.
     """
 
     key: str
@@ -156,6 +158,7 @@ class HeadView:
     charts: list[Chart]
     parts: str = ""
     few: str = ""
+    mistakes: Mistakes | None = None
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class RunView:
     """Everything about one run.
 
     `joined` lists the layers between the stacks and a code that they share; `training` says how
-    to read the charts.
+    to read the charts; `gabors` are what `evaluate --gabor` found, if it was asked.
     """
 
     key: str
@@ -234,6 +237,7 @@ class RunView:
     metrics: Metrics
     joined: Table | None = None
     training: str = ""
+    gabors: "list[GaborView]" = field(default_factory=list["GaborView"])
 
     @property
     def stages(self) -> list[StageView]:

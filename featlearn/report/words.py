@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import assert_never
 
 from featlearn.config.autoencoding import (
+    ContractiveSpec,
     CorruptionSpec,
     DenoisingSpec,
     GaussianNoiseSpec,
+    KSparseSpec,
     L1Spec,
     MaskNoiseSpec,
     PenaltySpec,
@@ -17,9 +19,10 @@ from featlearn.config.autoencoding import (
     SparseSpec,
 )
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec, TiledSpec, WindowedSpec
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.coding import PsdSpec, SparseCodingSpec
-from featlearn.config.components import TicaSpec
+from featlearn.config.components import IsaSpec, OrthonormalTicaSpec, RicaSpec, TicaSpec
 from featlearn.config.data import (
     ChannelsSpec,
     ContrastSpec,
@@ -40,9 +43,14 @@ from featlearn.config.parts import (
 from featlearn.config.pieces import (
     AnyPoolSpec,
     BatchNormSpec,
+    BatchTopKSpec,
+    GroupPoolSpec,
     LCNSpec,
     LRNSpec,
     NormSpec,
+    SheetPoolSpec,
+    StageActivation,
+    TopKSpec,
     activation_name,
 )
 from featlearn.config.stages import FilterSpec, StageSpec
@@ -140,8 +148,22 @@ def filter_words(spec: FilterSpec) -> str:
             assert_never(spec)
 
 
+def activation_words(spec: StageActivation) -> str:
+    """Say what an activation is."""
+    if isinstance(spec, TopKSpec):
+        return f"the {spec.k} largest maps at a position kept"
+    if isinstance(spec, BatchTopKSpec):
+        return f"the largest kept, {spec.k} maps at a position on average"
+    return activation_name(spec)
+
+
 def pool_words(spec: AnyPoolSpec) -> str:
     """Say what a pooling is."""
+    if isinstance(spec, GroupPoolSpec):
+        return f"L2 pooling over groups of {plural(spec.size, 'map')}"
+    if isinstance(spec, SheetPoolSpec):
+        sheet = f"a sheet of {spec.rows}\u00a0×\u00a0{spec.columns} maps"
+        return f"L2 pooling over {sheet}, {_window(spec.size, spec.stride, 'valid')}"
     kind = _POOLS[str(spec.__struct_config__.tag)]
     return f"{kind} pooling, {_window(spec.size, spec.stride, spec.padding)}"
 
@@ -162,31 +184,24 @@ def norm_words(spec: NormSpec) -> str:
 
 def objective_words(spec: ObjectiveSpec | None) -> str:
     """Say how a stage learned without labels."""
-    if spec is None:
-        return "no unsupervised objective"
-    if isinstance(spec, KMeansSpec):
-        return "spherical k-means"
-    if isinstance(spec, SparseCodingSpec):
-        how = "on-line" if spec.update == "on-line" else "by gradient"
-        return f"sparse coding (λ = {spec.weight:g}), dictionary learned {how}"
-    if isinstance(spec, PsdSpec):
-        return (
-            f"predictive sparse decomposition (λ = {spec.weight:g}, α = {spec.prediction:g}), "
-            "dictionary of its own"
-        )
-    decoder = f"{spec.decoder} decoder"
     match spec:
-        case PlainSpec():
-            return f"plain auto-encoder, {decoder}"
-        case SparseSpec(penalty=penalty):
-            return f"sparse auto-encoder ({_penalty(penalty)}), {decoder}"
-        case DenoisingSpec(corruption=corruption, penalty=penalty):
-            more = f", {_penalty(penalty)}" if penalty else ""
-            return f"denoising auto-encoder ({_corruption(corruption)}{more}), {decoder}"
-        case TicaSpec(weight=weight):
-            return f"reconstruction TICA (λ = {weight:g} on what is pooled), {decoder}"
+        case None:
+            return "no unsupervised objective"
+        case KMeansSpec():
+            points = f"k-means of points, {spec.update} updates"
+            return points if spec.distance == "squared" else "spherical k-means"
+        case RbmSpec():
+            return _rbm(spec)
+        case SparseCodingSpec():
+            how = "on-line" if spec.update == "on-line" else "by gradient"
+            return f"sparse coding (λ = {spec.weight:g}), dictionary learned {how}"
+        case PsdSpec():
+            weights = f"λ = {spec.weight:g}, α = {spec.prediction:g}"
+            return f"predictive sparse decomposition ({weights}), dictionary of its own"
+        case RicaSpec() | TicaSpec() | OrthonormalTicaSpec() | IsaSpec():
+            return _components(spec)
         case _:
-            assert_never(spec)
+            return f"{_auto_encoder(spec)}, {spec.decoder} decoder"
 
 
 def preprocess_words(spec: PreprocessSpec) -> str:
@@ -209,7 +224,8 @@ def preprocess_words(spec: PreprocessSpec) -> str:
 def input_words(spec: WhitenSpec) -> str:
     """Say what a stage makes of the maps below."""
     length = ", of unit length" if spec.unit_length else ""
-    return f"whitening to {spec.keep} components{length}"
+    windows = "" if spec.size is None else f" of {spec.size}\u00a0×\u00a0{spec.size} windows"
+    return f"whitening{windows} to {spec.keep} components{length}"
 
 
 def stage_words(spec: StageSpec) -> list[str]:
@@ -217,13 +233,14 @@ def stage_words(spec: StageSpec) -> list[str]:
     parts = [input_words(spec.input)] if isinstance(spec.input, WhitenSpec) else []
     parts += [filter_words(spec.filter)]
     parts += [] if isinstance(spec.filter, CompositeSpec) or not spec.filter.norm else [_BATCH]
-    parts += [activation_name(spec.activation)]
+    parts += [activation_words(spec.activation)]
     parts += [pool_words(spec.pool)] if spec.pool else []
     parts += [norm_words(spec.norm)] if spec.norm else []
     parts += [f"dropout of {in_percent(spec.dropout)}"] if spec.dropout else []
     learned = objective_words(spec.objective)
     if spec.patches is not None and spec.objective is not None:
-        learned += f", on {spec.patches.size}\u00a0×\u00a0{spec.patches.size} patches"
+        middle = " from the middle" if spec.patches.at == "middle" else ""
+        learned += f", on {spec.patches.size}\u00a0×\u00a0{spec.patches.size} patches{middle}"
     return [*parts, learned]
 
 
@@ -235,17 +252,6 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         share: How many of its units are dead, in [0, 1].
         images: How many images they were looked at with.
     """
-    tries: list[str] = []
-    if activation_name(spec.activation) == "relu":
-        tries.append('activation = "leaky-relu", under which no unit falls silent')
-    if isinstance(spec.objective, SparseCodingSpec | PsdSpec):
-        tries.append("a smaller objective.weight")
-    if isinstance(spec.objective, SparseSpec):
-        tries.append("a smaller objective.penalty.weight")
-    if isinstance(spec.objective, TicaSpec):
-        tries.append("a smaller objective.weight")
-    if not tries:
-        tries.append("a smaller pretrain.optimizer.lr")
     meaning = (
         f"{percent(share)} of the units are dead: they give the same value for each of "
         f"{plural(images, 'image')}, and so carry nothing."
@@ -255,7 +261,66 @@ def dead_words(spec: StageSpec, *, share: float, images: int) -> str:
         margin = (
             " Where a local filter sees only a margin that never changes, that is as it must be."
         )
-    return f"{meaning} Try {', '.join(tries)}, or fewer maps.{margin}"
+    return f"{meaning} Try {', '.join(dead_remedies(spec))}, or fewer maps.{margin}"
+
+
+def dead_remedies(spec: StageSpec) -> list[str]:
+    """Say what to try in the recipe of a stage whose units die, beside fewer maps."""
+    tries: list[str] = []
+    if activation_name(spec.activation) == "relu":
+        tries.append('activation = "leaky-relu", under which no unit falls silent')
+    if isinstance(spec.objective, SparseSpec):
+        tries.append("a smaller objective.penalty.weight")
+    if isinstance(spec.objective, KSparseSpec):
+        tries.append("a larger objective.aux, or a smaller objective.dead_after")
+    if isinstance(spec.objective, ContractiveSpec | TicaSpec | SparseCodingSpec | PsdSpec):
+        tries.append("a smaller objective.weight")
+    if isinstance(spec.objective, RbmSpec):
+        tries.append("objective.sparsity, which keeps units from being on, or off, for good")
+    if isinstance(spec.objective, RicaSpec) and spec.objective.rows == "free":
+        sparsity = spec.objective.weighs == "sparsity"
+        tries.append(f"a {'smaller' if sparsity else 'larger'} objective.weight")
+    if not tries:
+        tries.append("a smaller pretrain.optimizer.lr")
+    return tries
+
+
+def _auto_encoder(
+    spec: PlainSpec | SparseSpec | DenoisingSpec | ContractiveSpec | KSparseSpec,
+) -> str:
+    """Write what an auto-encoder minimises."""
+    match spec:
+        case PlainSpec():
+            return "plain auto-encoder"
+        case SparseSpec(penalty=penalty):
+            return f"sparse auto-encoder ({_penalty(penalty)})"
+        case DenoisingSpec(corruption=corruption, penalty=penalty):
+            more = f", {_penalty(penalty)}" if penalty else ""
+            return f"denoising auto-encoder ({_corruption(corruption)}{more})"
+        case ContractiveSpec(weight=weight):
+            return f"contractive auto-encoder (λ = {weight:g} on its Jacobian)"
+        case KSparseSpec(aux=aux):
+            return f"k-sparse auto-encoder (α = {aux:g} on what dead units rebuild)"
+        case _:
+            assert_never(spec)
+
+
+def _components(spec: RicaSpec | TicaSpec | OrthonormalTicaSpec | IsaSpec) -> str:
+    """Write how independent components are found."""
+    match spec:
+        case RicaSpec(weight=weight, weighs=weighs, g=g):
+            penalty = "√(ε + h²)" if g == "sqrt" else "log cosh"
+            told = f"reconstruction ICA ({penalty}, λ = {weight:g} on the {weighs})"
+            return f"{told}, {spec.decoder} decoder"
+        case TicaSpec(weight=weight):
+            told = f"reconstruction TICA (λ = {weight:g} on what is pooled)"
+            return f"{told}, {spec.decoder} decoder"
+        case OrthonormalTicaSpec():
+            return "topographic ICA, orthonormal filters"
+        case IsaSpec():
+            return "independent subspaces (ISA), orthonormal filters"
+        case _:
+            assert_never(spec)
 
 
 def _filter_window(spec: WindowedSpec) -> str:
@@ -292,6 +357,13 @@ def _penalty(spec: PenaltySpec) -> str:
     if isinstance(spec, L1Spec):
         return f"L1, λ = {spec.weight:g}"
     return f"KL to activity {spec.target:g}, β = {spec.weight:g}"
+
+
+def _rbm(spec: RbmSpec) -> str:
+    """Write a restricted Boltzmann machine, and how it is trained."""
+    how = f"CD-{spec.k}" if spec.chains is None else f"PCD-{spec.k}, {spec.chains} chains"
+    sparse = "" if spec.sparsity is None else f", activity near {spec.sparsity.target:g}"
+    return f"restricted Boltzmann machine, {spec.visible} inputs ({how}{sparse})"
 
 
 def _corruption(spec: CorruptionSpec) -> str:

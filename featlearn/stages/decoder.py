@@ -15,16 +15,16 @@ class Decoder(nn.Module):
     Args:
         encoder: The filter whose code is decoded.
         tied: Whether the filter's weights are used.
-        offset: Whether there is a bias.
+        offset: Whether the bias is learned; else it is zero, and no part of the model.
 
     Attributes:
         weight: Weights of its own, of the shape of the filter's; `None` if tied.
         bias: `(channels, 1, 1)` if the filter is shared, and so moves over inputs of any
-            size, otherwise of the shape of the input; zero at first. `None` without `offset`.
+            size, otherwise of the shape of the input; zero at first.
     """
 
     weight: nn.Parameter | None
-    bias: nn.Parameter | None
+    bias: Tensor
 
     def __init__(self, encoder: Filter, *, tied: bool, offset: bool = True) -> None:
         """Start with the weights of `encoder`, and a bias of zero."""
@@ -32,7 +32,10 @@ class Decoder(nn.Module):
         self.weight = None if tied else nn.Parameter(encoder.weight.detach().clone())
         shape = encoder.input_shape
         sides = (shape.maps, 1, 1) if encoder.shared else tuple(shape)
-        self.bias = nn.Parameter(torch.zeros(sides)) if offset else None
+        if offset:
+            self.bias = nn.Parameter(torch.zeros(sides))
+        else:
+            self.register_buffer("bias", torch.zeros(sides), persistent=False)
 
     def forward(self, h: Tensor, encoder: Filter, *, size: tuple[int, int] | None = None) -> Tensor:
         """Rebuild the input.
@@ -45,8 +48,7 @@ class Decoder(nn.Module):
         Returns:
             `(batch, channels, *size)`.
         """
-        rebuilt = encoder.adjoint(h, size=size, weight=self.weight)
-        return rebuilt if self.bias is None else rebuilt + self.bias
+        return encoder.adjoint(h, size=size, weight=self.weight) + self.bias
 
     def extra_repr(self) -> str:
         """Say whose weights."""

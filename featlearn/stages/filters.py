@@ -68,6 +68,10 @@ class DenseFilter(Filter):
             )
         return dense_transpose(h, self.weight if weight is None else weight)
 
+    def squared_lengths(self, *, size: tuple[int, int] | None = None) -> Tensor:
+        """Give ‖w‖² of every unit, `(1, maps, 1, 1)`; all see the whole input."""
+        return self.weight.square().sum((1, 2, 3))[None, :, None, None]
+
 
 class WindowedFilter(Filter):
     """Units that see a window each, on a grid of positions.
@@ -169,6 +173,20 @@ class WindowedFilter(Filter):
             padding=self.padding,
             groups=self.groups,
         )
+
+    def squared_lengths(self, *, size: tuple[int, int] | None = None) -> Tensor:
+        """Give ‖w‖² of every unit over the inputs that it sees: less where it sees a border.
+
+        That is what squared weights answer to ones.
+
+        Args:
+            size: Height and width of the input; those of the stage's own if not given.
+
+        Returns:
+            `(1, maps, height', width')`, with a gradient.
+        """
+        ones = self.weight.new_ones(1, self.input_shape.maps, *(size or self.input_shape[1:]))
+        return self._responses(ones, self.weight.square(), None)
 
     def extra_repr(self) -> str:
         """Say the window too."""

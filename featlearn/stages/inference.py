@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from featlearn.config.pieces import InferenceSpec
 from featlearn.ops.random import generator
@@ -30,6 +30,27 @@ class Dictionary(NamedTuple):
         """Give z to DᵀDz, for inputs of the size of `x`."""
         size = (x.shape[-2], x.shape[-1])
         return lambda z: self.responses(self.filter.adjoint(z, size=size, weight=self.weight))
+
+
+class InferredCodes(nn.Module):
+    """Code scaled input by what rebuilds it with the least energy: a stage's `fista`.
+
+    Args:
+        spec: Weight and steps.
+    """
+
+    def __init__(self, spec: InferenceSpec) -> None:
+        """Take the energy and the steps."""
+        super().__init__()
+        self.spec = spec
+
+    def forward(self, encoder: Filter, x: Tensor) -> Tensor:
+        """Infer the code; see `infer`."""
+        return infer(Dictionary(encoder), x, self.spec)
+
+    def extra_repr(self) -> str:
+        """Say how many steps."""
+        return f"{self.spec.steps} steps"
 
 
 class Pull(NamedTuple):

@@ -16,7 +16,6 @@ from featlearn.config.pieces import (
 )
 from featlearn.geometry import Border, MapShape, pads
 from featlearn.ops.conv import conv2d
-from featlearn.ops.pool import avg_pool
 from featlearn.stages.activation import activated
 from featlearn.stages.initial import start_for_relu_
 from featlearn.stages.norm import BatchNorm, build_norm
@@ -159,13 +158,11 @@ class PoolPart(PartModule):
 
     def linear(self, x: Tensor) -> Tensor:
         """Take means."""
-        pool = self.pool
-        return avg_pool(x, size=pool.size, stride=pool.stride, padding=pool.padding)
+        return self.pool.mean(x)
 
     def below(self, start: int, end: int, axis: int) -> tuple[int, int]:
         """Look through the window."""
-        pool, size = self.pool, self.input_shape[axis]
-        return places_below(start, end, size, pool.size, pool.stride, pool.padding)
+        return places_below(start, end, self.input_shape[axis], *self.pool.window)
 
 
 class GlobalAvgPart(PartModule):

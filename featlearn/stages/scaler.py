@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from featlearn.config.inputs import InputName, WhitenSpec, check_whitening
 from featlearn.config.stages import StageSpec
 from featlearn.geometry import MapShape
+from featlearn.ops.conv import conv2d
 from featlearn.ops.moments import Moments, moments
 from featlearn.ops.whitening import PrincipalAxes, Whitening, pca_matrix
 from featlearn.stages.whitening import PCA
@@ -199,11 +200,12 @@ class DampedPCA(PCA):
 
 
 class WhiteningScaler(Scaler):
-    """Principal components of all maps together, each of one scale: `WhitenSpec`.
+    """Principal components, each of one scale, of all maps or of every window: `WhitenSpec`.
 
     Components have the variances v_i / (v_i + d) with d = `damping` times the mean variance
-    of those kept. With `unit_length` every sample is divided by its length; what is carried
-    back keeps the length that it has.
+    of those kept. With `unit_length` every sample, or window, is divided by its length; what is
+    carried back keeps the length that it has. Where windows overlap, what is carried back is
+    the mean of what they say.
 
     Attributes:
         components: What is fitted.
@@ -211,33 +213,69 @@ class WhiteningScaler(Scaler):
 
     def __init__(self, shape: MapShape, spec: WhitenSpec) -> None:
         """Start with the first inputs as they are, until fitted."""
-        super().__init__(shape, MapShape(spec.keep, 1, 1))
-        self.unit_length = spec.unit_length
-        self.components = DampedPCA(shape, spec)
+        super().__init__(shape, spec.above(shape))
+        self.spec = spec
+        self.components = DampedPCA(spec.together(shape), spec)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Whiten maps; `(batch, keep, 1, 1)`."""
+        """Whiten maps; `(batch, keep, 1, 1)`, or `(batch, keep, rows, columns)` of windows."""
+        own = self.components
         # Not in half precision: what varies little is what whitening magnifies.
         with torch.autocast(x.device.type, enabled=False):
-            white = self.components(x.to(self.components.mean.dtype))
-        return F.normalize(white, dim=1) if self.unit_length else white
+            exact = x.to(own.mean.dtype)
+            if self.spec.size is None:
+                white = own(exact)
+            else:
+                white = conv2d(exact, self._bank(own.matrix), -own.matrix @ own.mean)
+        return F.normalize(white, dim=1) if self.spec.unit_length else white
 
     def invert(self, y: Tensor) -> Tensor:
         """Colour white samples, and add the mean."""
-        return self.components.invert(y)
+        if self.spec.size is None:
+            return self.components.invert(y)
+        mean = self.components.mean[None]
+        ones = y.new_ones(1, 1, *y.shape[2:])
+        return self.invert_linear(y) + self._averaged(ones, self._bank(mean))
 
     def invert_linear(self, y: Tensor) -> Tensor:
         """Colour white samples."""
-        return self.components.invert_linear(y)
+        if self.spec.size is None:
+            return self.components.invert_linear(y)
+        return self._averaged(y, self._bank(self.components.inverse.T))
 
     def transpose(self, y: Tensor) -> Tensor:
         """Apply the transposed matrix: patterns in the space of the maps."""
-        return (y.flatten(1) @ self.components.matrix).unflatten(1, self.shape)
+        matrix = self.components.matrix
+        if self.spec.size is None:
+            return (y.flatten(1) @ matrix).unflatten(1, self.shape)
+        return F.conv_transpose2d(y, self._bank(matrix))
 
     def fit(self, batches: Iterable[Tensor]) -> None:
-        """Fit to samples, which are held together."""
-        nothing = self.components.mean.new_empty(0, *self.shape)
-        self.components.fit(torch.cat(list(batches) or [nothing]))
+        """Fit to samples, which are held together; of windows, to a few of each sample."""
+        nothing = self.components.mean.new_empty(0, *self.components.input_shape)
+        found = [self._measured(batch) for batch in batches]
+        self.components.fit(torch.cat(found or [nothing]))
+
+    def _measured(self, x: Tensor) -> Tensor:
+        """Take the windows that are measured: all of a small plane, else others of each sample."""
+        size = self.spec.size
+        if size is None:
+            return x
+        cut = x.unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5).flatten(1, 2)
+        count, taken = cut.shape[1], self.spec.measured(MapShape(*x.shape[1:]))
+        samples = torch.arange(len(x), device=x.device)[:, None]
+        steps = torch.arange(taken, device=x.device) * (count // taken)
+        return cut[samples, (samples + steps) % count].flatten(0, 1)
+
+    def _bank(self, rows: Tensor) -> Tensor:
+        """See rows of numbers of a window as a bank of filters."""
+        return rows.unflatten(1, self.components.input_shape)
+
+    def _averaged(self, y: Tensor, bank: Tensor) -> Tensor:
+        """Lay windows down, each a sum of filters, and take the mean of those that overlap."""
+        ones = y.new_ones(1, 1, *y.shape[2:])
+        over = F.conv_transpose2d(ones, torch.ones_like(bank[:1, :1]))
+        return F.conv_transpose2d(y, bank) / over
 
     def extra_repr(self) -> str:
         """Say how many components."""

@@ -8,21 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from featlearn.config.autoencoding import AutoEncoderSpec
 from featlearn.config.banks import DenseSpec
-from featlearn.config.learning import RebuildingSpec
 from featlearn.config.objectives import ObjectiveSpec
 from featlearn.config.parts import CompositeSpec
-from featlearn.config.pieces import InferenceSpec, activation_name
-from featlearn.config.stages import StageSpec, check_groups
+from featlearn.config.pieces import activation_name
+from featlearn.config.stages import StageSpec, check_groups, check_learnable
 from featlearn.errors import RecipeError, ShapeError, UsageError
 from featlearn.geometry import MapShape
-from featlearn.stages.activation import LearnedActivation, activated, build_activation
+from featlearn.stages.activation import BatchTopK, BuiltActivation, build_activation
+from featlearn.stages.clusters import ClusterCodes
 from featlearn.stages.composite import CompositeFilter
 from featlearn.stages.decoder import Decoder
 from featlearn.stages.filter import Filter
 from featlearn.stages.filters import build_filter
-from featlearn.stages.inference import Dictionary, infer
+from featlearn.stages.inference import InferredCodes
 from featlearn.stages.norm import BatchNorm, Norm, build_norm
 from featlearn.stages.pool import Pool, build_pool
 from featlearn.stages.scaler import Scaler, build_scaler
@@ -62,8 +61,8 @@ class Stage(nn.Module):
         scaler: How the maps below become its input and target.
         filter: Linear map from scaled input to responses, or many layers that stand for one.
         filter_norm: Batch normalisation of the responses, or `None`.
-        activation: What the activation learns, or `None`.
-        decoder: Linear map from code to input; `None` unless the objective rebuilds the input.
+        activation: What becomes of the responses, or makes a code of the input by the filters.
+        decoder: Linear map from code to input; `None` unless the objective has one.
         pool: Pooling of the code, or `None`.
         norm: Normalisation of what comes before it, or `None`.
         input_shape: Shape of the maps below.
@@ -75,7 +74,7 @@ class Stage(nn.Module):
     scaler: Scaler
     filter: Filter
     filter_norm: BatchNorm | None
-    activation: LearnedActivation | None
+    activation: BuiltActivation
     decoder: Decoder | None
     pool: Pool | None
     norm: Norm | None
@@ -109,7 +108,7 @@ class Stage(nn.Module):
         self.pool = None if spec.pool is None else build_pool(spec.pool)
         self.pooled_shape: MapShape | None = None
         if self.pool is not None:
-            with _fitting(spec.name, "pool", self.pool.size, shape):
+            with _fitting(spec.name, "pool", self.pool.window.size, shape):
                 self.pooled_shape = shape = self.pool.output_shape(shape)
         self.norm = None if spec.norm is None else build_norm(spec.norm, shape.maps)
         if self.norm is not None:
@@ -140,8 +139,13 @@ class Stage(nn.Module):
         return StageOutput(code, pooled, normalised, dropped)
 
     def code(self, x: Tensor) -> Tensor:
-        """Compute the code of scaled input: the activation of the filter's responses."""
-        return self._once("code", x, lambda: self._code(x))
+        """Compute the code of scaled input: of the filter's responses, or by the filter itself."""
+        return self._once("code", x, lambda: self._coded(x))
+
+    def _coded(self, x: Tensor) -> Tensor:
+        if isinstance(self.activation, ClusterCodes | InferredCodes):
+            return self.activation(self.filter, x)
+        return self.activation(self.responses(x))
 
     def responses(self, x: Tensor) -> Tensor:
         """Compute what scaled input gives before the activation: filtered and normalised."""
@@ -159,13 +163,6 @@ class Stage(nn.Module):
             raise UsageError(f"stage {self.name!r} does not pool")
         return self._once("pooled", h, lambda: pool(h))
 
-    def _code(self, x: Tensor) -> Tensor:
-        """Activate the responses, or infer the code."""
-        spec = self.spec.activation
-        if isinstance(spec, InferenceSpec):
-            return infer(Dictionary(self.filter), x, spec)
-        return activated(self.responses(x), spec, self.activation)
-
     @property
     def composite(self) -> bool:
         """Whether many layers stand for the filter, so that there is no one bank of weights."""
@@ -174,13 +171,20 @@ class Stage(nn.Module):
     @property
     def learned(self) -> list[nn.Module]:
         """Give the parts that learn from labels, in the order of the computation."""
-        parts = (self.filter, self.filter_norm, self.activation, self.norm)
+        own = self.activation if any(True for _ in self.activation.parameters()) else None
+        parts = (self.filter, self.filter_norm, own, self.norm)
         return [part for part in parts if part is not None]
 
     @property
     def batch_norms(self) -> list[BatchNorm]:
         """Give every batch normalisation in the stage, in the order in which they are held."""
         return [module for module in self.modules() if isinstance(module, BatchNorm)]
+
+    @property
+    def measuring(self) -> list[BatchNorm | BatchTopK]:
+        """Give everything that measures batches in training, to use what it measured."""
+        own = [self.activation] if isinstance(self.activation, BatchTopK) else []
+        return [*self.batch_norms, *own]
 
     @contextmanager
     def remembering(self) -> Generator[None]:
@@ -227,8 +231,8 @@ class Stage(nn.Module):
             size: Height and width of the input; the stage's own if not given.
 
         Returns:
-            Scaled input; under cross-entropy its logits. Without a decoder, which only
-            objectives that rebuild have, the adjoint of the filter.
+            Scaled input, or its log-odds where the objective's decoder gives these. Without a
+            decoder, as where clusters were learned, the adjoint of the filter.
         """
         if self.decoder is None:
             return self.filter.adjoint(h, size=size)
@@ -258,10 +262,7 @@ class Stage(nn.Module):
         """
         rebuilt = self.decode(code, size=size)
         objective = self.spec.objective
-        cross_entropy = isinstance(objective, AutoEncoderSpec) and (
-            objective.reconstruction == "cross-entropy"
-        )
-        if cross_entropy:
+        if objective is not None and objective.log_odds:
             rebuilt = torch.sigmoid(rebuilt)
         return self.scaler.invert(rebuilt)
 
@@ -290,6 +291,7 @@ def _build_filter(
         except ShapeError as error:
             raise RecipeError(f"stage {spec.name!r}: filter: {error}") from None
     check_groups(spec, given.maps)
+    check_learnable(spec, given)
     with _fitting(spec.name, "filter", spec.filter.size, given):
         bank = build_filter(spec.filter, given, generator=generator)
     norm = None
@@ -301,7 +303,7 @@ def _build_filter(
 
 
 def _build_decoder(objective: ObjectiveSpec | None, encoder: Filter) -> Decoder | None:
-    if not isinstance(objective, RebuildingSpec):
+    if objective is None or objective.tied is None:
         return None
     return Decoder(encoder, tied=objective.tied, offset=objective.offset)
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from featlearn.config.pieces import L2PoolSpec, LCNSpec
+from featlearn.config.pieces import LCNSpec, RootPoolSpec
 from featlearn.ops.adjoint import adjoint_at
 from featlearn.ops.planes import borders
 from featlearn.stages.norm import BatchNorm, LCN2d, LRN2d
@@ -73,9 +73,9 @@ def undo_norm(stage: Stage, output: StageOutput, maps: Tensor) -> Tensor:
 def unpool(stage: Stage, pool: Pool, code: Tensor, maps: Tensor) -> Tensor:
     """Turn pooled maps into a code, by the weights that the images' own code had.
 
-    Max pooling passes a value to the place that it came from (its switch), L2 pooling gives
-    each place h / pooled of it, average pooling gives all of the window alike; where windows
-    overlap the mean is taken.
+    Max pooling passes a value to the place that it came from (its switch), pooling by roots of
+    squares gives each place h / pooled of it, average pooling gives all of the window alike;
+    where windows overlap the mean is taken.
 
     Args:
         stage: The stage.
@@ -84,7 +84,7 @@ def unpool(stage: Stage, pool: Pool, code: Tensor, maps: Tensor) -> Tensor:
         maps: Pooled maps to take down, of the shape of the pooled codes.
     """
     down = adjoint_at(pool, code, maps)
-    if isinstance(stage.spec.pool, L2PoolSpec):  # its weights times what is pooled is the code
+    if isinstance(stage.spec.pool, RootPoolSpec):  # its weights times what is pooled is the code
         ones = torch.ones_like(code[:1])
         shares = adjoint_at(pool, ones, pool(ones))
     else:

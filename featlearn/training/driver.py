@@ -1,7 +1,7 @@
 """Driving a loop: record every step, save at an interval, stop when asked."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -85,8 +85,16 @@ class Watcher(Protocol):
         ...
 
 
+Examine = Callable[[str], dict[str, dict[str, float]]]
+"""Gives figures of the stages that a phase trains, by their names, and changes nothing."""
+
+
 class Driver:
-    """Takes a run's loops to their end, so that it can stop and go on anywhere."""
+    """Takes a run's loops to their end, so that it can stop and go on anywhere.
+
+    Attributes:
+        examine: Asked at the end of every epoch for figures of the stages in training, if set.
+    """
 
     def __init__(
         self,
@@ -120,6 +128,7 @@ class Driver:
         self.store = CheckpointStore(folder.checkpoints)
         self.standing = Standing()
         self.metrics = MetricsLog(folder.metrics_file)
+        self.examine: Examine | None = None
 
     def resume(self) -> Checkpoint | None:
         """Find where to go on from, and stand there.
@@ -239,6 +248,8 @@ class Driver:
         self.store.clear()
 
     def _record(self, report: StepReport) -> None:
+        if report.ended and self.examine is not None:
+            report = report._replace(health=self.examine(report.phase))
         self.metrics.write(report)
         self.progress.step(report)
         if self.watcher is not None:

@@ -83,7 +83,13 @@ def learn_part(
     parts = 0 if so_far is None else so_far.parts
     steps = 0 if so_far is None else so_far.steps
     augment = recipe.pretrain.augment
-    material = Material(images, None, build_augment(augment) if augment else None, recipe.seed)
+    material = Material(
+        images,
+        None,
+        build_augment(augment) if augment else None,
+        recipe.seed,
+        recipe.pretrain.resample,
+    )
     problem = build_problem(
         phase,
         stack,

@@ -19,7 +19,7 @@ from featlearn.ops.random import generator, seeded
 from featlearn.seeds import derive
 from featlearn.training.averaging import WeightAverage
 from featlearn.training.optimizers import Updates
-from featlearn.training.problem import Problem
+from featlearn.training.problem import EpochWise, Problem, Renewing
 from featlearn.training.progress import StepReport
 from featlearn.training.rates import Plateau, rate_factor
 from featlearn.training.states import all_finite, copied, under
@@ -83,6 +83,7 @@ class Loop:
         self.state = LoopState()
         in_backward = spec.update == "backward"
         self.updates = Updates(spec.optimizer, problem.groups(), in_backward=in_backward)
+        self.renewing = problem if isinstance(problem, Renewing) else None
         self.plateau = Plateau(spec.rate) if isinstance(spec.rate, PlateauSpec) else None
         self.best: dict[str, Tensor] = {}
         self.average = None if ema is None else WeightAverage(problem.module, ema)
@@ -155,6 +156,8 @@ class Loop:
             nn.utils.clip_grad_norm_(self.updates.parameters, self.spec.clip)
         self.updates.step()
         problem.after_step()
+        if self.renewing is not None:
+            self.updates.forget(self.renewing.renew(state.step + 1, steps=self.total_steps))
         if self.average is not None:
             self.average.update(state.step)
         state.last_loss = sum(figures.values())
@@ -206,8 +209,10 @@ class Loop:
         )
 
     def _end_epoch(self) -> dict[str, float] | None:
-        """Measure held-out samples, keep the best weights, and move to the next epoch."""
+        """Take what steps are due, measure held-out samples, keep the best weights, go on."""
         state = self.state
+        if isinstance(self.problem, EpochWise):
+            self.problem.after_epoch()
         with nullcontext() if self.average is None else self.average.in_use():
             with self._precision():
                 held_out = self.problem.held_out()

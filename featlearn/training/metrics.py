@@ -30,14 +30,16 @@ class MetricsLog:
     def write(self, report: StepReport) -> None:
         """Write the step if it is one to log, as an epoch's last always is, and the epoch's end.
 
-        The line of an epoch's end has `held_out`, which is null where nothing is held out.
+        The line of an epoch's end has `held_out`, which is null where nothing is held out, and
+        `health`, where stages were examined.
         """
         head = {"phase": report.phase, "epoch": report.epoch, "step": report.step}
         if report.step == 1 or report.step % _EVERY == 0 or report.ended:
             figures = {"lr": report.lr, "loss": report.loss, "terms": report.terms}
             self._append({**head, **figures})
         if report.ended:
-            self._append({**head, "held_out": report.held_out})
+            health = {} if report.health is None else {"health": report.health}
+            self._append({**head, "held_out": report.held_out, **health})
 
     def size(self) -> int:
         """Count the bytes written so far, and make sure that they are on disk."""

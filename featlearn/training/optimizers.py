@@ -1,7 +1,7 @@
 """Optimisers from their specs, and their state as plain tensors."""
 
 import functools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, assert_never
 
 import torch
@@ -175,6 +175,19 @@ class Updates:
         if not self.in_backward and self._optimizers:
             self._hand_over(self.parameters)
             self._optimizers[0].step()
+
+    def forget(self, drawn: Mapping[Tensor, Tensor]) -> None:
+        """Set to 0 what is known of numbers that were drawn anew, such as their momentum.
+
+        Args:
+            drawn: By the parameter, which of its numbers, of its shape.
+        """
+        for parameter, where in drawn.items():
+            own = self._lying[parameter]
+            for optimizer in self._optimizers:
+                for value in optimizer.state.get(own.tensor, {}).values():
+                    if isinstance(value, Tensor) and value.shape == own.tensor.shape:
+                        own.back(value).masked_fill_(where, 0)
 
     def tensors(self) -> dict[str, Tensor]:
         """Flatten the optimiser's state: `{place}.{entry}` for every parameter.

@@ -8,7 +8,12 @@ import torch
 from torch import nn
 
 from featlearn.autoencoders.build import build_objectives
-from featlearn.autoencoders.objective import Objective, Remembering, check_objective
+from featlearn.autoencoders.objective import (
+    Objective,
+    Remembering,
+    Starting,
+    check_objective,
+)
 from featlearn.config.augmentation import check_augment
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.augment import build_augment
@@ -18,12 +23,18 @@ from featlearn.networks.loading import load_stages
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_state
 from featlearn.ops.random import generator
+from featlearn.stages.activation import BatchTopK
 from featlearn.training.checkpoints import Checkpoint
 from featlearn.training.driver import Standing
 from featlearn.training.loop import Loop
 from featlearn.training.phases import Phase, plan_phases
 from featlearn.training.pictures import Pictures
-from featlearn.training.problems import GreedyProblem, Material, build_problem
+from featlearn.training.problems import (
+    GreedyProblem,
+    Material,
+    build_problem,
+    learning_input,
+)
 from featlearn.training.rates import check_warmup
 from featlearn.training.settling import (
     check_components,
@@ -35,6 +46,9 @@ from featlearn.training.settling import (
     settle_above,
     settle_norm,
 )
+
+_STARTED_ON = 1000
+"""Images that an objective may set first weights by."""
 
 
 class Conductor(Protocol):
@@ -97,7 +111,11 @@ class Pretraining:
         augment = recipe.pretrain.augment
         check_augment(augment, images.shape, table="pretrain")
         self.material = Material(
-            images, held_out, build_augment(augment) if augment else None, recipe.seed
+            images,
+            held_out,
+            build_augment(augment) if augment else None,
+            recipe.seed,
+            recipe.pretrain.resample,
         )
         self.sample = fitting_sample(recipe, images)
         everything = self.sample.at(range(len(self.sample))) if recipe.preprocess else None
@@ -136,6 +154,8 @@ class Pretraining:
         standing = driver.standing
         if standing.loop is None and not phase.joint:
             fit_scaler(self.stack, phase.places[0], self.sample)
+        if standing.loop is None and not (self.begun or self._learned_before(phase)):
+            self._start(phase)
         if phase.epochs == 0:
             driver.skip(phase.name)
         else:
@@ -160,6 +180,22 @@ class Pretraining:
         elif phase.places:
             settle_above(self.stack, max(phase.places), self.sample)
 
+    def _learned_before(self, phase: Phase) -> bool:
+        """Tell whether the stages of a phase have been trained by the one before."""
+        return phase.joint and self.phases[0] is not phase
+
+    @torch.no_grad()
+    def _start(self, phase: Phase) -> None:
+        """Let objectives that ask for it set the first weights of their stages by data."""
+        images = self.sample.at(range(min(len(self.sample), _STARTED_ON)))
+        self.stack.eval()
+        for place in phase.places:
+            objective, stage = self.objectives.get(place), self.stack.stage(place)
+            if isinstance(objective, Starting):
+                maps = self.stack.maps_below(images, place)
+                draw = generator(self.recipe.seed, stage.name, "start", device=maps.device)
+                objective.start(stage, stage.scaler(learning_input(stage, maps, draw)))
+
     def _check_phases(self) -> None:
         """Refuse what a later phase cannot take before the first one begins.
 
@@ -172,6 +208,12 @@ class Pretraining:
                 raise RecipeError(
                     f"stage {self.stack.stage(place).name!r}: its objective keeps what it has "
                     "seen, which `pretrain.recompute` would count twice: leave out one of the two"
+                )
+        for stage in map(self.stack.stage, range(len(self.stack))):
+            if self.recipe.pretrain.recompute and isinstance(stage.activation, BatchTopK):
+                raise RecipeError(
+                    f"stage {stage.name!r}: its activation measures a threshold, in which "
+                    "`pretrain.recompute` would count batches twice: leave out one of the two"
                 )
         for phase in (phase for phase in self.phases if phase.epochs):
             loop, table = phase.loop, "pretrain"

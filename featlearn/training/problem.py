@@ -1,6 +1,7 @@
 """What a training loop minimises."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -52,5 +53,32 @@ class Problem(Protocol):
         """Measure held-out samples: terms and their sum `loss`; `None` if there are none.
 
         The loop asks under the precision that it trains in, so that both can be compared.
+        """
+        ...
+
+
+@runtime_checkable
+class EpochWise(Protocol):
+    """A problem that does something when an epoch is over, before held-out samples are measured."""
+
+    def after_epoch(self) -> None:
+        """Take what steps are due once an epoch."""
+        ...
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A problem that draws parameters anew between steps."""
+
+    def renew(self, step: int, *, steps: int) -> Mapping[Tensor, Tensor]:
+        """Draw some parameters anew, if it is time; called after `after_step`.
+
+        Args:
+            step: Steps that are done, this one included.
+            steps: Steps of all epochs.
+
+        Returns:
+            By the parameter, which of its numbers were drawn, so that the optimiser forgets
+            what it knew of them.
         """
         ...

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from featlearn.autoencoders.objective import (
+    EpochWise,
     LossTerms,
     Moving,
     Objective,
@@ -17,15 +18,21 @@ from featlearn.autoencoders.objective import (
     check_terms,
 )
 from featlearn.config.stages import PatchSpec
+from featlearn.config.training import ResampleSpec
 from featlearn.networks.stack import Stack
+from featlearn.ops.planes import middle
 from featlearn.ops.random import generator
 from featlearn.stages.stage import Stage
 from featlearn.training.optimizers import Group, weight_groups
 from featlearn.training.phases import Phase
 from featlearn.training.pictures import Pictures
+from featlearn.training.resampling import redraw_dead_
 from featlearn.training.settling import measured_at_once
+from featlearn.training.states import in_use
 
 Result = TypeVar("Result")
+
+_CELLS = 1 << 26  # numbers of inputs by which dead units are judged, at most
 
 
 class Material(NamedTuple):
@@ -36,12 +43,14 @@ class Material(NamedTuple):
         held_out: Images that are only measured.
         augment: Applied to every batch of `images`.
         seed: Seed of the fixed noise under which held-out images are measured.
+        resample: When filters of dead units are drawn anew; never if absent.
     """
 
     images: Pictures
     held_out: Pictures | None = None
     augment: Callable[[Tensor, torch.Generator], Tensor] | None = None
     seed: int = 0
+    resample: ResampleSpec | None = None
 
 
 class PretrainProblem(ABC):
@@ -95,6 +104,43 @@ class PretrainProblem(ABC):
                 objective.after_step(self.stack.stage(place))
 
     @torch.no_grad()
+    def after_epoch(self) -> None:
+        """Let the objectives that wait for it take their step."""
+        for place, objective in self.objectives.items():
+            if isinstance(objective, EpochWise):
+                objective.after_epoch(self.stack.stage(place))
+
+    def renew(self, step: int, *, steps: int) -> dict[Tensor, Tensor]:
+        """Draw filters of dead units anew, if it is time; tell which numbers of which weights."""
+        spec, seed = self.material.resample, self.material.seed
+        if spec is None or step % spec.every or step // spec.every > spec.times or step == steps:
+            return {}
+        drawn: dict[Tensor, Tensor] = {}
+        chosen = self.material.images.sample(
+            spec.images, generator(seed, self.name, "resample", step)
+        )
+        with in_use(self.stack):
+            for place, objective in self.objectives.items():
+                stage = self.stack.stage(place)
+                draw = generator(seed, stage.name, "resample", step, device=self.device)
+                found = redraw_dead_(stage, self._inputs(stage, place, chosen, draw), draw)
+                if found:
+                    objective.after_step(stage)
+                drawn |= found
+        return drawn
+
+    def _inputs(self, stage: Stage, place: int, images: Pictures, draw: torch.Generator) -> Tensor:
+        """Compute what a stage learns from of some images, of fewer where that is too much."""
+        most = max(_CELLS // self.stack.stage(place).scaler.output_shape.units, 1)
+        batches = images.batches(measured_at_once(self.stack), limit=most)
+        return torch.cat(
+            [
+                stage.scaler(learning_input(stage, self.stack.maps_below(batch, place), draw))
+                for batch in batches
+            ]
+        )
+
+    @torch.no_grad()
     def held_out(self) -> dict[str, float] | None:
         """Measure the terms on the held-out images, under the same noise every time.
 
@@ -105,14 +151,12 @@ class PretrainProblem(ABC):
         kept, seed = self.material.held_out, self.material.seed
         if kept is None or len(kept) == 0:
             return None
-        was_training = self.module.training
-        self.module.eval()
         sums: dict[str, float] = {}
-        for number, images in enumerate(kept.even_batches(measured_at_once(self.stack))):
-            draw = generator(seed, self.name, "held-out", number, device=self.device)
-            for name, term in self.loss_terms(images, draw).items():
-                sums[name] = sums.get(name, 0.0) + float(term) * len(images)
-        self.module.train(was_training)
+        with in_use(self.module):
+            for number, images in enumerate(kept.even_batches(measured_at_once(self.stack))):
+                draw = generator(seed, self.name, "held-out", number, device=self.device)
+                for name, term in self.loss_terms(images, draw).items():
+                    sums[name] = sums.get(name, 0.0) + float(term) * len(images)
         means = {name: total / len(kept) for name, total in sums.items()}
         return {**means, "loss": sum(means.values())}
 
@@ -128,6 +172,7 @@ class GreedyProblem(PretrainProblem):
         self.module = self.stage
         self.name = self.stage.name
         stack.eval()
+        self.stage.activation.train()  # codes compete in learning as they will in the batches
 
     def loss_terms(self, images: Tensor, draw: torch.Generator) -> LossTerms:
         """Compute the stage's terms on its scaled input."""
@@ -259,11 +304,13 @@ def learning_input(stage: Stage, maps: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def random_patches(maps: Tensor, spec: PatchSpec, draw: torch.Generator) -> Tensor:
-    """Cut `per_image` square patches at random places out of every image's maps.
+    """Cut `per_image` square patches out of every image's maps, where the spec says.
 
     Returns:
         `(batch * per_image, maps, size, size)`.
     """
+    if spec.at == "middle":
+        return middle(maps, spec.size, spec.size)
     count, channels, height, width = maps.shape
     windows = maps.unfold(2, spec.size, 1).unfold(3, spec.size, 1)
     shape = (count, spec.per_image)

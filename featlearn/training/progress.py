@@ -18,6 +18,8 @@ class StepReport(NamedTuple):
         held_out: Terms on held-out images, at the end of an epoch, with their
             sum under `loss`.
         ended: Whether an epoch ended with the step.
+        health: Figures of the stages in training, by their name, at the end of an epoch, where
+            somebody examines them.
     """
 
     phase: str
@@ -29,6 +31,7 @@ class StepReport(NamedTuple):
     terms: dict[str, float]
     held_out: dict[str, float] | None = None
     ended: bool = False
+    health: dict[str, dict[str, float]] | None = None
 
 
 class Counting(Protocol):

@@ -125,6 +125,11 @@ class RunDirectory(Folder):
         """What the best single units are worth, as it was measured last."""
         return self.path / filenames.UNITS
 
+    @property
+    def gabor_file(self) -> Path:
+        """How far its filters are Gabor functions."""
+        return self.path / filenames.GABOR
+
     def head(self, name: str) -> HeadFolder:
         """Give the folder of a head, whether it exists or not.
 

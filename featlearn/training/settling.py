@@ -4,13 +4,16 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from featlearn.config.footprint import images_at_once
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.recipe import Recipe
 from featlearn.errors import DataError, RecipeError
 from featlearn.networks.stack import Stack
+from featlearn.ops.planes import middle
 from featlearn.ops.random import generator
+from featlearn.stages.stage import Stage
 from featlearn.training.pictures import Pictures
 
 
@@ -34,37 +37,48 @@ def fitting_sample(recipe: Recipe, images: Pictures) -> Pictures:
 def fit_scaler(stack: Stack, place: int, sample: Pictures) -> None:
     """Fit how the input of a stage is centred and scaled."""
     stack.eval()
-    maps = (stack.maps_below(images, place) for images in sample.batches(measured_at_once(stack)))
-    stack.stage(place).scaler.fit(maps)
+    stage = stack.stage(place)
+    batches = sample.batches(measured_at_once(stack))
+    stage.scaler.fit(_learned_from(stage, stack.maps_below(some, place)) for some in batches)
+
+
+def _learned_from(stage: Stage, maps: Tensor) -> Tensor:
+    """Take the part of a stage's input maps that it learns from, if that is one part."""
+    patches = stage.spec.patches
+    if patches is None or patches.at == "anywhere":
+        return maps
+    return middle(maps, patches.size, patches.size)
 
 
 @torch.no_grad()
 def settle_norm(stack: Stack, place: int, sample: Pictures) -> None:
-    """Measure the statistics of a stage's batch normalisation once its filters stand still.
+    """Measure a stage's batch statistics once its filters stand still.
+
+    They are those of batch normalisation, and the threshold of a batch-top-k activation.
 
     Raises:
         DataError: If there is one number for each map to measure, which has no variance.
     """
     stack.eval()
     stage = stack.stage(place)
-    norms = stage.batch_norms
-    if not norms:
+    measuring = stage.measuring
+    if not measuring:
         return
-    if len(sample) < 2 and any(norm.single for norm in norms):
+    if len(sample) < 2 and any(norm.single for norm in stage.batch_norms):
         raise DataError(
             f"stage {stage.name!r}: batch normalisation over single positions needs two or more "
             f"images to measure; got {len(sample)}"
         )
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average over all batches
-        norm.train()
+    momenta = [part.momentum for part in measuring]
+    for part in measuring:
+        part.reset_running_stats()
+        part.momentum = None  # a plain average over all batches
+        part.train()
     for images in sample.even_batches(measured_at_once(stack)):
         stage(stack.maps_below(images, place))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
+    for part, momentum in zip(measuring, momenta, strict=True):
+        part.momentum = momentum
+        part.eval()
 
 
 def settle(stack: Stack, sample: Pictures, *, norms: bool = True) -> None:

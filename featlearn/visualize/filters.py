@@ -4,14 +4,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from featlearn.config.banks import LocalSpec, TiledSpec
+from featlearn.evaluate.principal import principal_pattern
 from featlearn.stages.stage import Stage
+from featlearn.visualize.arranging import arrangement_words, lay_maps, shown_maps
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import (
     Floats,
     Pixels,
-    best_columns,
     mosaic,
-    principal_pattern,
     signed_tiles,
     spread,
     strips,
@@ -109,18 +109,19 @@ def _bank(stage: Stage, bank: Floats, what: str, *, name: str, colour: bool) -> 
     if height == width == 1 and channels > 1:
         return _matrix(stage, bank.reshape(maps, channels), name=name)
     title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
+    pool = stage.spec.pool
     if 1 < channels <= _STRIP_CHANNELS and not colour:
-        tiles = strips(bank[: _STRIP_TILES // channels])
+        tiles = strips(bank[: shown_maps(pool, maps=maps, most=_STRIP_TILES // channels)])
         note = (
             f"Each strip is a filter, with a tile for each of its {channels} input maps. {_SCALE}"
         )
         gap = max(2, height // 3)
     else:
-        tiles, note = tiles_of(bank[:LIMIT], colour=colour)
+        shown = shown_maps(pool, maps=maps, most=LIMIT)
+        tiles, note = tiles_of(bank[:shown], colour=colour)
         gap = 1 if height > 1 else 0
-    note = _first(len(tiles), maps) + note
-    columns = best_columns(len(tiles), height=tiles.shape[1], width=tiles.shape[2])
-    return Picture(f"{stage.name}-{name}", title, note, mosaic(tiles, columns=columns, gap=gap))
+    note = _first(len(tiles), maps) + arrangement_words(pool) + note
+    return Picture(f"{stage.name}-{name}", title, note, lay_maps(tiles, pool, gap=gap))
 
 
 def _matrix(stage: Stage, matrix: Floats, *, name: str) -> Picture:

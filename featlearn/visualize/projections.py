@@ -7,9 +7,10 @@ from featlearn.config.banks import LocalSpec, TiledSpec
 from featlearn.config.data import ChannelsSpec, ContrastSpec, PreprocessSpec
 from featlearn.evaluate.projection import central_units, project_units, response_patterns
 from featlearn.networks.stack import Stack
+from featlearn.visualize.arranging import arrangement_words, lay_maps, shown_maps
 from featlearn.visualize.filters import LIMIT, tiles_of
 from featlearn.visualize.picture import Picture, pictures_figure
-from featlearn.visualize.tiles import Floats, best_columns, mosaic
+from featlearn.visualize.tiles import Floats, mosaic
 
 
 def projections_figure(stack: Stack, index: int) -> Figure:
@@ -28,21 +29,19 @@ def projection_picture(stack: Stack, index: int) -> Picture:
         index: Place of the stage.
     """
     stage = stack.stage(index)
-    units = central_units(stage)[:LIMIT]
+    pool, maps = stage.spec.pool, stage.code_shape.maps
+    units = central_units(stage)[: shown_maps(pool, maps=maps, most=LIMIT)]
     patterns = cropped(project_units(stack, index, units).float().cpu().numpy())
     tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
     height, width = patterns.shape[-2:]
-    pixels = mosaic(tiles, columns=best_columns(len(tiles), height=height, width=width))
-    maps = stage.code_shape.maps
     who = f"each of {maps} units"
     if stage.code_shape.height * stage.code_shape.width > 1:
         who = f"the central unit of each of {maps} maps"
     title = f"{stage.name}: what {who} adds to the image, {height}×{width}"
     if len(units) < maps:
         note = f"The first {len(units)} of {maps}. {note}"
-    return Picture(
-        f"{stage.name}-projections", title, f"Taken down by the decoders. {note}", pixels
-    )
+    note = f"Taken down by the decoders. {arrangement_words(pool)}{note}"
+    return Picture(f"{stage.name}-projections", title, note, lay_maps(tiles, pool))
 
 
 def response_picture(stack: Stack) -> Picture:
@@ -51,16 +50,16 @@ def response_picture(stack: Stack) -> Picture:
     It stands for the filters where they have no plane of their own, as after PCA.
     """
     stage = stack.stage(0)
-    patterns = cropped(response_patterns(stack, most=LIMIT).float().cpu().numpy())
+    pool, maps = stage.spec.pool, stage.code_shape.maps
+    most = shown_maps(pool, maps=maps, most=LIMIT)
+    patterns = cropped(response_patterns(stack, most=most).float().cpu().numpy())
     tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
     height, width = patterns.shape[-2:]
-    pixels = mosaic(tiles, columns=best_columns(len(tiles), height=height, width=width))
-    maps = stage.code_shape.maps
     title = f"{stage.name}: what each of {maps} units responds to in the image, {height}×{width}"
     if len(tiles) < maps:
         note = f"The first {len(tiles)} of {maps}. {note}"
-    note = f"Filters, taken back through whitening. {note}"
-    return Picture(f"{stage.name}-filters", title, note, pixels)
+    note = f"Filters, taken back through whitening. {arrangement_words(pool)}{note}"
+    return Picture(f"{stage.name}-filters", title, note, lay_maps(tiles, pool))
 
 
 def has_plane(stack: Stack, index: int) -> bool:

@@ -8,8 +8,9 @@ from torch import Tensor
 from featlearn.config.data import ContrastSpec, PreprocessSpec
 from featlearn.errors import UsageError
 from featlearn.evaluate.projection import to_image
-from featlearn.evaluate.rebuilding import joined, middle, rebuildable
+from featlearn.evaluate.rebuilding import joined, rebuildable
 from featlearn.networks.stack import Stack
+from featlearn.ops.planes import middle
 from featlearn.stages.stage import Stage
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles, mosaic, spread

@@ -8,7 +8,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from featlearn.evaluate.saliency import Occlusion
+from featlearn.evaluate.saliency import (
+    Occlusion,
+    gradient_saliency,
+    integrated_gradients,
+    occlusion,
+)
+from featlearn.heads.classifier import Classifier
 from featlearn.visualize.grid import Row, cell, grid_figure
 from featlearn.visualize.style import PAPER, SERIES
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles
@@ -29,6 +35,49 @@ class Asked(NamedTuple):
     classes: Sequence[str]
     certain: Sequence[float]
     wrong: Sequence[bool]
+
+
+def draw_answers(
+    classifier: Classifier,
+    images: Tensor,
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    classes: Sequence[str],
+    name: str,
+) -> Figure:
+    """Find and draw which pixels the answers to some images depend on.
+
+    Patches of a fifth of the image's side are covered, and at least of three pixels.
+
+    Args:
+        classifier: Stages and head.
+        images: `(n, maps, height, width)` in [0, 1], one at least.
+        logits: What the classifier says of them, `(n, classes)`.
+        labels: Their true classes, `(n,)` int64.
+        classes: Names of the classes.
+        name: Name of the head.
+    """
+    certain, named = logits.softmax(1).max(1)
+    asked = Asked(
+        images,
+        [classes[int(place)] for place in named],
+        certain.tolist(),
+        (named != labels).tolist(),
+    )
+    return saliency_figure(
+        asked,
+        gradient=gradient_saliency(classifier, images, named),
+        shares=integrated_gradients(classifier, images, named, baseline=0.5),
+        occluded=occlusion(classifier, images, named, size=covered_side(images)),
+        name=name,
+    )
+
+
+def covered_side(images: Tensor) -> int:
+    """Give the side of the patches that are covered, in pixels."""
+    side = min(images.shape[2:])
+    return min(max(side // 5, 3), side)
 
 
 def saliency_figure(

@@ -62,6 +62,10 @@ class Checker:
         self.checks: list[Check] = []
         self.ranges: list[RangeTest] = []
 
+    def count(self, name: str, *, done: int, of: int) -> None:
+        """Tell how much is done of what must be ready before a phase begins."""
+        self.progress.count(name, done=done, of=of)
+
     def run(self, loop: Loop, module: nn.Module) -> None:
         """Check a phase, and leave the network as its first steps made it.
 

@@ -17,6 +17,7 @@ from featlearn.datasets.held_out import split_training
 from featlearn.datasets.imageset import ImageSet, Splits
 from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError, UsageError
+from featlearn.evaluate.health import StageHealth
 from featlearn.files import checksums, sha256
 from featlearn.geometry import MapShape
 from featlearn.networks.formats import FORMAT, read_figures
@@ -32,6 +33,7 @@ from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
+from featlearn.workflows.examining import Examination, warn_of_faults
 from featlearn.workflows.making import tell_what_is_made
 from featlearn.workflows.memory import check_memory
 from featlearn.workflows.run_options import RunOptions
@@ -63,7 +65,8 @@ class TrainedOn(msgspec.Struct, frozen=True):
 class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
     """What pre-training came to, as `results.json` holds it.
 
-    `own_objectives` names the objectives of the caller's own, by their stage.
+    `own_objectives` names the objectives of the caller's own, by their stage; `health` has the
+    figures of every stage that learned, on images that were held out or else learned from.
     """
 
     format: int = FORMAT
@@ -78,6 +81,7 @@ class PretrainResult(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     files: dict[str, str]
     own_objectives: dict[str, str] = {}
+    health: list[StageHealth] = []
 
 
 def pretrain(
@@ -147,16 +151,20 @@ def _pretrain(
     with running.driving(
         run, identity, dump_recipe(recipe), stack=training.stack, command=again
     ) as driver:
+        examination = Examination(training)
+        driver.examine = examination if training.objectives else None
         training.run(driver, running.begun_at(driver))
+        health = examination.result()
         driver.show(Pictures(learned, running.device))
     save_stack(run.model_file, training.stack, recipe, title=recipe.title)
     data = _trained_on(recipe, len(learned), len(kept), splits)
     material = images_or_patches(data.train, pictures=data.pictures)
     write_run_card(run, recipe, training.stack, material, own=named)
     _warn_of_few_steps(driver.standing.results, recipe, running.progress)
+    warn_of_faults(recipe, health, running.progress)
     _note_what_learned(recipe, running.progress, named, weights)
     result = _result(run, running, training, driver.standing.results, data)
-    result = msgspec.structs.replace(result, own_objectives=named)
+    result = msgspec.structs.replace(result, own_objectives=named, health=health)
     driver.finish(msgspec.to_builtins(result))
     return result
 

@@ -64,6 +64,9 @@ class Tracker:
                 self.writer.add_scalar(f"{phase}/{name}", value, step)
         for name, value in (report.held_out or {}).items():
             self.writer.add_scalar(f"{phase}/held_out/{name}", value, step)
+        for stage, figures in (report.health or {}).items():
+            for name, value in figures.items():
+                self.writer.add_scalar(f"{phase}/health/{stage}/{name}", value, step)
         if report.ended:
             self._draw(self.writer, phase, step)
 

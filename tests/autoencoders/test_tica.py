@@ -207,8 +207,8 @@ objective = { kind = "tica" }
     ("old", "new", "said"),
     [
         ('"identity"', '"relu"', 'set `activation = "identity"`; got "relu"'),
-        ("pool = {", "#", "give it a `pool` of kind `l2`; got none"),
-        ('"l2"', '"max"', "give it a `pool` of kind `l2`; got `max`"),
+        ("pool = {", "#", "give it a `pool` of kind `l2`, `group` or `sheet`; got none"),
+        ('"l2"', '"max"', "give it a `pool` of kind `l2`, `group` or `sheet`; got `max`"),
         ('"tica"', '"tica", reconstruction = "cross-entropy"', 'reconstruction must be "squared"'),
         ('"tica"', '"tica", weight = -1', "objective.weight must be >= 0; got -1"),
         (

@@ -30,6 +30,9 @@ IMAGES = {
 }
 
 
+SIX = 'filter = { kind = "dense", maps = 6 }\n'
+
+
 def recipe_of(*stages: str, head: str = "", preprocess: str = "") -> Recipe:
     tables = "".join(
         f'\n[[stages]]\nname = "s{place}"\n{stage}\n' for place, stage in enumerate(stages)
@@ -153,6 +156,61 @@ def test_agrees_with_random_networks(
             build_stack(recipe, image, seed=0)
         return
     assert_agrees_with_built(recipe, image)
+
+
+@pytest.mark.parametrize(
+    ("pool", "maps", "taken", "kind"),
+    [
+        ('kind = "group", size = 4', 6, 4, "group pooling"),
+        ('kind = "sheet", rows = 4, columns = 6, size = 3', 24, 9, "sheet pooling"),
+        ('kind = "sheet", rows = 4, columns = 6, size = 2, stride = 2', 6, 4, "sheet pooling"),
+    ],
+)
+def test_pooling_over_maps_is_counted(pool: str, maps: int, taken: int, kind: str) -> None:
+    stage = f'filter = {{ kind = "conv", size = 3, maps = 24 }}\npool = {{ {pool} }}'
+    image = MapShape(1, 7, 6)
+    row = one_layer(stage, image, 1)
+    assert (row.kind, row.output, row.window) == (kind, (maps, 5, 4), (1, 1))
+    assert row.connections == maps * taken * 5 * 4
+    assert row.flops == 2 * row.connections
+    assert row.receptive_field == (3, 3)
+    assert_agrees_with_built(recipe_of(stage, stage), image)
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (
+            'filter = { kind = "conv", size = 3, maps = 6 }\npool = { kind = "group", size = 4 }',
+            "`pool.size` must divide the 6 maps of the filter into groups; got 4",
+        ),
+        (
+            SIX + 'pool = { kind = "sheet", rows = 2, columns = 2, size = 2 }',
+            "`pool.rows` times `pool.columns` must be the 6 maps of the filter; got 2 x 2",
+        ),
+        (
+            SIX + 'pool = { kind = "sheet", rows = 2, columns = 3, size = 3 }',
+            "`pool.size` must be at most the 2 rows and 3 columns of the sheet",
+        ),
+        (
+            SIX + 'pool = { kind = "sheet", rows = 2, columns = 3, size = 2, stride = 2 }',
+            "`pool.stride` must divide the 2 rows and 3 columns of the sheet",
+        ),
+        (
+            'filter = { kind = "residual", maps = 4 }\npool = { kind = "group", size = 2 }',
+            "choose a `pool` of kind `l2`, `max` or `avg`",
+        ),
+        (
+            'filter = { kind = "chain", parts = [{ kind = "group", size = 2 }] }',
+            "kind",
+        ),
+    ],
+)
+def test_maps_that_cannot_be_pooled_are_refused_in_one_sentence(stage: str, said: str) -> None:
+    with pytest.raises(RecipeError, match="stage 's0'") as caught:
+        recipe_of(stage)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def assert_agrees_with_built(recipe: Recipe, image: MapShape) -> None:

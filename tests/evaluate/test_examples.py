@@ -12,11 +12,13 @@ from featlearn.config.pieces import (
     AnyPoolSpec,
     AvgPoolSpec,
     BatchNormSpec,
+    GroupPoolSpec,
     L2PoolSpec,
     LCNSpec,
     LRNSpec,
     MaxPoolSpec,
     NormSpec,
+    SheetPoolSpec,
 )
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
@@ -83,6 +85,8 @@ def test_of_average_pooling_it_is_the_projection_times_the_code() -> None:
         AvgPoolSpec(size=2, stride=2),
         MaxPoolSpec(size=3, stride=2, padding="same"),
         L2PoolSpec(size=3, stride=2, padding="same"),
+        GroupPoolSpec(size=3),
+        SheetPoolSpec(rows=1, columns=3, size=1),
     ],
 )
 @pytest.mark.parametrize("what", ["code", "pooled", "output"])
@@ -143,10 +147,11 @@ def test_a_unit_that_is_not_there() -> None:
 
 def lossless(pool: AnyPoolSpec | None, norm: NormSpec | None = None) -> Stack:
     """Two stages of filters that are the identity."""
+    maps = 4 if isinstance(pool, SheetPoolSpec) else 2
     stages = [
         StageSpec(
             name=name,
-            filter=ConvSpec(size=1, maps=2),
+            filter=ConvSpec(size=1, maps=maps),
             activation="identity",
             pool=pool if name == "low" else None,
             norm=norm if name == "low" else None,
@@ -157,7 +162,8 @@ def lossless(pool: AnyPoolSpec | None, norm: NormSpec | None = None) -> Stack:
     stack = build(*stages)
     with torch.no_grad():
         for place in range(2):
-            stack.stage(place).filter.weight.copy_(torch.eye(2).view(2, 2, 1, 1))
+            weight = stack.stage(place).filter.weight
+            weight.copy_(torch.eye(*weight.shape[:2])[..., None, None])
     return stack
 
 
@@ -166,6 +172,8 @@ def lossless(pool: AnyPoolSpec | None, norm: NormSpec | None = None) -> Stack:
     [
         (None, None),
         (L2PoolSpec(size=3, stride=2, padding="same"), None),
+        (GroupPoolSpec(size=2), None),
+        (SheetPoolSpec(rows=2, columns=2, size=2), None),
         (None, BatchNormSpec()),
         (None, LRNSpec(size=2, alpha=0.5)),
     ],

@@ -8,7 +8,7 @@ from featlearn.config.banks import ConvSpec, DenseSpec
 from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import PatchSpec, StageSpec
-from featlearn.evaluate.health import hoyer_sparsity, stack_health
+from featlearn.evaluate.health import brief_health, hoyer_sparsity, stack_health
 from featlearn.evaluate.rebuilding import joined, rebuildable
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
@@ -65,6 +65,56 @@ def test_dead_and_active_units_are_counted() -> None:
     (health,) = stack_health(stack, [images() + 0.1])
     assert health.dead == 0.5
     assert health.active == 0.5
+
+
+def test_units_are_sorted_by_how_often_they_are_in_a_code() -> None:
+    stack = dense(6, activation="relu")
+    set_weights(stack, torch.eye(16)[:6])
+    x = torch.zeros(200, *IMAGE)
+    for unit, often in enumerate((0, 2, 4, 20, 60, 200)):
+        x[:often, 0, unit // 4, unit % 4] = 1 + torch.rand(often)
+    (health,) = stack_health(stack, x.split(64))
+    assert health.activity == pytest.approx([1 / 6] * 6)
+    assert health.l0 == pytest.approx(sum((0, 2, 4, 20, 60, 200)) / 200)
+    assert health.active == pytest.approx(health.l0 / 6)
+
+
+def test_the_rank_is_of_maps_where_filters_are_shared_and_of_units_elsewhere() -> None:
+    x = torch.randn(300, *IMAGE, generator=torch.Generator().manual_seed(0))
+    (of_units,) = stack_health(dense(16), x.split(100))
+    assert of_units.directions == 16
+    spec = StageSpec(
+        name="only", filter=ConvSpec(size=2, maps=3), activation="identity", input="none"
+    )
+    recipe = Recipe(title="t", data=DataSpec(source="digits"), stages=(spec,))
+    stack = build_stack(recipe, IMAGE, seed=0).eval()
+    with torch.no_grad():
+        stack.stage(0).filter.weight[2] = stack.stage(0).filter.weight[0]
+    (of_maps,) = stack_health(stack, x.split(100))
+    assert of_maps.directions == 3
+    assert of_maps.effective_rank < 2.001  # two of the maps are one
+    assert of_maps.duplicates == pytest.approx(1 / 3)
+
+
+def test_few_images_bound_the_directions() -> None:
+    (health,) = stack_health(dense(16), [images(5)])
+    assert health.directions == 4
+    assert health.effective_rank <= 4 + 1e-6
+
+
+def test_the_brief_figures_are_those_of_the_whole() -> None:
+    stack = dense(5, activation="relu")
+    (health,) = stack_health(stack, images().split(20))
+    assert brief_health(stack, [0], images().split(20)) == {
+        "only": {
+            "dead": health.dead,
+            "l0": health.l0,
+            "explained_variance": pytest.approx(health.explained_variance),
+        }
+    }
+    assert set(brief_health(dense(5, objective=False), [0], [images()])["only"]) == {"dead", "l0"}
+    assert brief_health(stack, [0], []) == {}
+    assert brief_health(stack, [], [images()]) == {}
 
 
 def test_a_unit_stuck_above_zero_is_dead_too() -> None:

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from featlearn.config.autoencoding import PlainSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.data import DataSpec, PCASpec, PreprocessSpec, StandardizeSpec, ZCASpec
-from featlearn.config.pieces import AvgPoolSpec, BatchNormSpec, L2PoolSpec, LCNSpec, MaxPoolSpec
+from featlearn.config.pieces import (
+    AvgPoolSpec,
+    BatchNormSpec,
+    GroupPoolSpec,
+    L2PoolSpec,
+    LCNSpec,
+    MaxPoolSpec,
+    SheetPoolSpec,
+)
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError
@@ -76,6 +84,23 @@ def test_every_pooling_goes_down_by_uniform_windows(
     other = msgspec.structs.replace(FIRST, pool=pool(size=3, stride=2, padding="same"))
     expected = transposed_jacobian(build(FIRST, SECOND), 1)
     torch.testing.assert_close(project_all(build(other, SECOND), 1), expected)
+
+
+def test_pooling_over_maps_goes_down_by_uniform_groups() -> None:
+    """As a filter above would that sees the mean of each group."""
+    other = msgspec.structs.replace(FIRST, pool=GroupPoolSpec(size=3))
+    stack = build(other, SECOND)
+    units, below = all_units(stack, 1), stack.stage(1)
+    codes = torch.eye(len(units)).double().view(-1, *below.code_shape)
+    pooled = below.filter.adjoint(codes) / 3
+    alike = pooled.expand(-1, 3, -1, -1)
+    expected = stack.stage(0).filter.adjoint(alike)
+    torch.testing.assert_close(project_all(stack, 1), expected)
+    sheet = msgspec.structs.replace(FIRST, pool=SheetPoolSpec(rows=1, columns=3, size=1))
+    none = msgspec.structs.replace(FIRST, pool=None)
+    torch.testing.assert_close(
+        project_all(build(sheet, SECOND), 1), project_all(build(none, SECOND), 1)
+    )
 
 
 def scaler_of(stack: Stack, place: int) -> InputScaler:

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from featlearn.errors import ShapeError
-from featlearn.ops.losses import cross_entropy, kl_sparsity, l1, squared_error
+from featlearn.ops.losses import (
+    cross_entropy,
+    kl_sparsity,
+    l1,
+    log_cosh,
+    root_l1,
+    squared_error,
+)
 
 
 def test_squared_error_is_summed_per_sample() -> None:
@@ -41,6 +48,26 @@ def test_cross_entropy_is_finite_for_sure_answers(logit: float, target: float) -
     assert loss.isfinite().all()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
+
+
+def test_smooth_absolute_values_are_the_formulas() -> None:
+    h = 3 * torch.randn(4, 2, 3, 3, dtype=torch.float64)
+    axes = (1, 2, 3)
+    np.testing.assert_allclose(root_l1(h, eps=0.3), np.sqrt(0.3 + h.numpy() ** 2).sum(axes))
+    np.testing.assert_allclose(log_cosh(h), np.log(np.cosh(h.numpy())).sum(axes))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-6, -0.5, 30.0, -1e4])
+def test_smooth_absolute_values_have_their_slopes_everywhere(value: float) -> None:
+    h = torch.tensor([[value]], requires_grad=True)
+    for operation, slope in (
+        (lambda h: root_l1(h, eps=1e-2), value / math.sqrt(1e-2 + value**2)),
+        (log_cosh, math.tanh(value)),
+    ):
+        found = operation(h)
+        (down,) = torch.autograd.grad(found.sum(), h)
+        assert found.isfinite().all()
+        assert float(down) == pytest.approx(slope, rel=1e-5, abs=1e-7)
 
 
 def test_l1_is_summed_per_sample() -> None:

@@ -18,9 +18,11 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
 from featlearn.datasets.source import open_splits
 from featlearn.datasets.tensors import as_images
+from featlearn.evaluate.ascent import Search
 from featlearn.files import sha256, write_json
 from featlearn.networks.stack import build_stack
 from featlearn.networks.store import save_stack
+from featlearn.report import evidence
 from featlearn.report.page import build_report
 from featlearn.training.rundir import RunDirectory
 
@@ -59,6 +61,14 @@ class MakeRun(Protocol):
     ) -> Path:
         """Write a run, with a head if there are classes."""
         ...
+
+
+@pytest.fixture(autouse=True)
+def few_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages show what takes long for two units of a stage; what is shown is the same."""
+    monkeypatch.setattr(evidence, "_LEAST", 2)
+    monkeypatch.setattr(evidence, "_MOST", 2)
+    monkeypatch.setattr(evidence, "_SEARCH", Search(steps=5, starts=1))
 
 
 @pytest.fixture

@@ -22,6 +22,11 @@ from featlearn.report.shown import collect, shown_units
 Tiny = Callable[..., Any]
 
 
+@pytest.fixture(autouse=True)
+def few_units() -> None:
+    """Let there be as many units as in a page for users."""
+
+
 def images(count: int = 20) -> Tensor:
     return torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

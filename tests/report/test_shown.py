@@ -91,6 +91,8 @@ def test_what_is_no_number_counts_as_zero(tiny: Tiny) -> None:
         ({"kind": "max", "size": 2, "stride": 2}, None, (1, 4, 5)),  # beyond 6 places: the last
         (None, {"kind": "lcn", "size": 3}, (1, 3, 4)),
         (None, {"kind": "lcn", "size": 3, "padding": "same"}, (1, 2, 3)),
+        ({"kind": "group", "size": 2}, None, (2, 2, 3)),
+        ({"kind": "sheet", "rows": 2, "columns": 2, "size": 2}, None, (0, 2, 3)),
     ],
 )
 def test_the_core_lies_in_the_middle_of_what_a_unit_pools(

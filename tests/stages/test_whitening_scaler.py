@@ -14,13 +14,18 @@ from featlearn.config.inputs import WhitenSpec
 from featlearn.config.load import load_recipe, parse_recipe
 from featlearn.config.needs import whitening_bytes
 from featlearn.config.plan import plan
-from featlearn.config.stages import StageSpec
+from featlearn.config.stages import PatchSpec, StageSpec
+from featlearn.datasets.source import open_splits
 from featlearn.errors import DataError, RecipeError
+from featlearn.evaluate.units import receptive_window
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import build_stack
 from featlearn.ops.random import generator
 from featlearn.stages.scaler import Scaler, WhiteningScaler
 from featlearn.stages.stage import build_stage
+from featlearn.training.pictures import Pictures
+from featlearn.training.problems import random_patches
+from featlearn.training.settling import fit_scaler
 from featlearn.workflows.pretrain import pretrain
 
 SHAPE = MapShape(3, 4, 5)
@@ -99,6 +104,74 @@ def test_half_precision_around_it_changes_nothing(x: torch.Tensor) -> None:
     assert torch.equal(found, scaler(x))
 
 
+WINDOWS = WhitenSpec(keep=7, size=2, damping=1e-6)
+
+
+def windows_of(x: torch.Tensor) -> torch.Tensor:
+    """List the windows of 2 x 2 one by one: `(n, rows, columns, 12)`."""
+    rows = [
+        torch.stack([x[:, :, r : r + 2, c : c + 2].flatten(1) for c in range(4)], 1)
+        for r in range(3)
+    ]
+    return torch.stack(rows, 1)
+
+
+def of_windows(x: torch.Tensor, spec: WhitenSpec = WINDOWS) -> WhiteningScaler:
+    scaler = WhiteningScaler(SHAPE, spec)
+    scaler.fit(x.split(64))
+    return scaler
+
+
+def test_every_window_is_whitened_by_itself_and_all_alike(x: torch.Tensor) -> None:
+    scaler = of_windows(x)
+    y = scaler(x)
+    assert y.shape == (500, *scaler.output_shape) == (500, 7, 3, 4)
+    whole = WhiteningScaler(MapShape(3, 2, 2), WhitenSpec(keep=7, damping=1e-6))
+    whole.load_state_dict(scaler.state_dict())
+    for r in range(3):
+        for c in range(4):
+            torch.testing.assert_close(
+                y[..., r, c], whole(x[:, :, r : r + 2, c : c + 2]).flatten(1)
+            )
+
+
+def test_windows_of_all_places_are_measured(x: torch.Tensor) -> None:
+    # The parts of a small plane are all measured, and those of a large one from sample to sample.
+    small = x[..., :3, :3]
+    scaler = WhiteningScaler(MapShape(3, 3, 3), WINDOWS)
+    scaler.fit(small.split(64))
+    cut = small.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
+    wanted = PCA(7, whiten=True).fit(cut.numpy())
+    ours = scaler(small).permute(0, 2, 3, 1).reshape(-1, 7)
+    np.testing.assert_allclose(ours.abs().numpy(), np.abs(wanted.transform(cut.numpy())), atol=5e-3)
+    large = of_windows(x)
+    mean = windows_of(x).mean((0, 1, 2))
+    spread = windows_of(x).flatten(0, 2).std(0)
+    assert ((large.components.mean - mean).abs() < 0.1 * spread).all()
+
+
+def test_windows_come_back_as_the_mean_of_what_they_say(x: torch.Tensor) -> None:
+    scaler = of_windows(x, WhitenSpec(keep=12, size=2, damping=1e-6))
+    y = scaler(x)
+    torch.testing.assert_close(scaler.invert(y), x, atol=2e-2, rtol=1e-3)
+    differences = scaler.invert_linear(y - y[:1])
+    torch.testing.assert_close(differences, x - x[:1], atol=2e-2, rtol=1e-3)
+
+
+def test_the_transpose_of_windows_is_that_of_the_jacobian(x: torch.Tensor) -> None:
+    scaler, y = of_windows(x), torch.randn(1, 7, 3, 4)
+    images = x[:1].clone().requires_grad_()
+    (wanted,) = torch.autograd.grad(scaler(images), images, y)
+    torch.testing.assert_close(scaler.transpose(y), wanted)
+
+
+def test_each_window_has_a_length_of_its_own(x: torch.Tensor) -> None:
+    scaler = of_windows(x, WhitenSpec(keep=7, size=2, unit_length=True))
+    torch.testing.assert_close(scaler(x).norm(dim=1), torch.ones(500, 3, 4))
+    larger = x.repeat(1, 1, 2, 2)
+    assert scaler(larger).shape == (500, 7, 7, 9)  # maps of another size have more windows
+
+
 def test_it_does_not_follow_batches(x: torch.Tensor) -> None:
     scaler = fitted(x)
     before = scaler(x[:3])
@@ -147,9 +220,65 @@ def test_stages_are_built_counted_and_saved_with_it() -> None:
     assert kept <= set(high.state_dict())
 
 
+WINDOWED = RECIPE.replace("keep = 9", "keep = 9, size = 2").replace(
+    'kind = "dense", maps = 6', 'kind = "conv", size = 1, maps = 6'
+)
+
+
+def test_windows_are_counted_and_may_be_patches() -> None:
+    stack = build_stack(parse_recipe(WINDOWED), MapShape(1, 8, 8), seed=0)
+    high = stack.stage(1)
+    assert high.output_shape == (6, 2, 2)
+    counted = plan(parse_recipe(WINDOWED), MapShape(1, 8, 8))
+    whitening, layer = counted.layers[-2:]
+    assert whitening.output == (9, 2, 2)
+    assert whitening.fixed == sum(buffer.numel() for buffer in high.scaler.buffers())
+    assert whitening.flops == 4 * (16 + 2 * 16 * 9)
+    # A window of 2 pooled places, each of 2 of the codes of 3 pixels, a step of 2 apart.
+    assert layer.receptive_field == (6, 6)
+    window = receptive_window(stack, 1, (0, 1, 0))
+    assert window == (2, 0, 6, 6)
+    learned = parse_recipe(f'{WINDOWED}\npatches = {{ size = 3, at = "middle" }}')
+    assert learned.stages[1].patches is not None
+
+
+@pytest.mark.parametrize(
+    ("patches", "said"),
+    [
+        ("size = 1", r"at least `filter.size` \+ `input.size` − 1 \(2\); got 1"),
+        ('size = 2, at = "middle", per_image = 2', "one patch of an image"),
+    ],
+)
+def test_patches_too_small_for_a_window_are_refused(patches: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        parse_recipe(f"{WINDOWED}\npatches = {{ {patches} }}")
+
+
+def test_the_middle_is_learned_from_and_measured(tmp_path: Path) -> None:
+    draw = torch.Generator().manual_seed(0)
+    images = torch.rand(40, 1, 8, 8, generator=draw)
+    images[..., 2:6, 2:6] += 3  # whatever is not in the middle is another matter
+    patch = images[..., 2:6, 2:6]
+    spec = PatchSpec(size=4, at="middle")
+    assert torch.equal(random_patches(images, spec, draw), patch)
+    np.save(tmp_path / "x.npy", images.numpy() / 4)
+    text = WINDOWED.replace('source = "digits"', f'source = "{tmp_path / "x.npy"}"')
+    recipe = parse_recipe(
+        text.replace('name = "low"', 'name = "low"\npatches = { size = 4, at = "middle" }')
+    )
+    stack = build_stack(recipe, MapShape(1, 8, 8), seed=0)
+    sample = Pictures(open_splits(recipe.data, root=tmp_path, seed=0).train, torch.device("cpu"))
+    fit_scaler(stack, 0, sample)
+    whole = sample.at(range(len(sample)))[..., 2:6, 2:6]
+    centre = stack.stage(0).scaler.get_buffer("centre")
+    torch.testing.assert_close(centre.squeeze(), whole.mean())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ("keep = 9", "keep = 9, size = 4", r"'high': input.size 4 does not fit into 3x3"),
+        ("keep = 9", "keep = 9, size = 1", r"'high': input.keep must be at most 4, for"),
         ("keep = 9", "keep = 37", r"'high': input.keep must be at most 36.*got 37"),
         ("keep = 9", "keep = 0", "keep must be >= 1; got 0"),
         ("keep = 9", "keep = 9, damping = 0", "damping must be > 0; got 0"),

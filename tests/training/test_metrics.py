@@ -36,6 +36,18 @@ def test_the_first_every_twentieth_and_an_epoch_s_last_step_are_written(tmp_path
     ]
 
 
+def test_an_examined_epoch_s_end_has_the_figures(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path / "metrics.jsonl")
+    log.write(report(30, ended=True)._replace(health={"edges": {"dead": 0.5}}))
+    assert lines(log.path)[-1] == {
+        "phase": "edges",
+        "epoch": 3,
+        "step": 30,
+        "held_out": None,
+        "health": {"edges": {"dead": 0.5}},
+    }
+
+
 def test_what_came_after_a_checkpoint_is_cut_off(tmp_path: Path) -> None:
     log = MetricsLog(tmp_path / "metrics.jsonl")
     log.write(report(1))

@@ -9,6 +9,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.stages import PatchSpec
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import build_stack
+from featlearn.stages.activation import BatchTopK
 from featlearn.training import problems
 from featlearn.training.pictures import Pictures
 from featlearn.training.problems import GreedyProblem, JointProblem, Material, random_patches
@@ -216,3 +217,27 @@ def test_under_autocast_every_gradient_arrives_and_is_close(
         assert bool(exact.any()) == bool(found[1][name].any()), name
         difference = (found[1][name] - exact).norm()
         assert difference <= 0.1 * exact.norm(), name
+
+
+def test_codes_compete_in_learning_and_keep_to_a_threshold_where_they_are_measured(
+    tiny: Tiny, pictures: Make
+) -> None:
+    kept = {"activation": {"kind": "batch-top-k", "k": 1}, "objective": {"kind": "top-k"}}
+    recipe, images = tiny(stages=[EDGES | kept, PARTS]), pictures()
+    stack = stack_of(recipe, images)
+    material = Material(images, held_out=images)
+    problem = GreedyProblem(stack, 0, build_objectives(recipe.stages)[0], material)
+    activation = stack.stage(0).activation
+    assert isinstance(activation, BatchTopK)
+    before = int(activation.batches)
+    problem.terms(torch.arange(8), generator())
+    assert int(activation.batches) == before + 1
+    first = problem.held_out()
+    assert int(activation.batches) == before + 1
+    assert activation.training  # the next step is one of learning again
+    assert not stack.stage(1).training
+    activation.threshold.add_(1e3)
+    assert first is not None
+    second = problem.held_out()
+    assert second is not None
+    assert second["reconstruction"] > first["reconstruction"]  # of codes of zeros

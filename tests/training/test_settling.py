@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,9 @@ from featlearn.config.recipe import Recipe
 from featlearn.errors import DataError, RecipeError
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.activation import BatchTopK
 from featlearn.stages.norm import BatchNorm
+from featlearn.training import settling
 from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.settling import (
@@ -44,6 +47,31 @@ def test_a_stage_s_input_is_standardised(tiny: Tiny, pictures: Make) -> None:
     units = stack.stage(1).scaler(stack.maps_below(whole, 1))  # dense: unit by unit
     torch.testing.assert_close(units.mean(0), torch.zeros(4, 3, 3), atol=1e-5, rtol=0)
     torch.testing.assert_close(units.std(0, correction=0), torch.ones(4, 3, 3), atol=1e-4, rtol=0)
+
+
+def test_a_threshold_is_the_plain_mean_over_batches(
+    tiny: Tiny, pictures: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tiny().stages
+    spec = msgspec.to_builtins(first) | {"activation": {"kind": "batch-top-k", "k": 1}}
+    recipe = tiny(stages=[spec, msgspec.to_builtins(second)])
+    stack, images = build_stack(recipe, MapShape(1, 8, 8), seed=0), pictures(90)
+    stage = stack.stage(0)
+    assert isinstance(stage.activation, BatchTopK)
+    stage.activation.threshold.fill_(5.0)
+    stage.activation.batches.fill_(7)
+    monkeypatch.setattr(settling, "measured_at_once", lambda _stack: 40)
+    settle_norm(stack, 0, images)
+    least: list[float] = []
+    for rows in np.array_split(np.arange(90), 3):
+        maps = stack.maps_below(images.at(rows), 0)
+        responses = stage.responses(stage.scaler(maps)).detach()
+        positions = responses.numel() // 4
+        least.append(float(responses.flatten().sort(descending=True).values[positions - 1]))
+    assert float(stage.activation.threshold) == pytest.approx(np.mean(least), rel=1e-5)
+    assert int(stage.activation.batches) == 3
+    assert stage.activation.momentum == 0.01
+    assert not stage.activation.training
 
 
 def test_batch_statistics_are_plain_averages(tiny: Tiny, pictures: Make) -> None:

@@ -295,6 +295,15 @@ def test_what_is_kept_is_not_for_what_is_computed_twice(tmp_path: Path, tiny: Ti
     assert not (tmp_path / "run").exists()
 
 
+def test_a_threshold_is_not_measured_of_what_is_computed_twice(tmp_path: Path, tiny: Tiny) -> None:
+    stages = [msgspec.to_builtins(stage) for stage in tiny().stages]
+    stages[1]["activation"] = {"kind": "batch-top-k", "k": 2}
+    recipe = tiny(stages=stages, pretrain={"schedule": "joint", "recompute": True})
+    with pytest.raises(RecipeError, match=r"'parts'.* measures a threshold, in which"):
+        run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_custom_stage_without_decoder_can_be_loaded_again(tmp_path: Path, tiny: Tiny) -> None:
     stage = msgspec.to_builtins(tiny().stages[0])
     recipe = tiny(stages=[{**stage, "objective": None}])

@@ -40,6 +40,14 @@ RECIPES: dict[str, dict[str, Any]] = {
     "patience": {"patience": 1, "epochs": 3, "optimizer": {"kind": "sgd", "lr": 0.05}},
     "clusters": {},
     "coding": {},
+    "components": {"schedule": "greedy-then-joint", "joint_epochs": 1, "through": True},
+    "points": {},
+    "points-full": {},
+    "clusters drawn anew": {"resample": {"every": 2, "images": 20}},
+    "competition": {},
+    "competition drawn anew": {"resample": {"every": 2, "images": 20}},
+    "competition together": {"schedule": "joint"},
+    "chains": {},
     "augmented": {
         "augment": [
             {"kind": "shift", "pixels": 1},
@@ -69,15 +77,50 @@ CODING: dict[str, Any] = {
     "norm": None,
     "objective": {"kind": "sparse-coding", "update": "on-line", "codes": {"kind": "fista"}},
 }
+COMPONENTS: list[dict[str, Any]] = [
+    {"activation": "identity", "objective": {"kind": "rica"}},
+    {
+        "filter": {"kind": "dense", "maps": 6, "bias": False},
+        "activation": "identity",
+        "pool": {"kind": "sheet", "rows": 2, "columns": 3, "size": 2},
+        "objective": {"kind": "orthonormal-tica"},
+    },
+]
+POINTS: dict[str, Any] = {
+    "filter": {"kind": "conv", "size": 3, "maps": 5, "bias": False},
+    "activation": "triangle",
+    "objective": {"kind": "k-means", "distance": "squared"},
+}
+COMPETITION: dict[str, Any] = {
+    "activation": {"kind": "batch-top-k", "k": 1},
+    "norm": None,
+    "objective": {"kind": "top-k", "dead_after": 2, "aux_k": 2},
+}
+CHAINS: dict[str, Any] = {
+    "input": "unit",
+    "norm": None,
+    "objective": {"kind": "rbm", "chains": 3, "k": 2, "sampled": True},
+    "activation": "sigmoid",
+    "optimizer": {"kind": "sgd", "lr": 0.05},
+}
 
 
 def recipe_of(tiny: Tiny, name: str) -> Recipe:
-    own = {} if name == "joint" else {"epochs": 3}
+    own = {} if RECIPES[name].get("schedule") == "joint" else {"epochs": 3}
     chosen = stages(tiny, **own)
-    if name == "clusters":
+    if name.startswith("clusters"):
         chosen[1] |= CLUSTERS
     if name == "coding":
         chosen[1] |= CODING
+    if name == "components":
+        chosen = [stage | own for stage, own in zip(chosen, COMPONENTS, strict=True)]
+    if name.startswith("points"):
+        update = "full" if name == "points-full" else "mini-batch"
+        chosen[0] |= {**POINTS, "objective": {**POINTS["objective"], "update": update}}
+    if name.startswith("competition"):
+        chosen[1] |= COMPETITION
+    if name == "chains":
+        chosen[1] |= CHAINS
     return tiny(
         stages=chosen,
         pretrain=RECIPES[name],
@@ -91,6 +134,10 @@ def run(recipe: Recipe, out: Path, **options: Any) -> None:
 
 def outcome(folder: Folder) -> tuple[bytes, bytes]:
     return folder.model_file.read_bytes(), folder.metrics_file.read_bytes()
+
+
+def health_of(folder: Folder) -> Any:
+    return json.loads(folder.results_file.read_text())["health"]
 
 
 def steps_of(folder: Folder) -> int:
@@ -118,6 +165,7 @@ def test_pretraining_cut_off_at_any_step_ends_the_same(
         assert not cut.finished
         run(recipe, cut.path, resume=True)
         assert outcome(cut) == expected
+        assert health_of(cut) == health_of(whole)
         assert cut.finished
         assert not cut.checkpoints.exists()
         assert steps_of(cut) == total

@@ -12,8 +12,9 @@ from featlearn_cli.options import Computing, computing_options, example
 from featlearn_cli.params import RunParam, SourceParam
 
 _OF_ONE_STACK = (
-    *("--probe", "--units", "--representation", "SOURCE", "--tta", "--calibrate"),
+    *("--probe", "--units", "--representation", "--gabor", "SOURCE", "--tta", "--calibrate"),
     *("--calibrate-on", "--positives", "--distractors", "--against", "--labels", "--label-seed"),
+    *("--likelihood", "--ais-chains", "--ais-steps"),
 )
 """What is not for a run of several modalities."""
 
@@ -28,6 +29,8 @@ _OF_ONE_STACK = (
         "featlearn evaluate runs/local --probe --labels 1000",
         "featlearn evaluate runs/local --units",
         "featlearn evaluate runs/local --representation",
+        "featlearn evaluate runs/local --gabor",
+        "featlearn evaluate runs/strokes --likelihood",
         "featlearn evaluate runs/local --units --positives faces/ --distractors scenes/",
     ),
 )
@@ -61,6 +64,16 @@ _OF_ONE_STACK = (
     help="Describe how every stage represents images instead: sparsity, rank, likeness.",
 )
 @click.option(
+    "--gabor",
+    is_flag=True,
+    help="Fit Gabor functions to the filters of every stage instead: frequency, orientation, R2.",
+)
+@click.option(
+    "--likelihood",
+    is_flag=True,
+    help="Estimate how likely images are under stages that are restricted Boltzmann machines.",
+)
+@click.option(
     "--positives",
     metavar="CLASS|SRC",
     help="The class to find a unit for, or images of what to find. [default: every class in turn]",
@@ -86,6 +99,18 @@ _OF_ONE_STACK = (
     type=click.IntRange(min=0),
     help="Of the draw of these labels, and of all that units are tested with. [default: 0]",
 )
+@click.option(
+    "--ais-chains",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Chains of annealed importance sampling. [default: 100]",
+)
+@click.option(
+    "--ais-steps",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Steps that each of them takes. [default: 14 500]",
+)
 @computing_options
 def command(*, run: Path, options: Computing, **own: Any) -> None:
     """Measure a head of RUN on the test images, or on labelled images of SOURCE.
@@ -108,6 +133,15 @@ def command(*, run: Path, options: Computing, **own: Any) -> None:
     With --representation the outputs of every stage are described on up to 1000 test images,
     beside those of the same network with random weights: how sparse they are, in how many
     directions they vary, how many units repeat another, and how like stages are (CKA).
+
+    With --gabor the Gabor function nearest to each filter, as it is seen in the image, is found
+    by least squares, beside those of the same network with random weights and of noise. No image
+    is needed. The figures are kept in RUN/gabor.json, and the report shows them.
+
+    With --likelihood the log-likelihood of up to 10 000 training and test images is given, under
+    each stage that learned as a restricted Boltzmann machine: exactly where it is small, by
+    annealed importance sampling elsewhere; beside it that of base rates alone, and the
+    pseudo-likelihood.
     """
     asked = Asked(**own)
     if has_modalities(run):

@@ -5,10 +5,24 @@ from pathlib import Path
 import click
 
 from featlearn.studies.few_labels.plan import SETS
+from featlearn_cli.given import given
 from featlearn_cli.options import ByRecipe, example, recipe_options
 from featlearn_cli.params import PathParam
 
-STUDIES = ("digits-av", "face-unit", "faces-multitask", "few-labels", "mnist-table")
+STUDIES = ("digits-av", "face-unit", "faces-multitask", "few-labels", "mnist-table", "single-layer")
+
+FACTORS = ("method", "features", "stride", "patch", "whitening")
+"""What single-layer varies."""
+
+_TAKERS = {
+    "--draws": ("digits-av", "few-labels"),
+    "--seeds": ("digits-av",),
+    "--only": ("few-labels",),
+    "--features": ("single-layer",),
+    "--vary": ("single-layer",),
+    "--images": ("single-layer",),
+}
+"""Which studies take an option of their own."""
 
 
 @click.command(
@@ -19,6 +33,7 @@ STUDIES = ("digits-av", "face-unit", "faces-multitask", "few-labels", "mnist-tab
         "featlearn study few-labels --only mnist-local --out worth --threads 2",
         "featlearn study digits-av --out seen-and-heard --draws 3",
         "featlearn study mnist-table --out table --threads 2 --json",
+        "featlearn study single-layer --features 1600 --vary method --out layer --threads 2",
     ),
 )
 @click.argument("name", type=click.Choice(STUDIES), metavar="NAME")
@@ -47,6 +62,25 @@ STUDIES = ("digits-av", "face-unit", "faces-multitask", "few-labels", "mnist-tab
     help="In digits-av, trainings with all pairs, of each noisy net, and without each speaker. "
     "[default: 5]",
 )
+@click.option(
+    "--features",
+    type=click.IntRange(min=2, max=100_000),
+    multiple=True,
+    metavar="N",
+    help="In single-layer, a number of features; may be repeated. [default: 100 200 400 800 1600]",
+)
+@click.option(
+    "--vary",
+    type=click.Choice(FACTORS),
+    multiple=True,
+    help="In single-layer, what is varied; may be repeated. [default: all]",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(min=100),
+    metavar="N",
+    help="In single-layer, training images, and test images at most. [default: all]",
+)
 @recipe_options("pretrain.epochs=2")
 def command(
     *,
@@ -55,9 +89,12 @@ def command(
     draws: int | None,
     only: tuple[str, ...],
     seeds: int | None,
+    features: tuple[int, ...],
+    vary: tuple[str, ...],
+    images: int | None,
     options: ByRecipe,
 ) -> None:
-    """Rerun a comparison. NAME is one of the five below.
+    """Rerun a comparison. NAME is one of the six below.
 
     digits-av learns one code for written and for spoken digits, from few pairs of the two and
     from many; then a classifier that learned from sound names images, beside canonical
@@ -82,14 +119,17 @@ def command(
     to a pre-trained convolutional network, and sets published errors beside measured ones
     and their cost. It takes some hours on two cores.
 
+    single-layer learns features from patches of CIFAR-10 (JPEG) by k-means, by a sparse
+    auto-encoder and not at all, applies them everywhere, sums them over quadrants, and lets a
+    linear support vector machine judge: over the number of features, stride, size of patches,
+    and whitening. It takes hours; --features 100 --images 2000 --vary method makes a short trial.
+
     A study that was stopped goes on with the same command.
     """
-    if draws is not None and name not in {"digits-av", "few-labels"}:
-        raise click.UsageError(f"--draws belongs to digits-av and few-labels; got it for {name}")
-    if seeds is not None and name != "digits-av":
-        raise click.UsageError(f"--seeds belongs to digits-av; got it for {name}")
-    if only and name != "few-labels":
-        raise click.UsageError(f"--only belongs to few-labels; got it for {name}")
+    for option in given(*_TAKERS):
+        if name not in _TAKERS[option]:
+            takers = " and ".join(_TAKERS[option])
+            raise click.UsageError(f"{option} belongs to {takers}; got it for {name}")
     match name:
         case "digits-av":
             from featlearn_cli.studies.digits_av import run_digits_av
@@ -107,6 +147,10 @@ def command(
             from featlearn_cli.studies.few_labels import run_few_labels
 
             run_few_labels(out, options, draws=draws, only=only)
+        case "single-layer":
+            from featlearn_cli.studies.single_layer import run_single_layer
+
+            run_single_layer(out, options, features=features, vary=vary, images=images)
         case _:
             from featlearn_cli.studies.mnist_table import run_mnist_table
 

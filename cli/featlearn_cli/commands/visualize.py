@@ -30,6 +30,7 @@ KINDS = (
     "saliency",
     "confused",
     "reliability",
+    "gabor",
 )
 
 
@@ -116,6 +117,7 @@ def command(
       saliency         which pixels a head's answers depend on
       confused         the images behind a head's mistakes
       reliability      how often a head is right, by how sure it is
+      gabor            filters beside the Gabor functions nearest to them, and their tuning
     """  # noqa: D301 - click reads the \b
     if has_modalities(run):
         from featlearn.workflows.multimodal.visualize import visualize_modalities as draw

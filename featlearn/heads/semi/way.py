@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.heads.classifier import Classifier
+from featlearn.stages.activation import BatchTopK
 from featlearn.training.optimizers import Group, weight_groups
 
 
@@ -81,12 +82,16 @@ class Way(nn.Module, ABC):
 def statistics_held(module: nn.Module) -> Generator[None]:
     """Within it, batch normalisation takes a batch's statistics without keeping them.
 
+    So does a batch-top-k activation.
+
     For passes over images that are none of the data: moved, or seen a second time.
     """
     tracking = [
         part
         for part in module.modules()
-        if isinstance(part, nn.BatchNorm2d) and part.training and part.track_running_stats
+        if isinstance(part, nn.BatchNorm2d | BatchTopK)
+        and part.training
+        and part.track_running_stats
     ]
     for part in tracking:
         part.track_running_stats = False

@@ -29,8 +29,8 @@ from featlearn.studies.faces.variants import WHOLE, WITHOUT_FACES, WITHOUT_LCN, 
 from featlearn.training.pictures import Pictures
 from featlearn.training.settling import fitting_sample
 
-BEST = "best unit"
-"""The row that all others are compared with."""
+BEST = "best unit of the last stage"
+"""The row that all others are compared with: a unit of what the network gives."""
 
 FILTERS = 2000
 """Training scenes among which the best linear filter is looked for."""
@@ -65,8 +65,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         accuracy: Share of the scenes named right, in [0, 1].
         low: Lower end of the 95 % interval, by people and pictures.
         high: Upper end.
-        behind: How much lower it is than the best unit on the same scenes; negative if it
-            is higher.
+        behind: How much lower it is than the best unit of the last stage on the same scenes;
+            negative if it is higher.
         behind_low: Lower end of the 95 % interval of that.
         behind_high: Upper end.
         chosen: What was chosen, on either half; empty where nothing is.
@@ -130,7 +130,7 @@ class Materials(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The best units of the network, chosen on either half."""
+    """The best units of the last stage, chosen on either half."""
 
     stage: str
     best: tuple[Best, ...]
@@ -147,7 +147,7 @@ def table(
         told: Told the name of each method before it is tried.
 
     Returns:
-        The rows, and the best units of the network.
+        The rows, and the best units of the last stage.
     """
     stack = materials.whole.stack
     told(BEST)
@@ -156,11 +156,12 @@ def table(
     for method, candidates, network in _controls(materials):
         told(method)
         rights[method] = _outcome(cross(candidates, judged)[""], network)
-    for place, name in enumerate(stack.names):
+    *lower, last = stack.names
+    for place, name in enumerate(lower):
         words = ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
         if name in own:
             rights[f"best unit of the {words} stage"] = _outcome(own[name], stack)
-    rights[BEST] = _outcome(own[""], stack)
+    rights[BEST] = _outcome(own[last], stack)
     told("linear classifiers")
     ceilings = {
         "logistic regression on pixels": lambda images: images.flatten(1),
@@ -169,8 +170,7 @@ def table(
     with torch.no_grad():
         for method, features in ceilings.items():
             rights[method] = probe(features, judged), []
-    best = own[""].best
-    return _rows(rights, judged, set(ceilings)), Chosen(best[0].part, best)
+    return _rows(rights, judged, set(ceilings)), Chosen(last, own[last].best)
 
 
 def _controls(materials: Materials) -> Iterator[tuple[str, Candidates, Stack | None]]:

@@ -4,13 +4,12 @@ import torch
 
 from featlearn.errors import UsageError
 from featlearn.evaluate.confused import most_confused
-from featlearn.evaluate.saliency import gradient_saliency, integrated_gradients, occlusion
 from featlearn.report.evaluations import EvaluationRecord, read_evaluation
 from featlearn.visualize.confused import confused_figure
 from featlearn.visualize.confusion import confusion_figure
 from featlearn.visualize.curves import curves_figure, read_metrics
 from featlearn.visualize.reliability import reliability_figure
-from featlearn.visualize.saliency import Asked, saliency_figure
+from featlearn.visualize.saliency import draw_answers
 from featlearn.visualize.tiles import spread
 from featlearn.workflows.drawing.subject import Named, Subject
 
@@ -74,22 +73,13 @@ def draw_confused(subject: Subject) -> Named:
 def draw_saliency(subject: Subject) -> Named:
     """Draw which pixels a head's answers to test images depend on."""
     judged = subject.judged
-    classifier, pictures = judged.head.classifier, judged.pictures
-    places = torch.from_numpy(spread(len(pictures), _ASKED)).to(subject.device)
-    images = pictures.at(places)
-    certain, classes = judged.logits[places].softmax(1).max(1)
-    asked = Asked(
-        images,
-        [judged.head.classes[label] for label in classes.tolist()],
-        certain.tolist(),
-        (classes != judged.labels[places]).tolist(),
-    )
-    side = min(images.shape[2:])
-    figure = saliency_figure(
-        asked,
-        gradient=gradient_saliency(classifier, images, classes),
-        shares=integrated_gradients(classifier, images, classes, baseline=0.5),
-        occluded=occlusion(classifier, images, classes, size=min(max(side // 5, 3), side)),
+    places = torch.from_numpy(spread(len(judged.pictures), _ASKED)).to(subject.device)
+    figure = draw_answers(
+        judged.head.classifier,
+        judged.pictures.at(places),
+        judged.logits[places],
+        judged.labels[places],
+        classes=judged.head.classes,
         name=judged.head.name,
     )
     yield f"{judged.head.name}-saliency", figure

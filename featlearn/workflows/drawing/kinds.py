@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from featlearn.errors import UsageError
 from featlearn.wording import suggestion
 from featlearn.workflows.drawing.data import draw_map, draw_neighbours
+from featlearn.workflows.drawing.gabor import draw_gabor
 from featlearn.workflows.drawing.heads import (
     draw_confused,
     draw_confusion,
@@ -40,6 +41,7 @@ DRAWERS: Mapping[str, Callable[[Subject], Named]] = {
     "saliency": draw_saliency,
     "confused": draw_confused,
     "reliability": draw_reliability,
+    "gabor": draw_gabor,
 }
 """What draws each kind of picture."""
 
@@ -52,7 +54,7 @@ QUICK = KINDS[:5]
 OF_UNITS = ("projections", "top-images", "examples", "stimulus", "invariance")
 """What can be drawn of a unit that is named."""
 
-OF_STAGES = ("filters", *OF_UNITS, "map", "neighbours")
+OF_STAGES = ("filters", *OF_UNITS, "map", "neighbours", "gabor")
 """What can be drawn of a stage that is named."""
 
 

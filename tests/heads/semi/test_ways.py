@@ -19,7 +19,9 @@ from featlearn.heads.labels import labels_of
 from featlearn.heads.problem import logits_of
 from featlearn.heads.semi.problem import SemiProblem
 from featlearn.heads.semi.spreading import Propagation, _components
+from featlearn.heads.semi.way import statistics_held
 from featlearn.networks.stack import Stack, build_stack
+from featlearn.stages.activation import BatchTopK
 from featlearn.training.loop import Loop
 from featlearn.training.pictures import Pictures
 from featlearn.training.range_test import range_test
@@ -291,3 +293,12 @@ def test_a_loop_saves_what_stands_aside(start: Callable[..., Finetuning]) -> Non
     tensors, _ = loop.save()
     assert int(tensors["aside.taken"]) == 1
     assert not any(name.startswith("aside") for name in loop.problem.module.state_dict())
+
+
+def test_what_a_batch_top_k_activation_measures_is_held_too() -> None:
+    part = BatchTopK(1).train()
+    with statistics_held(part):
+        part(torch.ones(2, 3, 1, 1))
+    assert int(part.batches) == 0
+    part(torch.ones(2, 3, 1, 1))
+    assert int(part.batches) == 1
