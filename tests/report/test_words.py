@@ -6,6 +6,7 @@ import pytest
 
 from featlearn.config.autoencoding import L1Spec, PlainSpec, SparseSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.load import load_recipe, stack_recipe_names
 from featlearn.config.stages import FilterSpec, PatchSpec, StageSpec
 from featlearn.report import words
@@ -66,6 +67,17 @@ def test_folders_are_called_by_what_tells_them_apart(paths: list[str], names: li
             "leaky-relu",
         ),
         (StageSpec(name="a", filter=LocalSpec(maps=9, size=3)), "margin", "penalty"),
+        (
+            StageSpec(
+                name="a",
+                filter=DenseSpec(maps=9),
+                activation="sigmoid",
+                input="unit",
+                objective=RbmSpec(),
+            ),
+            "objective.sparsity",
+            "optimizer",
+        ),
     ],
 )
 def test_dead_units_are_explained(spec: StageSpec, tries: str, spares: str) -> None:
