@@ -7,6 +7,7 @@ import pytest
 from featlearn.config.autoencoding import L1Spec, PlainSpec, SparseSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.components import RicaSpec
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.load import load_recipe, stack_recipe_names
 from featlearn.config.stages import FilterSpec, PatchSpec, StageSpec
 from featlearn.report import words
@@ -76,6 +77,12 @@ def test_folders_are_called_by_what_tells_them_apart(paths: list[str], names: li
             ),
             "a larger objective.weight",
             "smaller",
+                activation="sigmoid",
+                input="unit",
+                objective=RbmSpec(),
+            ),
+            "objective.sparsity",
+            "optimizer",
         ),
     ],
 )
