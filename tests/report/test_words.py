@@ -77,6 +77,11 @@ def test_folders_are_called_by_what_tells_them_apart(paths: list[str], names: li
             ),
             "a larger objective.weight",
             "smaller",
+        ),
+        (
+            StageSpec(
+                name="a",
+                filter=DenseSpec(maps=9),
                 activation="sigmoid",
                 input="unit",
                 objective=RbmSpec(),

@@ -41,6 +41,7 @@ from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.single_layer import factors_figure
 from featlearn.visualize.style import save_figure
+from featlearn.visualize.tiles import spread
 from featlearn.workflows.baseline_results import wilson
 from featlearn.workflows.pretrain import pretrain
 
@@ -157,8 +158,8 @@ def _material(asked: Asked, root: Path, device: torch.device) -> _Material:
     train, test = splits.train, splits.test
     if test is None or train.labels is None or test.labels is None:
         raise DataError(f"{asked.source} must have labels and a test split for this study")
-    if asked.images is not None and asked.images < len(test):
-        test = test.subset(torch.arange(asked.images).numpy())
+    if asked.images is not None:
+        test = test.subset(spread(len(test), asked.images))  # from all over: they may lie by class
     labels, truth = _labels(train), _labels(test)
     return _Material(
         Pictures(train, device), Pictures(test, device), labels, truth, every_fifth(labels)
