@@ -165,7 +165,7 @@ def test_silence_is_counted_for_every_filter(kind: str) -> None:
     weights = stage.filter.weight
     shape = weights.shape[:-4][:2] if weights.ndim > 4 else (1, 1)
     assert tuple(silence.steps.shape[1:]) == tuple(shape)
-    dead = silence.at_least(1, like=code)
+    dead = silence.at_least(1, like=stage.filter(batch(2)))
     for unit, row, column in np.ndindex(*dead.shape):
         assert bool(dead[unit, row, column]) == (expected[unit, row % rows, column % columns] >= 1)
 
