@@ -24,7 +24,8 @@ class RicaSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="rica"):
     `reconstruction`, as in the paper. Filters have one length (`rows = "equal"`): 1, or, where
     there are more units than inputs, √(inputs / units), at which all of them together can still
     rebuild the input; or any (`"free"`). The paper's code takes length 1, which among more units
-    than inputs only keeps filters apart, and rebuilds too much.
+    than inputs only keeps filters apart, and rebuilds too much. Of input that is not white,
+    filters hide in what varies least, where they cost least.
     """
 
     decoder: Literal["tied"] = "tied"

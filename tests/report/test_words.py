@@ -6,8 +6,8 @@ import pytest
 
 from featlearn.config.autoencoding import L1Spec, PlainSpec, SparseSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
-from featlearn.config.components import RicaSpec
 from featlearn.config.boltzmann import RbmSpec
+from featlearn.config.components import RicaSpec
 from featlearn.config.load import load_recipe, stack_recipe_names
 from featlearn.config.stages import FilterSpec, PatchSpec, StageSpec
 from featlearn.report import words
