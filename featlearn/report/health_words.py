@@ -7,7 +7,8 @@ from featlearn.config.clusters import KMeansSpec
 from featlearn.config.pieces import BatchTopKSpec, TopKSpec
 from featlearn.config.stages import StageSpec
 from featlearn.evaluate.health import ACTIVITY_EDGES, StageHealth
-from featlearn.report.words import dead_remedies, percent
+from featlearn.report.objective_words import dead_remedies
+from featlearn.report.words import percent
 from featlearn.wording import count, plural
 
 MANY_DEAD = 0.05

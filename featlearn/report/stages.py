@@ -15,11 +15,12 @@ from featlearn.report.embed import EmbeddedImage, embed_picture
 from featlearn.report.evidence import counts, with_evidence
 from featlearn.report.gallery import build_gallery
 from featlearn.report.health_words import MANY_DEAD, activity_words, health_faults
+from featlearn.report.objective_words import dead_words
 from featlearn.report.samples import BATCH, Sample
 from featlearn.report.shown import Answers, collect, shown_units
 from featlearn.report.unit_data import unit_table
 from featlearn.report.views import Fact, StageView
-from featlearn.report.words import dead_words, percent, stage_words
+from featlearn.report.words import percent, stage_words
 from featlearn.visualize.filters import filter_pictures
 from featlearn.visualize.picture import Picture
 from featlearn.visualize.projections import (

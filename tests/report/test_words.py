@@ -11,6 +11,7 @@ from featlearn.config.components import RicaSpec
 from featlearn.config.load import load_recipe, stack_recipe_names
 from featlearn.config.stages import FilterSpec, PatchSpec, StageSpec
 from featlearn.report import words
+from featlearn.report.objective_words import dead_words
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_folders_are_called_by_what_tells_them_apart(paths: list[str], names: li
     ],
 )
 def test_dead_units_are_explained(spec: StageSpec, tries: str, spares: str) -> None:
-    said = words.dead_words(spec, share=0.16, images=65)
+    said = dead_words(spec, share=0.16, images=65)
     assert "16.0\u00a0% of the units are dead" in said
     assert "each of 65 images" in said
     assert tries in said
