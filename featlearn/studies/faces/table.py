@@ -153,10 +153,12 @@ def table(
     told(BEST)
     own = cross(stack_candidates(stack), judged)
     rights: dict[str, tuple[Right, list[str]]] = {"majority guess": (majority(judged), [])}
+    *lower, last = stack.names
     for method, candidates, network in _controls(materials):
         told(method)
-        rights[method] = _outcome(cross(candidates, judged)[""], network)
-    *lower, last = stack.names
+        # Like with like: what is left out of a network is missed by what it gives.
+        part = last if method in _ABLATIONS.values() else ""
+        rights[method] = _outcome(cross(candidates, judged)[part], network)
     for place, name in enumerate(lower):
         words = ("first", "second", "third")[place] if place < 3 else f"{place + 1}th"
         if name in own:
