@@ -46,6 +46,7 @@ def invariance_figure(
     *,
     share: float = 0.5,
     images: int | None = None,
+    which: str = "that excite it most",
 ) -> Figure:
     """Draw the responses of units to changed images, a panel for each kind of change.
 
@@ -60,6 +61,7 @@ def invariance_figure(
         names: Names of the units, the same in all of them.
         share: Of the peak, for the range.
         images: Of how many images a curve is the mean, at most; unsaid if absent.
+        which: Which images these are.
 
     Raises:
         ShapeError: If there is no curve, or not one for each name.
@@ -83,7 +85,7 @@ def invariance_figure(
         for row in panels:
             row[0].set_ylabel(_axis_words(curves))
         _name(figure, panels[0, 0], names)
-        note = _note(names, images)
+        note = _note(names, images, which)
         if note:
             figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
     return figure
@@ -96,7 +98,7 @@ def _axis_words(curves: Sequence[Curves]) -> str:
     return f"response (unchanged: 100 %,\n{zero}: 0 %)"
 
 
-def _note(names: Sequence[str], images: int | None) -> str:
+def _note(names: Sequence[str], images: int | None, which: str) -> str:
     """Say whose the thin curves are, and of how many images a curve is."""
     said: list[str] = []
     if len(names) > len(SERIES):
@@ -105,7 +107,7 @@ def _note(names: Sequence[str], images: int | None) -> str:
         said.append(f"Thin: {', '.join(map(_plain, names[:_NAMED]))}{more}.")
     if images is not None:
         each = "The mean" if len(names) == 1 else "Each is the mean"
-        said.append(f"{each} over the {plural(images, 'image')} that excite it most.")
+        said.append(f"{each} over the {plural(images, 'image')} {which}.")
     return "\n".join(said)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import torch
 
 from featlearn.autoencoders.build import build_objectives
 from featlearn.config.recipe import Recipe
@@ -145,6 +146,7 @@ def _untrained(recipe: Recipe, stack: Stack, *, seed: int) -> Stack:
     fresh = fresh.to(stack.stage(0).filter.weight.device).eval()
     for index in range(len(stack)):
         fresh.stage(index).scaler.load_state_dict(stack.stage(index).scaler.state_dict())
-    for place, objective in build_objectives(recipe.stages).items():
-        objective.after_step(fresh.stage(place))
+    with torch.no_grad():
+        for place, objective in build_objectives(recipe.stages).items():
+            objective.after_step(fresh.stage(place))
     return fresh

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from featlearn.config.components import RicaSpec
 from featlearn.errors import CheckpointError, ShapeError
 from featlearn.networks.store import load_stack
 from featlearn.report.gabor import GaborRecord, gabor_views
@@ -34,6 +35,15 @@ def test_the_control_differs_in_its_filters_alone(trained: Path) -> None:
         for name, numbers in scaler.state_dict().items():
             assert numbers.equal(other.state_dict()[name])
         assert not stack.stage(index).filter.weight.equal(fresh.stage(index).filter.weight)
+
+
+def test_the_control_is_under_the_same_constraints(trained: Path) -> None:
+    stack, recipe, _ = load_stack(trained)
+    changed = recipe.stages[1], {"activation": "identity", "objective": RicaSpec(), "pool": None}
+    stage = msgspec.structs.replace(changed[0], **changed[1])
+    recipe = msgspec.structs.replace(recipe, stages=(recipe.stages[0], stage))
+    rows = _untrained(recipe, stack, seed=3).stage(1).filter.weight.flatten(1).norm(dim=1)
+    assert rows.allclose(rows[:1].expand(len(rows)))
 
 
 def test_figures_are_kept_and_shown(run: Path) -> None:

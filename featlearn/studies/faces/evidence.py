@@ -205,7 +205,12 @@ def _figures(
     """Draw the unit's sheet, a picture at a time."""
     rows = centred.rows(1)
     faces = int(centred.faces[rows].sum())
-    yield "invariance", invariance_figure(curves, [unit.name], images=faces)
+    yield (
+        "invariance",
+        invariance_figure(
+            curves, [unit.name], images=faces, which="with an unseen face in the middle"
+        ),
+    )
     yield "stimulus", stimulus_figure(stimuli, [unit.name], real=real[:, None])
     top = top_images(unit.stack, scenes.batches(_AT_ONCE), stages=[unit.stage])[0]
     shown = scenes.at(top.places[unit.best.place])

@@ -50,12 +50,19 @@ def variants(folder: Path, *, root: Path, seed: int, overrides: tuple[str, ...])
         overrides: Changes of the recipe, as texts.
     """
     recipe = load_recipe(RECIPE, overrides=(*overrides, f"seed={seed}"))
-    return [
-        Variant(WHOLE, "the network", recipe),
-        Variant(WITHOUT_LCN, "without contrast normalisation", _changed(recipe, without_norm)),
-        Variant(WITHOUT_POOLING, "without pooling", _changed(recipe, without_pooling)),
-        Variant(WITHOUT_FACES, "without faces to learn from", _faceless(recipe, folder, root)),
-    ]
+    lacking = (
+        (WITHOUT_LCN, "without contrast normalisation", _changed(recipe, without_norm)),
+        (WITHOUT_POOLING, "without pooling", _changed(recipe, without_pooling)),
+        (WITHOUT_FACES, "without faces to learn from", _faceless(recipe, folder, root)),
+    )
+    controls = [Variant(name, words, _as_control(one, words)) for name, words, one in lacking]
+    return [Variant(WHOLE, "the network", recipe), *controls]
+
+
+def _as_control(recipe: Recipe, words: str) -> Recipe:
+    """Let a network that lacks a part say so, in place of what the whole one shows."""
+    shows = "A control of the study of a unit for faces."
+    return msgspec.structs.replace(recipe, title=f"Scenes, {words}", shows=shows, expect="")
 
 
 def _changed(recipe: Recipe, change: Callable[[StageSpec], StageSpec]) -> Recipe:
