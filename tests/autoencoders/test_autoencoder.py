@@ -17,6 +17,7 @@ from featlearn.config.autoencoding import GaussianNoiseSpec, MaskNoiseSpec, Salt
 from featlearn.config.stages import StageSpec
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
+from tests.autoencoders.oracles import check_slopes, descend
 
 Array = NDArray[np.float64]
 IMAGE = MapShape(2, 5, 6)
@@ -103,21 +104,7 @@ def test_gradients_are_those_of_finite_differences(kind: str, decoder: str, name
     stage, x = make({**OBJECTIVES[name], "decoder": decoder}, kind), batch()
     parameters = dict(stage.named_parameters())
     assert ("decoder.weight" in parameters) == (decoder == "untied")
-    step, draw = 1e-6, torch.Generator().manual_seed(3)
-    for term in terms(stage, x):
-        stage.zero_grad()
-        terms(stage, x)[term].backward()
-        for parameter in parameters.values():
-            gradient = parameter.grad
-            direction = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
-            values: list[float] = []
-            for sign in (1, -1):
-                parameter.data.add_(direction, alpha=sign * step)
-                values.append(figures(stage, x)[term])
-                parameter.data.sub_(direction, alpha=sign * step)
-            slope = (values[0] - values[1]) / (2 * step)
-            expected = 0.0 if gradient is None else float((gradient * direction).sum())
-            assert slope == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    check_slopes(stage, lambda: terms(stage, x), list(terms(stage, x)))
 
 
 def dense_by_hand(stage: Stage, x: Array) -> tuple[Array, Array]:
@@ -313,16 +300,8 @@ def test_without_l1_no_weight_is_constrained(name: str) -> None:
 def test_the_loss_falls(name: str, kind: str) -> None:
     stage, x = make({**OBJECTIVES[name], "decoder": "untied"}, kind), batch(16)
     objective = objective_of(stage)
-    optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
-    losses: list[float] = []
-    objective.after_step(stage)
-    for _ in range(40):
-        loss = torch.stack(list(terms(stage, x).values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        objective.after_step(stage)
-        losses.append(float(loss.detach()))
+    seen = descend(stage, objective, lambda: terms(stage, x))
+    losses = [sum(step.values()) for step in seen]
     assert losses[-1] < 0.98 * losses[0]  # cross-entropy cannot fall below its target's
 
 

@@ -20,6 +20,7 @@ from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
+from tests.autoencoders.oracles import check_refused, descend
 
 Array = NDArray[np.float64]
 IMAGE = MapShape(2, 6, 7)
@@ -207,17 +208,8 @@ def test_gradients_are_those_of_differences_on_the_constraint(
 def test_the_loss_falls(name: str, kind: str) -> None:
     stage, x = make(name, kind), batch(16)
     objective = taught(stage)
-    optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
-    losses: list[float] = []
-    for _ in range(40):
-        optimizer.zero_grad()
-        value = loss(stage, x)
-        value.backward()
-        optimizer.step()
-        with torch.no_grad():
-            objective.after_step(stage)
-        losses.append(float(value.detach()))
-    assert losses[-1] < 0.97 * losses[0]
+    seen = descend(stage, objective, lambda: {"loss": loss(stage, x)})
+    assert seen[-1]["loss"] < 0.97 * seen[0]["loss"]
 
 
 @pytest.mark.parametrize("kind", FILTERS)
@@ -395,12 +387,7 @@ objective = { kind = "isa" }
     ],
 )
 def test_what_the_stage_must_have_is_said(old: str, new: str, said: str) -> None:
-    parse_recipe(RECIPE)
-    with pytest.raises(RecipeError) as caught:
-        parse_recipe(RECIPE.replace(old, new))
-    assert "stage 's'" in str(caught.value)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
+    check_refused(RECIPE, old, new, said)
 
 
 def test_patches_must_hold_a_window_of_the_pooling_but_any_group() -> None:

@@ -12,12 +12,11 @@ from featlearn.autoencoders.build import build_objective
 from featlearn.autoencoders.ksparse import KSparseAutoEncoder
 from featlearn.autoencoders.objective import LossTerms
 from featlearn.autoencoders.silence import Silence
-from featlearn.config.load import parse_recipe
 from featlearn.config.stages import StageSpec
-from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.stages.activation import BatchTopK
 from featlearn.stages.stage import Stage, build_stage
+from tests.autoencoders.oracles import check_columns, check_refused, check_slopes, descend
 
 IMAGE = MapShape(2, 5, 6)
 FILTERS: dict[str, dict[str, Any]] = {
@@ -129,24 +128,10 @@ def test_gradients_are_those_of_finite_differences(kind: str, decoder: str, kept
         rebuilt = stage.filter.adjoint(revived, weight=stage.decoder.weight)
         return 0.5 * (rebuilt - left).square().sum() / len(x)
 
-    step, draw = 1e-6, torch.Generator().manual_seed(3)
-    for name in ("reconstruction", "aux"):
-        stage.zero_grad()
-        found = terms(made, x)[name]
-        torch.testing.assert_close(found, figure(name))
-        found.backward()
-        for parameter in stage.parameters():
-            direction = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
-            values: list[float] = []
-            for sign in (1, -1):
-                parameter.data.add_(direction, alpha=sign * step)
-                with torch.no_grad():
-                    values.append(float(figure(name)))
-                parameter.data.sub_(direction, alpha=sign * step)
-            slope = (values[0] - values[1]) / (2 * step)
-            gradient = parameter.grad
-            expected = 0.0 if gradient is None else float((gradient * direction).sum())
-            assert slope == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    names = ["reconstruction", "aux"]
+    for name in names:
+        torch.testing.assert_close(terms(made, x)[name], figure(name))
+    check_slopes(stage, lambda: terms(made, x), names, figure=figure)
 
 
 @pytest.mark.parametrize("kind", FILTERS)
@@ -193,17 +178,8 @@ def test_without_a_beginning_no_unit_is_dead() -> None:
 def test_the_loss_falls(kind: str, decoder: str, kept: str) -> None:
     stage, objective = made = make(kind, kept, decoder=decoder)
     x = batch(16)
-    optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
-    losses: list[float] = []
-    objective.after_step(stage)
-    for _ in range(60):
-        found = terms(made, x)
-        optimizer.zero_grad()
-        torch.stack(list(found.values())).sum().backward()
-        optimizer.step()
-        objective.after_step(stage)
-        losses.append(float(found["reconstruction"].detach()))
-    assert losses[-1] < 0.9 * losses[0]
+    seen = descend(stage, objective, lambda: terms(made, x), steps=60)
+    assert seen[-1]["reconstruction"] < 0.9 * seen[0]["reconstruction"]
     if isinstance(stage.activation, BatchTopK):
         assert float(stage.activation.threshold) > 0
 
@@ -229,15 +205,7 @@ def test_the_second_term_revives_units_that_lose_everywhere() -> None:
 
 def test_only_a_decoder_of_its_own_is_kept_at_unit_columns() -> None:
     for decoder in ("tied", "untied"):
-        stage, objective = make(decoder=decoder)
-        before = stage.filter.weight.detach().clone()
-        with torch.no_grad():
-            objective.after_step(stage)
-        assert torch.equal(stage.filter.weight, before)
-        assert stage.decoder is not None
-        if stage.decoder.weight is not None:
-            norms = stage.decoder.weight.detach().flatten(-3).norm(dim=-1)
-            torch.testing.assert_close(norms, torch.ones_like(norms))
+        check_columns(*make(decoder=decoder))
 
 
 RECIPE = """
@@ -267,9 +235,4 @@ objective = { kind = "top-k" }
     ],
 )
 def test_what_the_stage_must_have_is_said(old: str, new: str, said: str) -> None:
-    parse_recipe(RECIPE)
-    with pytest.raises(RecipeError) as caught:
-        parse_recipe(RECIPE.replace(old, new))
-    assert "stage 's'" in str(caught.value)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
+    check_refused(RECIPE, old, new, said)

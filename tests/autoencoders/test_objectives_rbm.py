@@ -29,6 +29,7 @@ from tests.autoencoders.machines import (
     model,
     plain,
 )
+from tests.autoencoders.oracles import check_slopes
 
 
 def terms(stage: Stage, x: Tensor, *, seed: int = 2) -> LossTerms:
@@ -68,21 +69,7 @@ def test_code_and_reconstruction_are_conditional_means(kind: str, visible: str) 
 def test_gradients_are_those_of_finite_differences(kind: str, visible: str, *, zero: bool) -> None:
     stage = make(kind, visible=visible, sparsity={"target": 0.2, "weight": 3.0})
     x = torch.zeros_like(batch(stage)) if zero else batch(stage)
-    step, draw = 1e-6, torch.Generator().manual_seed(3)
-    for name in ("data", "sparsity"):
-        stage.zero_grad()
-        terms(stage, x)[name].backward()
-        for parameter in stage.parameters():
-            direction = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
-            values: list[float] = []
-            for sign in (1, -1):
-                parameter.data.add_(direction, alpha=sign * step)
-                values.append(float(terms(stage, x)[name].detach()))
-                parameter.data.sub_(direction, alpha=sign * step)
-            slope = (values[0] - values[1]) / (2 * step)
-            gradient = parameter.grad
-            expected = 0.0 if gradient is None else float((gradient * direction).sum())
-            assert slope == pytest.approx(expected, rel=1e-5, abs=1e-7)
+    check_slopes(stage, lambda: terms(stage, x), ["data", "sparsity"], within=1e-7)
 
 
 @pytest.mark.parametrize("visible", VISIBLE)

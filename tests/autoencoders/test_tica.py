@@ -15,9 +15,9 @@ from featlearn.autoencoders.tica import ReconstructionTica
 from featlearn.config.components import TicaSpec
 from featlearn.config.load import parse_recipe
 from featlearn.config.stages import StageSpec
-from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
+from tests.autoencoders.oracles import check_columns, check_refused, check_slopes, descend
 
 Array = NDArray[np.float64]
 IMAGE = MapShape(2, 6, 7)
@@ -116,21 +116,7 @@ def test_terms_are_the_paper_s_formula(decoder: str) -> None:
 def test_gradients_are_those_of_finite_differences(kind: str, decoder: str, *, zero: bool) -> None:
     stage = make(decoder, filter=FILTERS[kind])
     x = torch.zeros_like(batch()) if zero else batch()
-    step, draw = 1e-6, torch.Generator().manual_seed(3)
-    for name in terms(stage, x):
-        stage.zero_grad()
-        terms(stage, x)[name].backward()
-        for parameter in stage.parameters():
-            direction = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
-            values: list[float] = []
-            for sign in (1, -1):
-                parameter.data.add_(direction, alpha=sign * step)
-                values.append(figures(stage, x)[name])
-                parameter.data.sub_(direction, alpha=sign * step)
-            slope = (values[0] - values[1]) / (2 * step)
-            gradient = parameter.grad
-            expected = 0.0 if gradient is None else float((gradient * direction).sum())
-            assert slope == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    check_slopes(stage, lambda: terms(stage, x), ["reconstruction", "pooling"])
 
 
 def test_a_zero_input_costs_its_roots_alone_and_has_no_gradient() -> None:
@@ -163,31 +149,14 @@ def test_the_loss_falls(kind: str, decoder: str) -> None:
     stage, x = make(decoder, filter=FILTERS[kind]), batch(16)
     assert stage.spec.objective is not None
     objective = build_objective(stage.spec.objective)
-    optimizer = torch.optim.Adam(stage.parameters(), lr=0.02)
-    losses: list[float] = []
-    objective.after_step(stage)
-    for _ in range(40):
-        loss = torch.stack(list(terms(stage, x).values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        objective.after_step(stage)
-        losses.append(float(loss.detach()))
-    assert losses[-1] < 0.95 * losses[0]
+    seen = descend(stage, objective, lambda: terms(stage, x))
+    assert sum(seen[-1].values()) < 0.95 * sum(seen[0].values())
 
 
 def test_only_a_decoder_of_its_own_is_kept_at_unit_columns() -> None:
     for decoder in ("tied", "untied"):
         stage = make(decoder)
-        before = stage.filter.weight.detach().clone()
-        objective = ReconstructionTica(TicaSpec())
-        with torch.no_grad():
-            objective.after_step(stage)
-        assert torch.equal(stage.filter.weight, before)
-        assert stage.decoder is not None
-        if stage.decoder.weight is not None:
-            norms = stage.decoder.weight.detach().flatten(-3).norm(dim=-1)
-            torch.testing.assert_close(norms, torch.ones_like(norms))
+        check_columns(stage, ReconstructionTica(TicaSpec()))
 
 
 RECIPE = """
@@ -219,12 +188,7 @@ objective = { kind = "tica" }
     ],
 )
 def test_what_the_stage_must_have_is_said(old: str, new: str, said: str) -> None:
-    parse_recipe(RECIPE)
-    with pytest.raises(RecipeError) as caught:
-        parse_recipe(RECIPE.replace(old, new))
-    assert "stage 's'" in str(caught.value)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
+    check_refused(RECIPE, old, new, said)
 
 
 def test_patches_that_a_window_fits_into_are_taken() -> None:
