@@ -1,7 +1,5 @@
 """Spherical k-means against loops, finite differences and full k-means, and misuse."""
 
-from typing import Any
-
 import msgspec
 import numpy as np
 import pytest
@@ -16,15 +14,7 @@ from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.stages.stage import Stage, build_stage
-
-IMAGE = MapShape(2, 6, 7)
-FILTERS: dict[str, dict[str, Any]] = {
-    "dense": {"kind": "dense", "maps": 5},
-    "conv": {"kind": "conv", "size": 3, "maps": 4, "stride": 2, "padding": "same"},
-    "local": {"kind": "local", "size": 3, "maps": 4, "stride": 2},
-    "tiled": {"kind": "tiled", "size": 3, "maps": 4, "tile": 2},
-    "groups": {"kind": "conv", "size": 3, "maps": 6, "groups": 2},
-}
+from tests.autoencoders.cluster_filters import FILTERS, IMAGE
 
 
 def make(kind: str, image: MapShape = IMAGE) -> Stage:

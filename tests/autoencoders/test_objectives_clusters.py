@@ -20,15 +20,7 @@ from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
 from featlearn.stages.clusters import bank_weights, bank_windows
 from featlearn.stages.stage import Stage, build_stage
-
-IMAGE = MapShape(2, 6, 7)
-FILTERS: dict[str, dict[str, Any]] = {
-    "dense": {"kind": "dense", "maps": 5},
-    "conv": {"kind": "conv", "size": 3, "maps": 4, "stride": 2, "padding": "same"},
-    "local": {"kind": "local", "size": 3, "maps": 4, "stride": 2},
-    "tiled": {"kind": "tiled", "size": 3, "maps": 4, "tile": 2},
-    "groups": {"kind": "conv", "size": 3, "maps": 6, "groups": 2},
-}
+from tests.autoencoders.cluster_filters import FILTERS, IMAGE
 
 
 def make(kind: str, image: MapShape = IMAGE, *, maps: int | None = None) -> Stage:

@@ -10,18 +10,15 @@ import torch
 from featlearn.config.load import parse_recipe
 from featlearn.config.stages import StageSpec
 from featlearn.errors import RecipeError
-from featlearn.geometry import MapShape
 from featlearn.stages.clusters import bank_weights, bank_windows, cluster_distances
 from featlearn.stages.stage import Stage, build_stage
+from tests.autoencoders import cluster_filters
+from tests.autoencoders.cluster_filters import IMAGE
 
-IMAGE = MapShape(2, 6, 7)
 FILTERS: dict[str, dict[str, Any]] = {
-    "dense": {"kind": "dense", "maps": 5},
-    "conv": {"kind": "conv", "size": 3, "maps": 4, "stride": 2, "padding": "same"},
+    **cluster_filters.FILTERS,
     "border": {"kind": "conv", "size": 3, "maps": 4, "padding": 1},
-    "local": {"kind": "local", "size": 3, "maps": 4, "stride": 2},
     "tiled": {"kind": "tiled", "size": 3, "maps": 4, "tile": 3},
-    "groups": {"kind": "conv", "size": 3, "maps": 6, "groups": 2},
 }
 
 
