@@ -18,12 +18,12 @@ from featlearn.evaluate.gabor_filters import (
 from featlearn.files import write_json
 from featlearn.networks.formats import FORMAT
 from featlearn.networks.stack import Stack, build_stack
-from featlearn.networks.store import LoadedStack, load_stack
+from featlearn.networks.store import LoadedStack
 from featlearn.ops.random import generator
 from featlearn.seeds import derive
-from featlearn.training.device import pick_device, use_threads
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.rundir import RunDirectory
+from featlearn.workflows.runs import open_run
 
 
 class GaborResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +62,7 @@ def gabor(
         FeatlearnError: If the run stands in the way.
         ShapeError: If no stage has filters that can be fitted.
     """
-    run = RunDirectory.open(path)
-    chosen = pick_device(device)
-    use_threads(threads)
-    loaded = load_stack(run.path)
-    loaded.stack.to(chosen).eval()
+    run, loaded, _ = open_run(path, device=device, threads=threads)
     found, left_out = all_patterns(loaded.stack)
     if not found:
         raise ShapeError(f"{path}: {next(iter(left_out.values()))}")

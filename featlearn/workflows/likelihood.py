@@ -30,14 +30,11 @@ from featlearn.evaluate.partition import (
 )
 from featlearn.evaluate.rebuilding import rebuildable
 from featlearn.networks.stack import Stack
-from featlearn.networks.store import load_stack
 from featlearn.ops.random import generator
-from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
-from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.tiles import spread
-from featlearn.workflows.runs import check_shape
+from featlearn.workflows.runs import check_shape, open_run
 
 CHAINS, STEPS = 100, 14_500
 """Of annealing, as in Salakhutdinov & Murray (2008)."""
@@ -141,12 +138,8 @@ def likelihood(
         FeatlearnError: If the run or the data stand in the way.
         UsageError: If no stage is such a machine.
     """
-    run = RunDirectory.open(path)
+    run, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
     progress = progress or Silent()
-    chosen = pick_device(device)
-    use_threads(threads)
-    stack, recipe, _ = load_stack(run.path)
-    stack = stack.to(chosen).eval()
     machines = {
         spec.name: spec.objective for spec in recipe.stages if isinstance(spec.objective, RbmSpec)
     }

@@ -17,15 +17,12 @@ from featlearn.evaluate.representation import (
 )
 from featlearn.evaluate.selectivity import lifetime_kurtosis
 from featlearn.heads.finetuning import untrained_stack
-from featlearn.networks.store import load_stack
 from featlearn.seeds import derive
-from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
-from featlearn.training.rundir import RunDirectory
 from featlearn.training.settling import fitting_sample
 from featlearn.visualize.tiles import spread
-from featlearn.workflows.runs import check_shape
+from featlearn.workflows.runs import check_shape, open_run
 
 MOST = 1000
 """Images that are looked at."""
@@ -83,12 +80,8 @@ def representation(
     Raises:
         FeatlearnError: If the run or the data stand in the way.
     """
-    run = RunDirectory.open(path)
+    run, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
     progress = progress or Silent()
-    chosen = pick_device(device)
-    use_threads(threads)
-    stack, recipe, _ = load_stack(run.path)
-    stack = stack.to(chosen).eval()
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     train = check_shape(splits.train, stack.input_shape, chosen)
     images = splits.train if splits.test is None else splits.test

@@ -13,10 +13,45 @@ from featlearn.datasets.source import Split, open_images, open_splits
 from featlearn.errors import CheckpointError, DataError, ShapeError, UnfitError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.store import load_classifier
+from featlearn.networks.store import LoadedStack, load_stack
+from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import RunDirectory
 from featlearn.wording import plural
 from featlearn.workflows.temperature import read_temperature
+
+
+class OpenedRun(NamedTuple):
+    """A run whose stages are to be looked at.
+
+    Attributes:
+        run: The run.
+        loaded: Its stack, in evaluation mode, and its recipe.
+        device: Where it computes.
+    """
+
+    run: RunDirectory
+    loaded: LoadedStack
+    device: torch.device
+
+
+def open_run(path: Path | str, *, device: str, threads: int | None) -> OpenedRun:
+    """Open a run and load its stages.
+
+    Args:
+        path: The run.
+        device: `auto`, `cpu` or `cuda`.
+        threads: Threads of CPU operations; PyTorch's own choice if absent.
+
+    Raises:
+        FeatlearnError: If the run, or the device, stands in the way.
+    """
+    run = RunDirectory.open(path)
+    chosen = pick_device(device)
+    use_threads(threads)
+    loaded = load_stack(run.path)
+    loaded.stack.to(chosen).eval()
+    return OpenedRun(run, loaded, chosen)
 
 
 class TrainedHead(NamedTuple):
