@@ -62,7 +62,7 @@ def gabor(
         FeatlearnError: If the run stands in the way.
         ShapeError: If no stage has filters that can be fitted.
     """
-    run, loaded, _ = open_run(path, device=device, threads=threads)
+    _, loaded, _ = open_run(path, device=device, threads=threads)
     found, left_out = all_patterns(loaded.stack)
     if not found:
         raise ShapeError(f"{path}: {next(iter(left_out.values()))}")

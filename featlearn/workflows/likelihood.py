@@ -138,7 +138,7 @@ def likelihood(
         FeatlearnError: If the run or the data stand in the way.
         UsageError: If no stage is such a machine.
     """
-    run, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
+    _, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
     progress = progress or Silent()
     machines = {
         spec.name: spec.objective for spec in recipe.stages if isinstance(spec.objective, RbmSpec)

@@ -80,7 +80,7 @@ def representation(
     Raises:
         FeatlearnError: If the run or the data stand in the way.
     """
-    run, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
+    _, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
     progress = progress or Silent()
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     train = check_shape(splits.train, stack.input_shape, chosen)
