@@ -57,6 +57,12 @@ class Block(NamedTuple):
             assert float(ours) == pytest.approx(float(said), rel=0.25, abs=0.03), self
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that hold slow tests first, so that none keeps one core busy at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run, with the reason."""
     for marker in item.iter_markers("data"):
@@ -83,6 +89,19 @@ def threads_given_back() -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disk_not_awaited() -> Iterator[None]:
+    """Do not wait until files are on disk, of which there are tens of thousands.
+
+    What is killed here is a process, never the machine, and what a process has written stays
+    when it ends. That a file is open is still asked; which files are synchronised, and what
+    becomes of one that cannot be, is tested where `os.fsync` is replaced.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)
+        yield
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def check_all(sizes: Local) -> None:
     )
 
 
+@pytest.mark.slow
 @given(layers())
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_equals_the_plain_products(sizes: Local) -> None:

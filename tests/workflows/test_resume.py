@@ -145,6 +145,7 @@ def steps_of(folder: Folder) -> int:
 
 
 # How it is cut off is nothing to do with what is learned by: politely, by schedule alone.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "politely"),
     [*((name, False) for name in RECIPES), ("greedy", True), ("joint", True), ("patience", True)],
