@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,8 +36,8 @@ def test_all_ways_are_timed_and_judged_at_the_same_price() -> None:
         assert gap["one_pass"] < gap["inferred"]
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
-    found = run("--active", "300")
+def test_what_cannot_be_measured_is_refused(run_here: Callable[..., Any]) -> None:
+    found = run_here(SCRIPT, "--active", "300")
     assert found.returncode == 2
     assert "error: --active must be at most --units (256); got 300" in found.stderr
-    assert "--rounds must be at least 1; got 0" in run("--rounds", "0").stderr
+    assert "--rounds must be at least 1; got 0" in run_here(SCRIPT, "--rounds", "0").stderr

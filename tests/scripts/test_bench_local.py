@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,8 +31,10 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
         (["--rounds", "-3"], "--rounds must be at least 1; got -3"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(words: list[str], said: str) -> None:
-    found = run(*words)
+def test_what_cannot_be_measured_is_refused(
+    run_here: Callable[..., Any], words: list[str], said: str
+) -> None:
+    found = run_here(SCRIPT, *words)
     assert found.returncode == 2
     assert f"error: {said}" in found.stderr
 

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.data("mnist")
 def test_both_sides_are_trained_and_judged(data_root: Path) -> None:
     words = ("--seconds", "1", "--rounds", "1", "--settings", "100:0.1", "--train", "1000")
@@ -41,7 +44,9 @@ def test_both_sides_are_trained_and_judged(data_root: Path) -> None:
         (("--settings", "0:0.1"), "batch and rate must be above 0; got '0:0.1'"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(words: tuple[str, str], said: str) -> None:
-    found = run(*words)
+def test_what_cannot_be_measured_is_refused(
+    run_here: Callable[..., Any], words: tuple[str, str], said: str
+) -> None:
+    found = run_here(SCRIPT, *words)
     assert found.returncode == 2
     assert said in found.stderr

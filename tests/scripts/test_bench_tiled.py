@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +34,7 @@ def test_both_ways_of_a_layer_are_timed() -> None:
     assert not rows[-1]["joins"]  # there is one channel
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
-    found = run("--threads", "0")
+def test_what_cannot_be_measured_is_refused(run_here: Callable[..., Any]) -> None:
+    found = run_here(SCRIPT, "--threads", "0")
     assert found.returncode == 2
     assert "error: --threads must be at least 1; got 0" in found.stderr

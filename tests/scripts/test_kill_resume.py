@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +30,7 @@ def test_killed_trainings_end_with_the_same_bytes() -> None:
     )
 
 
-def test_help_says_what_it_does() -> None:
-    result = run("--help")
+def test_help_says_what_it_does(run_here: Callable[..., Any]) -> None:
+    result = run_here(SCRIPT, "--help")
     assert result.returncode == 0
     assert "SIGKILL" in result.stdout
