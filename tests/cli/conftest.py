@@ -15,6 +15,28 @@ from tests.cli.wrong_files import write_all
 
 ROOT = Path(__file__).resolve().parents[2]
 
+TINY = """\
+title = "Tiny"
+
+[data]
+source = "digits"
+limit  = 100
+
+[[stages]]
+name      = "strokes"
+filter    = { kind = "conv", size = 3, maps = 4 }
+pool      = { kind = "l2", size = 2, stride = 2 }
+objective = { kind = "denoising", corruption = { kind = "mask" } }
+
+[pretrain]
+epochs = 1
+batch  = 25
+
+[finetune]
+epochs = 1
+batch  = 25
+"""
+
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -89,30 +111,7 @@ def start(environment: dict[str, str], empty_folder: Path) -> Start:
 def tiny(tmp_path: Path) -> Path:
     """Write a recipe that trains in a blink."""
     path = tmp_path / "tiny.toml"
-    path.write_text(
-        """\
-title = "Tiny"
-
-[data]
-source = "digits"
-limit  = 100
-
-[[stages]]
-name      = "strokes"
-filter    = { kind = "conv", size = 3, maps = 4 }
-pool      = { kind = "l2", size = 2, stride = 2 }
-objective = { kind = "denoising", corruption = { kind = "mask" } }
-
-[pretrain]
-epochs = 1
-batch  = 25
-
-[finetune]
-epochs = 1
-batch  = 25
-""",
-        encoding="utf-8",
-    )
+    path.write_text(TINY, encoding="utf-8")
     return path
 
 

@@ -1,7 +1,9 @@
 """`featlearn finetune` as a sweep: what it says, what it refuses, and a kill."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,17 +12,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
+
+from featlearn_cli.main import group
+from tests.cli.conftest import TINY
 
 Run = Callable[..., Result]
 SWEEP = ("--labels", "20,40", "--label-seeds", "2", "--control", "scratch")
 
 
-@pytest.fixture
-def trained(run: Run, tiny: Path) -> Path:
-    result = run("pretrain", tiny, "--out", "run", "-q", "--json")
+def succeed(*words: str) -> None:
+    result = CliRunner().invoke(group, words, prog_name="featlearn")
     assert result.exit_code == 0, result.output
-    return Path("run")
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a run once; nothing may write into it."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    (folder / "tiny.toml").write_text(TINY, encoding="utf-8")
+    succeed("pretrain", str(folder / "tiny.toml"), "--out", str(folder / "run"), "-q", "--json")
+    return folder / "run"
+
+
+@pytest.fixture
+def trained(empty_folder: Path, pretrained: Path) -> Path:
+    """Give a copy of it to a test of its own, in the current folder."""
+    return shutil.copytree(pretrained, Path("run"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -103,13 +121,24 @@ def test_bad_input(run: Run, trained: Path, words: tuple[str, ...], code: int, s
     assert not (trained / "heads").exists()
 
 
+KILLED = ("--labels", "20,40", "--label-seeds", "20", "-q")
+
+
+@pytest.fixture(scope="module")
+def whole(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sweep a run once without a stop; nothing may write into what it leaves."""
+    run = shutil.copytree(pretrained, tmp_path_factory.mktemp("whole") / "run")
+    with contextlib.chdir(run.parent):  # the figures name the run as it was named
+        succeed("finetune", run.name, *KILLED, "--name", "whole", "--threads", "1")
+    return run / "sweeps" / "whole"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_kill_of_all_processes_ends_with_the_same_bytes(
-    run: Run, trained: Path, environment: dict[str, str], number: signal.Signals
+    run: Run, trained: Path, whole: Path, environment: dict[str, str], number: signal.Signals
 ) -> None:
-    words = ["finetune", str(trained), "--labels", "20,40", "--label-seeds", "20", "-q"]
-    assert run(*words, "--name", "whole", "--threads", "1").exit_code == 0
+    words = ["finetune", str(trained), *KILLED]
     folder = trained / "sweeps" / "labels"
     process = subprocess.Popen(
         [sys.executable, "-m", "featlearn_cli", *words, "--threads", "2"],
@@ -134,7 +163,7 @@ def test_a_kill_of_all_processes_ends_with_the_same_bytes(
         assert said.startswith("stopped; ")
         assert "Traceback" not in said
     assert run(*words, "--resume", "--threads", "1").exit_code == 0
-    one, other = contents(folder), contents(folder.parent / "whole")
+    one, other = contents(folder), contents(whole)
     for name in ("trials.jsonl", "few-labels.png", "recipe.toml"):
         assert one[name] == other[name]
     assert one["results.json"] == other["results.json"].replace(b'"whole"', b'"labels"')

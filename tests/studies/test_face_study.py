@@ -1,6 +1,7 @@
 """The face study from end to end, on faces of four pixels and networks that train in a second."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from featlearn.config.training import PretrainSpec
 from featlearn.datasets.scenes import Scenes
 from featlearn.errors import CheckpointError
 from featlearn.studies.faces import study, table
-from featlearn.studies.faces.results import markdown
+from featlearn.studies.faces.results import FaceUnitResult, markdown
 from featlearn.studies.faces.study import face_unit
 from featlearn.studies.faces.table import BEST, PUBLISHED
 from featlearn.studies.faces.variants import Variant, variants, without_norm, without_pooling
@@ -58,23 +59,31 @@ def recipe(source: Path) -> Recipe:
     )
 
 
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Put small networks and scenes in the place of those of the study."""
-    whole = recipe(tmp_path / "scenes.npy")
+    folder = tmp_path_factory.mktemp("faces")
+    whole = recipe(folder / "scenes.npy")
     networks = [
         Variant(name, name, whole)
         for name in ("faces", "without-lcn", "without-pooling", "without-faces")
     ]
-    monkeypatch.setattr(study, "variants", lambda *_, **__: networks)
-    monkeypatch.setattr(study, "judged_scenes", lambda *_: scenes(160, 0.35, seed=2))
-    monkeypatch.setattr(table, "FILTERS", 40)
-    monkeypatch.setattr(table, "MEANS", 8)
-    return tmp_path / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "variants", lambda *_, **__: networks)
+        patch.setattr(study, "judged_scenes", lambda *_: scenes(160, 0.35, seed=2))
+        patch.setattr(table, "FILTERS", 40)
+        patch.setattr(table, "MEANS", 8)
+        yield folder / "out"
 
 
-def test_everything_is_measured_told_and_drawn(small: Path) -> None:
-    result = face_unit(small, root=small, device="cpu")
+@pytest.fixture(scope="module")
+def result(small: Path) -> FaceUnitResult:
+    """Make the study once, in the folder `small`."""
+    return face_unit(small, root=small, device="cpu")
+
+
+@pytest.mark.slow
+def test_everything_is_measured_told_and_drawn(small: Path, result: FaceUnitResult) -> None:
     assert [regime.name for regime in result.regimes] == ["none", "third", "full"]
     regime = result.regimes[1]
     assert (regime.scenes, regime.faces, regime.groups) == (160, 56, 17)
@@ -100,18 +109,17 @@ def test_everything_is_measured_told_and_drawn(small: Path) -> None:
     assert "| best unit of the last stage |" in card == markdown(result)
 
 
-def test_what_is_trained_is_kept(small: Path) -> None:
-    first = face_unit(small, root=small, device="cpu")
-    model = Path(first.runs["faces"]) / "model.safetensors"
+def test_what_is_trained_is_kept(small: Path, result: FaceUnitResult) -> None:
+    model = Path(result.runs["faces"]) / "model.safetensors"
     before = model.stat().st_mtime_ns
     again = face_unit(small, root=small, device="cpu")
     assert model.stat().st_mtime_ns == before
-    assert again.regimes == first.regimes
-    assert again.evidence == first.evidence
+    assert again.regimes == result.regimes
+    assert again.evidence == result.evidence
 
 
+@pytest.mark.usefixtures("result")
 def test_a_folder_of_other_runs_is_left_alone(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    face_unit(small, root=small, device="cpu")
     other = recipe(small.parent / "scenes.npy")
     changed = Variant("faces", "faces", Recipe(title="t", data=other.data, stages=other.stages[:1]))
     monkeypatch.setattr(study, "variants", lambda *_, **__: [changed])
