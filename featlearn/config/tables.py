@@ -1,5 +1,6 @@
 """Specs as tables of plain values, the same ones however a recipe came about."""
 
+from functools import cache
 from typing import Any, cast
 
 import msgspec
@@ -22,7 +23,7 @@ def _plain(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         fields = {
             field.encode_name: _plain(getattr(value, field.name))
-            for field in msgspec.structs.fields(value)
+            for field in _fields(type(value))
             if getattr(value, field.name) != _default(field)
         }
         tag = value.__struct_config__.tag
@@ -30,6 +31,12 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in cast("tuple[object, ...]", value)]
     return value
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """List the fields of a kind of spec, whose annotations take long to read."""
+    return msgspec.structs.fields(kind)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> object:
