@@ -2,12 +2,14 @@
 
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from featlearn.config.recipe import Recipe
+from featlearn.evaluate.ascent import Search
+from featlearn.report import evidence
 from featlearn.training.progress import Progress, Silent, StepReport
 
 
@@ -48,6 +50,16 @@ def stopper() -> Callable[..., Progress]:
 def crash() -> type[BaseException]:
     """Give what a crash raises."""
     return Crash
+
+
+@pytest.fixture(scope="module")
+def few_units() -> Iterator[None]:
+    """Let pages show what takes long for one unit of a stage; what is shown is the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "_LEAST", 1)
+        patch.setattr(evidence, "_MOST", 1)
+        patch.setattr(evidence, "_SEARCH", Search(steps=5, starts=1))
+        yield
 
 
 @pytest.fixture(scope="session")

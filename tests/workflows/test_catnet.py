@@ -5,17 +5,16 @@ from pathlib import Path
 import pytest
 
 from featlearn.config.load import load_recipe
-from featlearn.report import evidence
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 
 
+@pytest.mark.slow
 @pytest.mark.data("natural-bsds500")
+@pytest.mark.usefixtures("few_units")
 def test_the_small_one_learns_and_shows_units_of_all_three_stages(
-    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data_root: Path
 ) -> None:
-    for name in ("_LEAST", "_MOST"):
-        monkeypatch.setattr(evidence, name, 1)
     few = ["data.limit=8", "data.crops=5", "pretrain.epochs=2", "pretrain.batch=10"]
     recipe = load_recipe("catnet-small", overrides=few)
     result = pretrain(recipe, out=tmp_path / "run", root=data_root, device="cpu")

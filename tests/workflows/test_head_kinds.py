@@ -31,6 +31,8 @@ from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.visualize import visualize
 
+pytestmark = pytest.mark.usefixtures("few_units")
+
 Tiny = Callable[..., Recipe]
 SET = "finetune.head"
 
@@ -73,6 +75,7 @@ def page_of(run: Path, out: Path, root: Path) -> str:
     return (out / "page/index.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_regression_from_end_to_end(aimed: Path, tmp_path: Path) -> None:
     run = aimed / "numbers"
     labels = json.loads((run / "heads/default/labels.json").read_text())

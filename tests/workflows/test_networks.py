@@ -21,6 +21,8 @@ from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.visualize import visualize
 
+pytestmark = pytest.mark.usefixtures("few_units")
+
 TEXT = """
 title = "A small residual network on digits"
 network = "resnet-mini"
@@ -88,6 +90,7 @@ def test_a_run_without_objectives_holds_random_stages_that_are_settled(
         assert norm.momentum == 0.1
 
 
+@pytest.mark.slow
 def test_every_command_takes_a_run_of_composite_stages(run: Path, tmp_path: Path) -> None:
     assert 0 <= evaluate(run, root=run, device="cpu").error <= 1
     features = encode(run, "digits", out=tmp_path / "f.npy", root=run, device="cpu")

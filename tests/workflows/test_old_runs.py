@@ -33,6 +33,8 @@ from featlearn.workflows.probe import probe
 from featlearn.workflows.report import report
 from featlearn.workflows.visualize import visualize
 
+pytestmark = pytest.mark.usefixtures("few_units")
+
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 VERSIONS = sorted(int(path.name.removeprefix("format-")) for path in GOLDEN.glob("format-*"))
 RUNS = ("components", "local", "shared")
@@ -121,6 +123,7 @@ def test_their_heads_are_judged_as_they_were(golden: Path) -> None:
     assert evaluate("local", source="images.npz", **HERE).images == 12
 
 
+@pytest.mark.slow
 def test_they_can_be_looked_at_and_built_upon(golden: Path) -> None:
     page = report([Path(run) for run in RUNS], out=Path("page"), **HERE)
     text = Path(page.report).read_text(encoding="utf-8")

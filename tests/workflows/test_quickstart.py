@@ -27,7 +27,7 @@ def shortened(name: str) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def few() -> Any:
+def few(few_units: None) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "load_recipe", shortened)
         patch.setattr(module, "_COUNTS", (100, 120))
@@ -41,6 +41,7 @@ def made(few: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Qui
     return folder, quickstart(out=folder, root=folder, threads=1, seed=3)
 
 
+@pytest.mark.slow
 def test_it_ends_with_a_page_that_gives_the_figures(made: tuple[Path, QuickstartResult]) -> None:
     folder, result = made
     assert result.report == str(folder / "report" / "index.html")

@@ -14,6 +14,8 @@ from featlearn.report.samples import sample_images
 from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 
+pytestmark = pytest.mark.usefixtures("few_units")
+
 SMALL = ("pretrain.epochs=1", "stages.features.filter.maps=8", "data.limit=100")
 
 
