@@ -96,5 +96,8 @@ install_checkout() {
     # The build tool is pinned and installed too, so that a second run needs no network.
     "$venv/bin/python" -m pip install "${pip_options[@]}" --quiet setuptools
     "$venv/bin/python" -m pip install "${pip_options[@]}" ${quiet[@]+"${quiet[@]}"} \
-        --no-build-isolation --editable "$root$extras"
+        --no-compile --no-build-isolation --editable "$root$extras"
+    # What pip would compile on one core, for a minute. Templates that packages bring with them
+    # and that are no Python are passed over, as pip does.
+    "$venv/bin/python" -m compileall -qq -j 0 "$venv"/lib/python*/site-packages || :
 } >&2
