@@ -20,15 +20,18 @@ def counted(responses: Tensor, labels: Tensor, *, classes: int = 2) -> Tally:
 
 def union_bound(responses: Tensor, positives: int, right: int) -> float:
     """Add up scipy's tails, parting after parting of each unit."""
-    n, total = len(responses), 0.0
+    n, total, tails = len(responses), 0.0, dict[int, float]()
     for column in responses.T.double().numpy():
         inner = np.linspace(column.min(), column.max(), 22)[1:-1].astype(np.float32)
         for m in {int((column > edge).sum()) for edge in inner}:
-            # T positives above name 2 T + N - m right; the other sign all the rest.
-            t = np.arange(positives + 1)
-            named = 2 * t + (n - positives) - m
-            chances = hypergeom(n, positives, m).pmf(t)
-            total += float(chances[named >= right].sum() + chances[n - named >= right].sum())
+            if m not in tails:
+                # T positives above name 2 T + N - m right; the other sign all the rest.
+                t = np.arange(positives + 1)
+                named = 2 * t + (n - positives) - m
+                chances = hypergeom(n, positives, m).pmf(t)
+                both = chances[named >= right].sum() + chances[n - named >= right].sum()
+                tails[m] = float(both)
+            total += tails[m]
     return total
 
 

@@ -1,6 +1,7 @@
 """`evaluate --units`: the best units of a run, its controls, and the images they are tried on."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,7 +202,9 @@ def test_images_that_another_run_learned_from_are_counted(
         trained, root=trained, source=source, positives="a", against=[tmp_path / "other"]
     )
     assert result.seen == 0
-    number, rest = str(result.note).split(" ", 1)
+    luck, number, rest = re.split(r"; (\d+) ", str(result.note), maxsplit=1)
+    assert luck.startswith("chance alone may explain the choice: the best of ")
+    assert "on 10 images may be right about up to 100.00 % of them" in luck
     assert 6 <= int(number) <= 10  # four of all twenty are set apart
     assert rest == (
         "of the 10 images that units are scored on are among the training images of "
