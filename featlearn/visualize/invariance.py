@@ -14,7 +14,7 @@ from featlearn.evaluate.invariance import Curves, kept_range, relative
 from featlearn.evaluate.transformed import TransformationKind
 from featlearn.visualize.style import MUTED, RULE, SERIES, new_figure, styled
 from featlearn.visualize.tiles import Floats
-from featlearn.wording import plural
+from featlearn.wording import count, plural
 
 _COLUMNS = 3
 _SCALES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)
@@ -105,7 +105,7 @@ def _note(names: Sequence[str], images: int | None, which: str) -> list[str]:
     said: list[str] = []
     if len(names) > len(SERIES):
         rest = len(names) - _NAMED
-        more = f" and {rest} more" if rest > 0 else ""
+        more = f" and {count(rest)} more" if rest > 0 else ""
         said.append(f"Thin: {', '.join(map(_plain, names[:_NAMED]))}{more}.")
     if images is not None:
         each = "The mean" if len(names) == 1 else "Each is the mean"
@@ -125,7 +125,7 @@ def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> No
             axes.plot(x, row, color=colour, linestyle=dash, label=name)
     else:
         thin = axes.plot(x, y.T, color=MUTED, linewidth=0.6, alpha=min(1.0, 20 / len(names)))
-        thin[0].set_label(f"each of {len(names)} units")
+        thin[0].set_label(f"each of {count(len(names))} units")
         raised = y[np.isfinite(y).all(axis=1)]
         if len(raised):
             axes.plot(x, np.median(raised, axis=0), color=SERIES[0], label=_median_of(len(raised)))
@@ -157,7 +157,7 @@ def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> No
 
 def _median_of(raised: int) -> str:
     """Say of how many units the median is: those that their images raise."""
-    return f"median of the {raised} that their images raise"
+    return f"median of the {count(raised)} that their images raise"
 
 
 def _single(axes: Axes, x: Floats, y: Floats, curves: Curves, share: float) -> None:

@@ -14,6 +14,7 @@ from featlearn.config.autoencoding import PlainSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
 from featlearn.config.clusters import KMeansSpec
 from featlearn.config.data import DataSpec, PCASpec, PreprocessSpec, StandardizeSpec, ZCASpec
+from featlearn.config.inputs import WhitenSpec
 from featlearn.config.pieces import (
     AvgPoolSpec,
     BatchNormSpec,
@@ -23,7 +24,6 @@ from featlearn.config.pieces import (
     MaxPoolSpec,
     SheetPoolSpec,
 )
-from featlearn.config.inputs import WhitenSpec
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError
