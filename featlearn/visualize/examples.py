@@ -8,19 +8,15 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from featlearn.evaluate.decoding import decode
-from featlearn.evaluate.examples import project_examples, rebuild_examples
+from featlearn.evaluate.examples import answered_windows, project_examples, rebuild_examples
 from featlearn.evaluate.projection import Unit
 from featlearn.evaluate.rebuilding import rebuilding
 from featlearn.evaluate.top_images import Excited, cut
-from featlearn.evaluate.units import Window
 from featlearn.networks.stack import Stack, What
 from featlearn.visualize.filters import tiles_of
 from featlearn.visualize.grid import Row, cell, grid_figure
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles
 from featlearn.wording import percent
-
-_FAINT = 0.03
-"""Of the largest weight of a pattern; what is fainter does not matter to a cut."""
 
 
 def unit_examples_figure(
@@ -97,35 +93,9 @@ def codes_figure(stack: Stack, images: Tensor) -> Figure:
 
 
 def _cut(one: Excited, patterns: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut each image and its pattern to where the pattern is, all to one size.
-
-    What a unit sees may be all of the image, of which it answered to one place: the pattern is
-    where that lies.
-    """
-    strength = patterns.abs().amax(1)
-    there = strength > _FAINT * strength.amax((1, 2), keepdim=True)
-    rows, columns = _spans(there.any(2)), _spans(there.any(1))
-    height, width = (max(end - start for start, end in some) for some in (rows, columns))
-    if not height:
-        return one.images, patterns
-    sides = patterns.shape[2:]
-    windows = [
-        Window(_around(*row, height, sides[0]), _around(*column, width, sides[1]), height, width)
-        for row, column in zip(rows, columns, strict=True)
-    ]
+    """Cut each image and its pattern to where the unit answered."""
+    windows = answered_windows(patterns)
     return cut(one.images, windows), cut(patterns, windows, fill=0.0)
-
-
-def _spans(there: Tensor) -> list[tuple[int, int]]:
-    """Give, for each row of `(n, places)`, the stretch that holds all that is there."""
-    found = [row.nonzero().flatten().tolist() for row in there]
-    middle = there.shape[1] // 2
-    return [(some[0], some[-1] + 1) if some else (middle, middle) for some in found]
-
-
-def _around(start: int, end: int, size: int, side: int) -> int:
-    """Begin a window of `size` so that it holds a stretch in its middle, and lies inside."""
-    return min(max((start + end - size) // 2, 0), side - size)
 
 
 def _share(error: float) -> str:
