@@ -28,7 +28,7 @@ def union_bound(responses: Tensor, positives: int, right: int) -> float:
                 # T positives above name 2 T + N - m right; the other sign all the rest.
                 t = np.arange(positives + 1)
                 named = 2 * t + (n - positives) - m
-                chances = hypergeom(n, positives, m).pmf(t)
+                chances = hypergeom.pmf(t, n, positives, m)
                 both = chances[named >= right].sum() + chances[n - named >= right].sum()
                 tails[m] = float(both)
             total += tails[m]

@@ -39,7 +39,7 @@ def test_one_unit_has_its_curve_and_its_range() -> None:
     assert [text.get_text() for text in axes.texts] == ["half kept: −10 % to 13 %"]
     assert axes.get_ylabel() == "response"
     (level,) = (line for line in axes.lines if line.get_label() == "half of the peak")
-    np.testing.assert_allclose(level.get_ydata(), 0.5)
+    np.testing.assert_allclose(points(level)[1], 0.5)
     kept = points(axes.lines[2])  # between the crossings of the curve and the level
     np.testing.assert_allclose(kept, [[-10, 40 / 3], [0.5, 0.5]])
     assert figure.get_suptitle() == "third 1,2,3"
