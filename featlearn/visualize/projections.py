@@ -56,7 +56,8 @@ def response_picture(stack: Stack) -> Picture:
     patterns = cropped(response_patterns(stack, most=most).float().cpu().numpy())
     tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
     height, width = patterns.shape[-2:]
-    title = f"{stage.name}: what each of {written(maps)} units responds to in the image, {height}×{width}"
+    what = f"what each of {written(maps)} units responds to in the image"
+    title = f"{stage.name}: {what}, {height}×{width}"
     if len(tiles) < maps:
         note = f"The first {len(tiles)} of {written(maps)}. {note}"
     note = f"Filters, taken back through whitening. {arrangement_words(pool)}{note}"
