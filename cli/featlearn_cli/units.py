@@ -35,14 +35,16 @@ def unit_tables(result: UnitTestResult) -> Iterable[RenderableType]:
             f"{score.stage} {score.unit}",
             percent(score.accuracy),
             _share(score.interval),
+            None if score.chosen_accuracy is None else percent(score.chosen_accuracy),
+            None if score.chance_accuracy is None else f"≤ {percent(score.chance_accuracy)}",
             None if score.auc is None else f"{score.auc:.3f}",
             None if score.selectivity is None else f"{score.selectivity:.2f}",
             percent(blind.accuracy),
         )
         for score, blind in zip(best.scores, guess.scores, strict=True)
     ]
-    headers = ["class", "best unit", "accuracy", "interval", "AUC", "d′", "majority guess"]
-    yield table(headers, rows)
+    headers = ["class", "best unit", "accuracy", "interval", "where chosen", "by chance there"]
+    yield table([*headers, "AUC", "d′", "majority guess"], rows)
     cautions = (caution(result.scored_on), _few_groups(result.groups), result.note)
     yield from (f"! {said}" for said in cautions if said is not None)
 

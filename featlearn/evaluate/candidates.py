@@ -79,11 +79,13 @@ class Outcome(NamedTuple):
         best: For each class that is looked for, the best of all candidates.
         best_of: The same for each part; a part that answers all images alike is left out.
         selections: For each class, what every candidate does best where it was chosen.
+        counted: What was counted there.
     """
 
     best: list[Best]
     best_of: dict[str, list[Best]]
     selections: list[Selection]
+    counted: Tally
 
 
 def stack_candidates(stack: Stack) -> Candidates:
@@ -165,6 +167,7 @@ def find_best(
         best=[best(choice) for choice in choices],
         best_of={name: [best(choice) for choice in some] for name, some in of_parts.items()},
         selections=selections,
+        counted=counted,
     )
 
 

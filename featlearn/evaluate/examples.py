@@ -8,11 +8,14 @@ from torch import Tensor
 
 from featlearn.errors import ShapeError
 from featlearn.evaluate.projection import Unit, through_filter, to_image
-from featlearn.evaluate.units import part_of, part_shape
+from featlearn.evaluate.units import Window, part_of, part_shape
 from featlearn.networks.stack import Stack, What
 from featlearn.ops.adjoint import adjoint_at
 from featlearn.stages.stage import StageOutput
 from featlearn.stages.undoing import undo_divisor, undo_norm, unpool
+
+_FAINT = 0.03
+"""Of the largest weight of a pattern; what is fainter is not part of where it lies."""
 
 
 class Rebuilt(NamedTuple):
@@ -85,6 +88,44 @@ def project_examples(
         some = units[start : start + batch]
         parts.append(_project(stack, index, some, images[start : start + batch], what))
     return torch.cat(parts) if parts else images.new_zeros(0, *stack.input_shape)
+
+
+def answered_windows(patterns: Tensor) -> list[Window]:
+    """Find where in each image a unit answered: what of the image to show.
+
+    What a unit sees may be all of the image, of which it answered to one place, as where it
+    takes the largest of many. Its pattern is where that lies.
+
+    Args:
+        patterns: What `project_examples` gives, `(n, maps, height, width)`, n > 0.
+
+    Returns:
+        A window for each, all of one size and inside the image, with all of the pattern but what
+        is fainter than 3 % of its largest weight. Of patterns that are all zero, whole images.
+    """
+    strength = patterns.abs().amax(1)
+    there = strength > _FAINT * strength.amax((1, 2), keepdim=True)
+    rows, columns = _stretches(there.any(2)), _stretches(there.any(1))
+    sides = patterns.shape[2:]
+    height, width = (max(end - start for start, end in some) for some in (rows, columns))
+    if not height:
+        return [Window(0, 0, *sides)] * len(patterns)
+    return [
+        Window(_around(*row, height, sides[0]), _around(*column, width, sides[1]), height, width)
+        for row, column in zip(rows, columns, strict=True)
+    ]
+
+
+def _stretches(there: Tensor) -> list[tuple[int, int]]:
+    """Give, for each row of `(n, places)`, the stretch that holds all that is there."""
+    found = [row.nonzero().flatten().tolist() for row in there]
+    middle = there.shape[1] // 2
+    return [(some[0], some[-1] + 1) if some else (middle, middle) for some in found]
+
+
+def _around(start: int, end: int, size: int, side: int) -> int:
+    """Begin a window of `size` so that it holds a stretch in its middle, and lies inside."""
+    return min(max((start + end - size) // 2, 0), side - size)
 
 
 @torch.no_grad()

@@ -33,7 +33,9 @@ def project_units(stack: Stack, index: int, units: Sequence[Unit], *, batch: int
     biases. In between, the input scaling is undone without its offset, local
     contrast normalisation is passed over (what it cut off at the border is zero),
     batch normalisation is undone by its scale, and pooling of every kind passes
-    each value down by uniform weights over what it takes (the adjoint of a mean). Last,
+    each value down by uniform weights over what it takes (the adjoint of a mean), divided by
+    how densely windows lie at a place: windows of 5 by steps of 2 hold one place three times
+    and the next twice, and would draw their grid over every picture. Last,
     whitening is undone (`invert_linear`). Activations are passed over, so this is a
     linear picture: what the unit adds to the image as far as the decoders tell.
 
@@ -148,4 +150,8 @@ def through_output(stage: Stage, maps: Tensor) -> Tensor:
             pass
     if stage.pool is None:
         return maps
-    return adjoint_at(stage.pool.mean, maps.new_zeros(len(maps), *stage.code_shape), maps)
+    code = maps.new_zeros(len(maps), *stage.code_shape)
+    down = adjoint_at(stage.pool.mean, code, maps)
+    shares = adjoint_at(stage.pool.mean, code[:1], torch.ones_like(maps[:1]))
+    covered = shares > 0
+    return torch.where(covered, down * (shares[covered].mean() / shares), 0.0)

@@ -50,24 +50,40 @@ class Selection(NamedTuple):
         sign: `(units,)`, 1 if responses above the threshold are named positive, -1 if
             those at or below it are.
         threshold: `(units,)`, in the units' own scale.
+        auc: `(units,)` double, in [0, 1]: the chance that a positive lies beyond another image,
+            to the side of the sign, equal ones counted by half; of the intervals between
+            thresholds that responses lie in.
+        margin: `(units,)` double: how far the positives' mean lies beyond that of others, in
+            roots of the mean of their variances (d'), of these intervals too; infinite without
+            any spread.
     """
 
     accuracy: Tensor
     sign: Tensor
     threshold: Tensor
+    auc: Tensor
+    margin: Tensor
 
     def best(self, first: int = 0, last: int | None = None) -> "Choice":
-        """Choose among the units from `first` on, before `last`; equal ones: the first.
+        """Choose among the units from `first` on, before `last`.
+
+        The most accurate; of equal ones that with the largest `auc`; of equal ones that with
+        the largest `margin`, so that of units which are right about all images the one is
+        taken whose classes lie furthest apart; of equal ones still, the first.
 
         Raises:
             DataError: If no unit there tells any two images apart.
         """
-        part = self.accuracy[first:last]
+        span = slice(first, last)
+        part = self.accuracy[span]
         if not len(part) or not bool(part.max() > 0):
             raise DataError(
                 "no unit can be chosen: each answers all images alike, or with what is no number"
             )
-        unit = first + int((part == part.max()).nonzero()[0])
+        left = torch.ones_like(part, dtype=torch.bool)
+        for by in (part, self.auc[span], self.margin[span]):
+            left &= by == by[left].max()
+        unit = first + int(left.nonzero()[0])
         return Choice(
             unit, int(self.sign[unit]), float(self.threshold[unit]), float(self.accuracy[unit])
         )
@@ -150,7 +166,9 @@ def tally(
 def select(counted: Tally, positive: int = 1) -> Selection:
     """Find each unit's best threshold and sign for one class against all others.
 
-    Equal ones: responses above before responses below, then the lowest threshold.
+    Equal ones: responses above before responses below, then the lowest threshold. What parts
+    equal units, `auc` and `margin`, is of the intervals between thresholds: whole numbers that
+    are counted already, whatever the units' scales and the order of images.
 
     Args:
         counted: What `tally` counted.
@@ -174,7 +192,31 @@ def select(counted: Tally, positive: int = 1) -> Selection:
     tried = right.shape[1]
     chosen = counted.thresholds.gather(1, (place % tried)[:, None])[:, 0]
     accuracy = torch.where(counted.usable, most.double() / images, 0.0)
-    return Selection(accuracy, torch.where(place < tried, 1, -1), chosen)
+    sign = torch.where(place < tried, 1, -1)
+    return Selection(accuracy, sign, chosen, _auc(hits, others, sign), _margin(hits, others, sign))
+
+
+def _auc(hits: Tensor, others: Tensor, sign: Tensor) -> Tensor:
+    """Compute the chance that a positive lies beyond another image, of counts `(units, bins)`."""
+    below = others.cumsum(1) - others
+    twice = (hits * (2 * below + others)).sum(1)
+    of = 2 * hits[0].sum() * others[0].sum()
+    return torch.where(sign > 0, twice, of - twice).double() / of
+
+
+def _margin(hits: Tensor, others: Tensor, sign: Tensor) -> Tensor:
+    """Compute d' of the numbers of the bins, from counts `(units, bins)`."""
+    bins = torch.arange(hits.shape[1], device=hits.device)
+    means: list[Tensor] = []
+    variances: list[Tensor] = []
+    for counts in (hits, others):
+        images = counts.sum(1)
+        total, squares = (counts * bins).sum(1), (counts * bins.square()).sum(1)
+        means.append(total.double() / images)
+        # A whole number, and so zero where all lie in one bin.
+        variances.append((images * squares - total.square()).double() / images.square())
+    apart = sign * (means[0] - means[1])
+    return torch.where(apart == 0, 0.0, apart / ((variances[0] + variances[1]) / 2).sqrt())
 
 
 def check_batch(responses: Tensor, classes: Tensor, units: int | None = None) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from featlearn.evaluate.decoding import decode
-from featlearn.evaluate.examples import project_examples, rebuild_examples
+from featlearn.evaluate.examples import answered_windows, project_examples, rebuild_examples
 from featlearn.evaluate.projection import Unit
 from featlearn.evaluate.rebuilding import rebuilding
 from featlearn.evaluate.top_images import Excited, cut
@@ -17,9 +17,6 @@ from featlearn.visualize.filters import tiles_of
 from featlearn.visualize.grid import Row, cell, grid_figure
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles
 from featlearn.wording import percent
-
-_FAINT = 0.1
-"""Of the largest weight of a unit's patterns; what is fainter does not matter to a cut."""
 
 
 def unit_examples_figure(
@@ -49,10 +46,10 @@ def unit_examples_figure(
             Row("answers to", tiles, values),
         ]
     note = (
-        "Of each unit the images that excite it most, cut to what matters to it, above what in "
-        "them made it answer: its response taken down through the decoders, through pooling by "
-        "the weights that it had for this image. Mid-grey is zero, each on a scale of its own. "
-        "Under them the responses."
+        "Of each unit the images that excite it most, cut where it answered (of a unit that takes "
+        "the largest of many places, where that was), above what in them made it answer: its "
+        "response taken down through the decoders, through pooling by the weights that it had for "
+        "this image. Mid-grey is zero, each on a scale of its own. Under them the responses."
     )
     title = f"{stack.names[index]}: what in these images the units answer to"
     return grid_figure(rows, title=title, note=note, least=8)
@@ -96,22 +93,9 @@ def codes_figure(stack: Stack, images: Tensor) -> Figure:
 
 
 def _cut(one: Excited, patterns: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut images and patterns to what a unit sees, and of that to what matters."""
-    images, window, (height, width) = one.images, one.windows[0], one.images.shape[2:]
-    if window.height < height or window.width < width:
-        images, patterns = cut(images, one.windows), cut(patterns, one.windows, fill=0.0)
-    strength = patterns.abs().amax((0, 1))
-    there = strength > _FAINT * strength.max()
-    if not there.any():
-        return images, patterns
-    rows, columns = (_span(there.any(axis)) for axis in (1, 0))
-    return images[..., rows, columns], patterns[..., rows, columns]
-
-
-def _span(there: Tensor) -> slice:
-    """Give the stretch that holds all that is there."""
-    places = there.nonzero()
-    return slice(int(places[0]), int(places[-1]) + 1)
+    """Cut each image and its pattern to where the unit answered."""
+    windows = answered_windows(patterns)
+    return cut(one.images, windows), cut(patterns, windows, fill=0.0)
 
 
 def _share(error: float) -> str:

@@ -16,6 +16,7 @@ from featlearn.visualize.tiles import (
     spread,
     strips,
 )
+from featlearn.wording import count
 
 LIMIT = 256
 """Most tiles in a mosaic; the first ones are shown, which is no choice among them."""
@@ -108,7 +109,7 @@ def _bank(stage: Stage, bank: Floats, what: str, *, name: str, colour: bool) -> 
     maps, channels, height, width = bank.shape
     if height == width == 1 and channels > 1:
         return _matrix(stage, bank.reshape(maps, channels), name=name)
-    title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
+    title = f"{stage.name}: {count(maps)} {what}, {height}×{width}{_on(channels, colour=colour)}"
     pool = stage.spec.pool
     if 1 < channels <= _STRIP_CHANNELS and not colour:
         tiles = strips(bank[: shown_maps(pool, maps=maps, most=_STRIP_TILES // channels)])
@@ -129,7 +130,10 @@ def _matrix(stage: Stage, matrix: Floats, *, name: str) -> Picture:
     maps, channels = matrix.shape
     shown = matrix[:128, :LIMIT]
     whose = " in the decoder" if name in _WHOSE else ""
-    title = f"{stage.name}: weights of {maps} units (rows) on {channels} inputs (columns){whose}"
+    title = (
+        f"{stage.name}: weights of {count(maps)} units (rows) on {count(channels)} inputs "
+        f"(columns){whose}"
+    )
     if shown.shape != matrix.shape:
         title += f"; the first {shown.shape[0]} by {shown.shape[1]}"
     pixels = signed_tiles(shown[np.newaxis, np.newaxis])[0]
@@ -153,7 +157,7 @@ def _positions(stage: Stage, weight: Floats, *, name: str, colour: bool) -> Pict
     where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} {places}"
     whose = " of the decoder" if name in _WHOSE else ""
     title = (
-        f"{stage.name}: the first {shown} of {maps} maps{whose}, each at {where}"
+        f"{stage.name}: the first {shown} of {count(maps)} maps{whose}, each at {where}"
         f"{_on(channels, colour=colour)}"
     )
     note = f"{name.capitalize()} lie as their {places} lie; each learned its own. {note}"
@@ -164,9 +168,9 @@ def _on(channels: int, *, colour: bool) -> str:
     """Say what filters lie on, where it is not a single plane."""
     if channels == 1:
         return ""
-    return " in colour" if colour else f" on {channels} maps"
+    return " in colour" if colour else f" on {count(channels)} maps"
 
 
 def _first(shown: int, total: int) -> str:
     """Say that not all are shown."""
-    return f"The first {shown} of {total}. " if shown < total else ""
+    return f"The first {shown} of {count(total)}. " if shown < total else ""

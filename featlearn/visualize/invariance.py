@@ -7,16 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from featlearn.errors import ShapeError
 from featlearn.evaluate.invariance import Curves, kept_range, relative
 from featlearn.evaluate.transformed import TransformationKind
 from featlearn.visualize.style import MUTED, RULE, SERIES, new_figure, styled
 from featlearn.visualize.tiles import Floats
-from featlearn.wording import plural
+from featlearn.wording import count, plural
 
 _COLUMNS = 3
+_SCALES = (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0)
+"""Factors that the axis of scales names."""
 _NAMED = 6
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 """Told apart in print too."""
@@ -51,8 +53,9 @@ def invariance_figure(
     """Draw the responses of units to changed images, a panel for each kind of change.
 
     Responses are shares of the response to the images as they are, counted from the
-    baseline. Of one unit the standard error is shown too, and the range in which it keeps
-    a share of its peak; up to five units have a colour and a dash each; of more all curves
+    baseline. Of one unit the standard error is shown too, with a share of its peak as a line, and
+    the range in which it keeps that is marked and written; "or more" where the last amount tried
+    did not end it. Up to five units have a colour and a dash each; of more all curves
     are thin, and their median is drawn over them. A unit that its images do not raise above
     the baseline has no curve.
 
@@ -69,12 +72,12 @@ def invariance_figure(
     if not curves or not names or any(len(one.responses) != len(names) for one in curves):
         counts = [len(one.responses) for one in curves]
         raise ShapeError(f"there are curves of {counts} units for {len(names)} names")
-    columns = min(len(curves), _COLUMNS)
+    columns = 2 if len(curves) == 4 else min(len(curves), _COLUMNS)  # four: no hole
     rows = math.ceil(len(curves) / columns)
     with styled():
         figure = new_figure(
-            2.5 * columns + (0.3 if columns > 1 else 1.5),
-            (2.5 if len(names) == 1 else 2.35) * rows + 0.6,
+            2.6 * columns + (0.3 if columns > 1 else 1.5),
+            (2.55 if len(names) == 1 else 2.35) * rows + 0.7,
         )
         panels = figure.subplots(rows, columns, squeeze=False, sharey=True)
         for place, axes in enumerate(panels.flat):
@@ -83,32 +86,31 @@ def invariance_figure(
             else:
                 _panel(axes, curves[place], names, share)
         for row in panels:
-            row[0].set_ylabel(_axis_words(curves))
+            row[0].set_ylabel("response")
         _name(figure, panels[0, 0], names)
-        note = _note(names, images, which)
-        if note:
-            figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
+        note = "\n".join([_shares_words(curves), *_note(names, images, which)])
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
     return figure
 
 
-def _axis_words(curves: Sequence[Curves]) -> str:
+def _shares_words(curves: Sequence[Curves]) -> str:
     """Say what the shares are of, and from where they are counted."""
     general = any(bool(one.baseline.any()) for one in curves)
-    zero = "images in general" if general else "a response of zero"
-    return f"response (unchanged: 100 %,\n{zero}: 0 %)"
+    zero = "the response to images in general" if general else "no response"
+    return f"100 %: the response to the images as they are; 0 %: {zero}."
 
 
-def _note(names: Sequence[str], images: int | None, which: str) -> str:
+def _note(names: Sequence[str], images: int | None, which: str) -> list[str]:
     """Say whose the thin curves are, and of how many images a curve is."""
     said: list[str] = []
     if len(names) > len(SERIES):
         rest = len(names) - _NAMED
-        more = f" and {rest} more" if rest > 0 else ""
+        more = f" and {count(rest)} more" if rest > 0 else ""
         said.append(f"Thin: {', '.join(map(_plain, names[:_NAMED]))}{more}.")
     if images is not None:
         each = "The mean" if len(names) == 1 else "Each is the mean"
         said.append(f"{each} over the {plural(images, 'image')} {which}.")
-    return "\n".join(said)
+    return said
 
 
 def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> None:
@@ -123,7 +125,7 @@ def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> No
             axes.plot(x, row, color=colour, linestyle=dash, label=name)
     else:
         thin = axes.plot(x, y.T, color=MUTED, linewidth=0.6, alpha=min(1.0, 20 / len(names)))
-        thin[0].set_label(f"each of {len(names)} units")
+        thin[0].set_label(f"each of {count(len(names))} units")
         raised = y[np.isfinite(y).all(axis=1)]
         if len(raised):
             axes.plot(x, np.median(raised, axis=0), color=SERIES[0], label=_median_of(len(raised)))
@@ -133,18 +135,29 @@ def _panel(axes: Axes, curves: Curves, names: Sequence[str], share: float) -> No
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     if change.kind == "scale":
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        inside = [tick for tick in _SCALES if x[0] <= tick <= x[-1]]
+        axes.xaxis.set_major_locator(FixedLocator(inside))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}×"))
     _, height, width = curves.shape
-    text = words.axis.format(width=width, height=height)
+    axes.set_xlabel(words.axis.format(width=width, height=height))
+    axes.set_title(words.title, pad=20.0 if len(names) == 1 else None)
     if len(names) == 1:
-        text += "\n" + _range_words(curves, words.unit, share)
-    axes.set_xlabel(text)
-    axes.set_title(words.title)
+        said = _range_words(curves, words.unit, share)
+        axes.annotate(
+            said,
+            (0, 1),
+            (0, 6),
+            "axes fraction",
+            textcoords="offset points",
+            color=SERIES[1],
+            fontsize=8.0,
+        )
 
 
 def _median_of(raised: int) -> str:
     """Say of how many units the median is: those that their images raise."""
-    return f"median of the {raised} that their images raise"
+    return f"median of the {count(raised)} that their images raise"
 
 
 def _single(axes: Axes, x: Floats, y: Floats, curves: Curves, share: float) -> None:
@@ -153,13 +166,16 @@ def _single(axes: Axes, x: Floats, y: Floats, curves: Curves, share: float) -> N
     if not np.isfinite(y).all():
         axes.text(0.5, 0.5, "not raised by its images", transform=axes.transAxes, ha="center")
         return
+    level = share * y.max()
     error = (curves.errors[0] / whole).double().cpu().numpy()
     axes.fill_between(x, y - error, y + error, color=SERIES[0], alpha=0.2, linewidth=0)
-    axes.plot(x, y, color=SERIES[0], marker="o", markersize=2.5)
-    axes.axhline(share * y.max(), color=SERIES[1], linewidth=0.9, linestyle=(0, (4, 2)))
+    axes.plot(x, y, color=SERIES[0], marker="o", markersize=2.5, label="mean, standard error")
+    words = f"{_share_words(share)} of the peak"
+    axes.axhline(level, color=SERIES[1], linewidth=0.9, linestyle=(0, (4, 2)), label=words)
     ends = _scaled(kept_range(curves, share=share)[0].numpy(), curves)
     if np.isfinite(ends).all():
         axes.axvspan(*ends, color=SERIES[1], alpha=0.08, linewidth=0)
+        axes.plot(ends, [level, level], color=SERIES[1], linewidth=2.2, marker="|", markersize=9)
 
 
 def _range_words(curves: Curves, unit: str, share: float) -> str:
@@ -167,8 +183,18 @@ def _range_words(curves: Curves, unit: str, share: float) -> str:
     ends = _scaled(kept_range(curves, share=share)[0].numpy(), curves)
     if not np.isfinite(ends).all():
         return "is not near its peak"
-    low, high = (f"{end:.2g}".replace("-", "−") for end in ends)
-    return f"≥ {100 * share:g} % of its peak: {low} to {high}{unit}"
+    tried = _scaled(np.asarray(curves.transformation.amounts), curves)
+    low, high = (f"{end:.2g}".replace("-", "−") + unit for end in ends)
+    if ends[0] <= tried[0] and tried[0] not in {0.0, curves.transformation.neutral}:
+        low += " or less"
+    if ends[1] >= tried[-1]:
+        high += " or more"
+    return f"{_share_words(share)} kept: {low} to {high}"
+
+
+def _share_words(share: float) -> str:
+    """Write a share of the peak."""
+    return "half" if share == 0.5 else f"{100 * share:g} %"
 
 
 def _scaled(amounts: Floats, curves: Curves) -> Floats:
@@ -186,6 +212,9 @@ def _name(figure: Figure, axes: Axes, names: Sequence[str]) -> None:
     """Say whose curves they are: above all panels."""
     if len(names) == 1:
         figure.suptitle(_plain(names[0]), x=0.01, ha="left", fontsize=10, fontweight="bold")
+        handles, labels = axes.get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
         return
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(

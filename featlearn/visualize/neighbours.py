@@ -9,7 +9,7 @@ from torch import Tensor
 
 from featlearn.visualize.grid import Heading, Row, blank, cell, grid_figure
 from featlearn.visualize.tiles import Floats, image_tiles
-from featlearn.wording import percent
+from featlearn.wording import count, percent
 
 
 def neighbours_figure(
@@ -52,7 +52,7 @@ def neighbours_figure(
         share = f": {percent(agreement[space], places=0)}" if space in agreement else ""
         headings.append(Heading(f"{cell(space)}{share}", first, first + near.shape[1]))
         first += near.shape[1] + 1
-    note = f"The nearest of {len(images) - 1} other images, the nearest first, by {how}."
+    note = f"The nearest of {count(len(images) - 1)} other images, the nearest first, by {how}."
     if labels is not None:
         note += (
             " In orange what is of another class. The share above is of such neighbours of all "

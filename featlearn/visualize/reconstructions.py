@@ -14,6 +14,7 @@ from featlearn.ops.planes import middle
 from featlearn.stages.stage import Stage
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import Floats, Pixels, image_tiles, mosaic, spread
+from featlearn.wording import count
 
 _COLUMNS = 12
 _MAP_IMAGES = 2
@@ -22,7 +23,9 @@ _MAP_IMAGES = 2
 def reconstructions_figure(
     stack: Stack, images: Tensor, *, preprocess: tuple[PreprocessSpec, ...] = ()
 ) -> Figure:
-    """Draw the reconstructions of every stage that has any; see the two functions below.
+    """Draw the reconstructions of every stage that has any, and name those that have none.
+
+    See `reconstruction_pictures`.
 
     Raises:
         UsageError: If there are none.
@@ -30,7 +33,29 @@ def reconstructions_figure(
     pictures = reconstruction_pictures(stack, images, preprocess=preprocess)
     if not pictures:
         raise UsageError("no reconstructions: no stage is an auto-encoder of maps with a plane")
+    missing = without_reconstructions(stack)
+    if missing is not None:
+        last = pictures[-1]
+        pictures[-1] = last._replace(note=f"{last.note} {missing}")
     return pictures_figure(pictures)
+
+
+def without_reconstructions(stack: Stack) -> str | None:
+    """Say which stages `reconstruction_pictures` has nothing of, and why; `None` if of all."""
+    stages = [stack.stage(index) for index in range(len(stack))]
+    none = [stage.name for stage in stages if stage.decoder is None]
+    flat = [
+        stage.name
+        for stage in stages[1:]
+        if stage.decoder is not None and stage.input_shape.width == 1
+    ]
+    said: list[str] = []
+    if none:
+        has = "has" if len(none) == 1 else "have"
+        said.append(f"Nothing is shown of {' and '.join(none)}, which {has} no decoder.")
+    if flat:
+        said.append(f"What {' and '.join(flat)} rebuilds has no plane, and is not shown.")
+    return " ".join(said) or None
 
 
 @torch.no_grad()
@@ -108,7 +133,7 @@ def _higher(stage: Stage, given: Tensor, rebuilt: Tensor) -> Picture:
         rows += [_scaled(maps, low, high), _scaled(back, low, high)]
     pixels = mosaic(np.concatenate(rows), columns=shown)
     note = (
-        f"The first {shown} of {given.shape[1]} maps below the stage, for {samples} of the "
+        f"The first {shown} of {count(given.shape[1])} maps below the stage, for {samples} of the "
         f"images; under each map its reconstruction, on the same scale.{_by_patches(stage)}"
     )
     name = stage.name

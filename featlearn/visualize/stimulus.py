@@ -13,7 +13,7 @@ from featlearn.evaluate.stimulus import Stimuli
 from featlearn.visualize.projections import cropped
 from featlearn.visualize.style import MUTED, PAPER, SERIES, bare, new_figure, styled
 from featlearn.visualize.tiles import Floats, Pixels, enlarged, signed_tiles
-from featlearn.wording import count
+from featlearn.wording import count, plural
 
 _COLUMNS = 6
 _TILE = 1.2
@@ -69,10 +69,9 @@ def _several(
         _show(axes, tiles[place])
         axes.set_title(_plain(names[place]), fontsize=8.0, pad=3.0)
         axes.set_xlabel(_short(stimuli, place), fontsize=7.5, labelpad=2.0)
-    real = "real images" if images is None else f"{count(images)} real images"
-    note = f"Response above that share of {real}.\nMid-grey is zero, each on its own scale."
+    note = f"Response above that of {_real(images)}.\nMid-grey is zero, each on its own scale."
     if len(names) > len(tiles):
-        note = f"The first {len(tiles)} of {len(names)} units.\n{note}"
+        note = f"The first {len(tiles)} of {count(len(names))} units.\n{note}"
     figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
     return figure
 
@@ -83,16 +82,18 @@ def _single(stimuli: Stimuli, tile: Pixels, name: str, real: Tensor | None) -> F
     panels = figure.subplots(1, 1 if real is None else 2, squeeze=False)[0]
     _show(panels[0], tile)
     panels[0].set_title(f"{_plain(name)}: optimal stimulus")
-    panels[0].set_xlabel(_facts(stimuli), fontsize=8.0, loc="left")
-    if real is not None:
-        values = real[:, 0].double().cpu().numpy()
-        _histogram(panels[1], values[np.isfinite(values)], stimuli)
+    values = None if real is None else real[:, 0].double().cpu().numpy()
+    values = None if values is None else values[np.isfinite(values)]
+    facts = _facts(stimuli, images=None if values is None else len(values))
+    panels[0].set_xlabel(facts, fontsize=8.0, loc="left")
+    if values is not None:
+        _histogram(panels[1], values, stimuli)
     return figure
 
 
 def _histogram(axes: Axes, values: Floats, stimuli: Stimuli) -> None:
     """Draw how often real images reach a response, and what the stimulus reached."""
-    axes.set_title(f"Responses to {len(values)} images")
+    axes.set_title(f"Responses to {plural(len(values), 'image')}")
     if len(values):
         axes.hist(values, bins=min(40, 8 + len(values) // 8), color=SERIES[0])
     reached = float(stimuli.values[0])
@@ -109,24 +110,29 @@ def _histogram(axes: Axes, values: Floats, stimuli: Stimuli) -> None:
     )
 
 
-def _facts(stimuli: Stimuli) -> str:
+def _facts(stimuli: Stimuli, *, images: int | None) -> str:
     """Say how good the stimulus of a single unit is."""
     if not bool(stimuli.raised[0]):
         return "Nothing better than the plain input was found."
     value, norm = float(stimuli.values[0]), float(stimuli.norms[0])
     return (
-        f"Response {value:.3g}".replace("-", "−") + f", {_short(stimuli, 0)} of the real images.\n"
+        f"Response {value:.3g}".replace("-", "−") + f", {_short(stimuli, 0)} of {_real(images)}.\n"
         f"{int(stimuli.agreeing[0])} of {stimuli.starts} starts agree; "
         f"distance from the plain input {norm:.3g}."
     )
 
 
 def _short(stimuli: Stimuli, place: int) -> str:
-    """Say how a stimulus stands among real images."""
+    """Say how a stimulus stands among real images: that it is above all, or which share."""
     share = float(stimuli.percentiles[place])
     if not bool(stimuli.raised[place]) or math.isnan(share):
         return "not raised"
-    return f"above {math.floor(10 * share) / 10:g} %"
+    return "above all" if share == 100 else f"above {math.floor(10 * share) / 10:g} %"
+
+
+def _real(images: int | None) -> str:
+    """Say which real images there are to compare with."""
+    return "the real images" if images is None else plural(images, "real image")
 
 
 def _show(axes: Axes, tile: Pixels) -> None:

@@ -23,7 +23,8 @@ def top_images_figure(shown: Sequence[Excited], *, least: bool = False) -> Figur
     """Draw the images that excite units most.
 
     Of one unit the whole images are shown, with the part that it sees outlined, and below
-    them these parts; of several units one row each, of the parts alone.
+    them these parts; of several units one row each, of the parts alone: whole images, without
+    what lies around them, where the units see all of them.
 
     Args:
         shown: One entry for each unit or map, as `featlearn.evaluate.top_images.excited`
@@ -50,7 +51,8 @@ def top_images_figure(shown: Sequence[Excited], *, least: bool = False) -> Figur
 
 def _row(one: Excited, *, least: bool) -> Picture:
     """Show the parts that a unit sees in one row."""
-    tiles = _tiles(cut(one.images, one.windows)[:_ROW])
+    seen = one.images if _sees_all(one) else cut(one.images, one.windows)
+    tiles = _tiles(seen[:_ROW])
     title = f"{one.name}: what excites it {'least' if least else 'most'}"
     pixels = mosaic(tiles, columns=_ROW, gap=_gap(tiles))
     note = _values(one.values[: len(tiles)], "from left to right")

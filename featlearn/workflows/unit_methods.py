@@ -20,6 +20,7 @@ from featlearn.evaluate.candidates import (
     stack_candidates,
     statistics_candidates,
 )
+from featlearn.evaluate.chance import chance_accuracy
 from featlearn.evaluate.controls import STATISTICS, kmeans_means, template_bank, told_apart
 from featlearn.evaluate.histogram import histogram
 from featlearn.evaluate.probe import linear_probe
@@ -142,6 +143,7 @@ def network_methods(
             units=_names(stack, found.best),
             candidates=candidates.total,
             histograms=curves,
+            chances=[chance_accuracy(found.counted, place) for place in bench.subject.wanted],
         )
     ]
     sizes = dict(candidates.parts)

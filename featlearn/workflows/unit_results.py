@@ -16,6 +16,10 @@ from featlearn.evaluate.paired import Interval
 from featlearn.evaluate.selectivity import selectivity
 from featlearn.evaluate.separability import separability
 from featlearn.networks.formats import FORMAT
+from featlearn.wording import count, percent, plural
+
+_NAMED = 5
+"""Classes that a sentence names, at most."""
 
 
 class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,9 @@ class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
         sign: 1 if responses above the threshold are named positive, -1 if those not above.
         threshold: In the unit's own scale.
         chosen_accuracy: Accuracy where the unit was chosen: too good, as the best of many.
+        chance_accuracy: What that may come to by chance alone, for the best of as many
+            candidates on as few images (`featlearn.evaluate.chance`): a choice that is no
+            better may be luck. Of the network's best unit only.
         histogram: The unit's answers to positives and others; of the network's best unit only.
     """
 
@@ -47,6 +54,7 @@ class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
     sign: int | None = None
     threshold: float | None = None
     chosen_accuracy: float | None = None
+    chance_accuracy: float | None = None
     histogram: Histogram | None = None
 
 
@@ -166,6 +174,7 @@ def unit_method(
     units: Sequence[str],
     candidates: int,
     histograms: Sequence[Histogram] | None = None,
+    chances: Sequence[float] | None = None,
 ) -> Method:
     """Put together what is known of the best units, one for each class.
 
@@ -177,6 +186,7 @@ def unit_method(
         units: Names of the units.
         candidates: How many they were chosen among.
         histograms: Of their answers, if they are kept.
+        chances: What their accuracies where they were chosen may come to by chance, if known.
     """
     right: list[NDArray[np.bool_]] = []
     scores: list[UnitScore] = []
@@ -197,6 +207,7 @@ def unit_method(
                 sign=choice.sign,
                 threshold=choice.threshold,
                 chosen_accuracy=choice.accuracy,
+                chance_accuracy=None if chances is None else chances[place],
                 histogram=None if histograms is None else histograms[place],
             )
         )
@@ -209,6 +220,40 @@ def _selectivity(answers: torch.Tensor, inside: torch.Tensor, sign: int) -> floa
         return None
     found = sign * float(selectivity(answers[inside], answers[~inside])[0])
     return found if math.isfinite(found) else None
+
+
+def lucky(best: Method, *, images: int) -> str | None:
+    """Say for which classes chance alone would explain why the best unit was chosen.
+
+    Args:
+        best: The network's best units.
+        images: How many they were chosen on.
+
+    Returns:
+        A sentence without its full stop, or `None` where all were chosen by more than luck.
+    """
+    names: list[str] = []
+    levels: list[float] = []
+    for score in best.scores:
+        chosen, chance = score.chosen_accuracy, score.chance_accuracy
+        if chosen is not None and chance is not None and chosen <= chance:
+            names.append(score.positive)
+            levels += [chosen, chance]
+    if not names or best.candidates is None:
+        return None
+    of = f"the best of {plural(best.candidates, 'unit')} on {plural(images, 'image')}"
+    if len(best.scores) == 1:
+        return (
+            f"chance alone may explain the choice: {of} may be right about up to "
+            f"{percent(levels[1])} of them with labels that mean nothing, and the unit chosen was "
+            f"about {percent(levels[0])}; only images that it was not chosen on tell its worth"
+        )
+    which = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return (
+        f"chance alone may explain the choice for {count(len(names))} of "
+        f"{count(len(best.scores))} classes ({which}): {of} may be right about as many of them "
+        "with labels that mean nothing"
+    )
 
 
 def plain_method(

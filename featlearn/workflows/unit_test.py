@@ -32,7 +32,7 @@ from featlearn.workflows.unit_methods import (
     other_method,
     random_stack,
 )
-from featlearn.workflows.unit_results import Method, StageScores, UnitTestResult, rows_of
+from featlearn.workflows.unit_results import Method, StageScores, UnitTestResult, lucky, rows_of
 
 
 def keep_units(result: UnitTestResult) -> str | None:
@@ -178,6 +178,7 @@ def _result(
     """Put the figures together, with what they do not say."""
     bench, subject = test.bench, test.bench.subject
     seen, note = _seen(test.recipe, subject, test.train)
+    luck = lucky(methods[0], images=len(subject.chosen_on))
     return UnitTestResult(
         run=run,
         source=subject.source,
@@ -191,7 +192,7 @@ def _result(
         rows=rows_of(methods, groups=subject.groups, seed=bench.seed),
         stages=stages,
         seen=seen,
-        note="; ".join(said for said in (note, *test.said) if said is not None) or None,
+        note="; ".join(filter(None, (luck, note, *test.said))) or None,
     )
 
 

@@ -24,7 +24,7 @@ from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError, UsageError
 from featlearn.evaluate.decoding import decode
-from featlearn.evaluate.examples import project_examples, rebuild_examples
+from featlearn.evaluate.examples import answered_windows, project_examples, rebuild_examples
 from featlearn.evaluate.projection import Unit, project_units
 from featlearn.evaluate.units import part_of
 from featlearn.geometry import MapShape
@@ -68,7 +68,8 @@ def gradients(stack: Stack, index: int, units: list[Unit], images: Tensor, what:
 
 
 def test_of_average_pooling_it_is_the_projection_times_the_code() -> None:
-    stack, images = build(FIRST, SECOND), pictures()
+    apart = msgspec.structs.replace(FIRST, pool=AvgPoolSpec(size=2, stride=2))
+    stack, images = build(apart, SECOND), pictures()
     codes = stack(images)[1].code
     values = torch.stack([codes[(place, *unit)] for place, unit in enumerate(UNITS)])
     torch.testing.assert_close(
@@ -241,3 +242,38 @@ def test_without_anything_in_between_it_is_what_decode_gives() -> None:
 def test_a_plain_image_has_no_error_to_compare_with() -> None:
     found = rebuild_examples(build(FIRST), 0, torch.full((1, *IMAGE), 0.5).double())
     assert found.error.isinf().all()
+
+
+def test_what_is_shown_is_where_the_largest_of_all_places_was() -> None:
+    """Against the places of the windows that a filter answers to most, found one by one."""
+    image = MapShape(1, 12, 14)
+    pooled = StageSpec(
+        name="pooled",
+        filter=ConvSpec(size=4, maps=3, bias=False),
+        activation="identity",
+        pool=MaxPoolSpec(size=9),
+        objective=PlainSpec(),
+    )
+    stack, images = build(pooled, image=image), pictures(20, image)
+    assert tuple(stack.stage(0).output_shape) == (3, 1, 3)
+    bank = stack.stage(0).filter.weight.detach().numpy()
+    for row in range(3):
+        found = project_examples(stack, 0, [(row, 0, 1)] * 20, images)
+        for window, pixels in zip(answered_windows(found), images[:, 0].numpy(), strict=True):
+            answers = {
+                (y, x): float((bank[row, 0] * pixels[y : y + 4, x : x + 4]).sum())
+                for y in range(9)
+                for x in range(1, 10)
+            }
+            won = max(answers, key=lambda place: answers[place])
+            assert window == (*won, 4, 4)
+
+
+def test_windows_hold_their_patterns_and_are_of_one_size() -> None:
+    patterns = torch.zeros(4, 2, 10, 10)
+    patterns[0, 0, 0:2, 8:10] = 1.0
+    patterns[0, 0, 9, 9] = 0.01  # too faint to count
+    patterns[1, 1, 4:7, 5] = -2e-3  # of a scale of its own
+    patterns[2, 0, 9, 0:2] = 3.0
+    assert answered_windows(patterns) == [(0, 8, 3, 2), (4, 4, 3, 2), (7, 0, 3, 2), (3, 4, 3, 2)]
+    assert answered_windows(patterns[3:]) == [(0, 0, 10, 10)]

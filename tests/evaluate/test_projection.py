@@ -4,13 +4,17 @@ from collections.abc import Callable
 from typing import cast
 
 import msgspec
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from featlearn.config.autoencoding import PlainSpec
 from featlearn.config.banks import ConvSpec, DenseSpec, LocalSpec
+from featlearn.config.clusters import KMeansSpec
 from featlearn.config.data import DataSpec, PCASpec, PreprocessSpec, StandardizeSpec, ZCASpec
+from featlearn.config.inputs import WhitenSpec
 from featlearn.config.pieces import (
     AvgPoolSpec,
     BatchNormSpec,
@@ -23,17 +27,24 @@ from featlearn.config.pieces import (
 from featlearn.config.recipe import Recipe
 from featlearn.config.stages import StageSpec
 from featlearn.errors import ShapeError
-from featlearn.evaluate.projection import central_units, project_units, response_patterns
+from featlearn.evaluate.projection import (
+    central_units,
+    project_units,
+    response_patterns,
+    through_output,
+)
 from featlearn.geometry import MapShape
 from featlearn.networks.stack import Stack, build_stack
-from featlearn.stages.scaler import InputScaler
+from featlearn.stages.scaler import InputScaler, WhiteningScaler
+
+Array = NDArray[np.float64]
 
 IMAGE = MapShape(2, 9, 8)
 FIRST = StageSpec(
     name="first",
     filter=LocalSpec(size=3, maps=3, stride=1),
     activation="identity",
-    pool=AvgPoolSpec(size=3, stride=2, padding="same"),
+    pool=AvgPoolSpec(size=3, stride=3),
     objective=PlainSpec(),
 )
 SECOND = StageSpec(
@@ -81,9 +92,70 @@ def test_is_the_jacobian_transposed_of_a_linear_network(index: int) -> None:
 def test_every_pooling_goes_down_by_uniform_windows(
     pool: Callable[..., L2PoolSpec | MaxPoolSpec],
 ) -> None:
-    other = msgspec.structs.replace(FIRST, pool=pool(size=3, stride=2, padding="same"))
+    other = msgspec.structs.replace(FIRST, pool=pool(size=3, stride=3))
     expected = transposed_jacobian(build(FIRST, SECOND), 1)
     torch.testing.assert_close(project_all(build(other, SECOND), 1), expected)
+
+
+def lay_down(maps: Array, *, size: int, stride: int, rows: int, columns: int) -> Array:
+    """Give every value to all of its window, centred, and take what a place is given as a mean."""
+    down, given = np.zeros((len(maps), rows, columns)), np.zeros((rows, columns))
+    before_y = max((maps.shape[1] - 1) * stride + size - rows, 0) // 2
+    before_x = max((maps.shape[2] - 1) * stride + size - columns, 0) // 2
+    for y, x in np.ndindex(*maps.shape[1:]):
+        top, left = y * stride - before_y, x * stride - before_x
+        window = (
+            slice(max(top, 0), min(top + size, rows)),
+            slice(max(left, 0), min(left + size, columns)),
+        )
+        many = given[window].size
+        down[:, *window] += maps[:, y, x][:, None, None] / many
+        given[window] += 1 / many
+    return down * (given.mean() / given)
+
+
+def test_windows_that_are_whitened_go_down_through_windows_that_overlap() -> None:
+    pooled = msgspec.structs.replace(
+        FIRST, filter=ConvSpec(size=3, maps=3), pool=L2PoolSpec(size=3, stride=2, padding="same")
+    )
+    clusters = StageSpec(
+        name="clusters",
+        filter=ConvSpec(size=1, maps=6, bias=False),
+        input=WhitenSpec(keep=7, size=2, damping=0.1, unit_length=True),
+        pool=MaxPoolSpec(size=2, stride=1),
+        objective=KMeansSpec(),
+    )
+    stack = build(pooled, clusters)
+    stage, scaler = stack.stage(1), stack.stage(1).scaler
+    assert isinstance(scaler, WhiteningScaler)
+    images = torch.rand(200, *IMAGE, generator=torch.Generator().manual_seed(4)).double()
+    scaler.fit([stack.maps_below(images, 1)])
+    maps, rows, columns = stage.input_shape
+    whiten = scaler.components.matrix.numpy()
+    bank = stack.stage(0).filter.weight.detach().numpy()
+    ours = project_all(stack, 1)
+    for unit, found in zip(all_units(stack, 1), ours, strict=True):
+        weights = stage.filter.weight.detach().numpy()[unit[0]].ravel()
+        below, over = np.zeros((maps, rows, columns)), np.zeros((rows, columns))
+        for y, x in np.ndindex(rows - 1, columns - 1):
+            over[y : y + 2, x : x + 2] += 1
+            if (y, x) == unit[1:]:
+                window = np.linalg.pinv(whiten) @ weights
+                below[:, y : y + 2, x : x + 2] = window.reshape(maps, 2, 2)
+        code = lay_down(below / over, size=3, stride=2, rows=7, columns=6)
+        image = np.zeros(IMAGE)
+        for y, x in np.ndindex(7, 6):
+            image[:, y : y + 3, x : x + 3] += np.einsum("f,fcuv->cuv", code[:, y, x], bank)
+        image *= scaler_of(stack, 0).scale.numpy().reshape(-1, 1, 1)
+        np.testing.assert_allclose(found.numpy(), image, atol=1e-6)
+
+
+def test_even_maps_go_down_evenly_whatever_windows_overlap() -> None:
+    """Windows of 5 by steps of 2 hold a place two or three times; that draws no stripes."""
+    pooled = msgspec.structs.replace(FIRST, pool=L2PoolSpec(size=5, stride=2, padding="same"))
+    stage = build(pooled).stage(0)
+    down = through_output(stage, torch.ones(1, *stage.output_shape).double())
+    torch.testing.assert_close(down, down.mean().expand_as(down))
 
 
 def test_pooling_over_maps_goes_down_by_uniform_groups() -> None:

@@ -26,6 +26,7 @@ from featlearn.visualize.confused import confused_figure
 from featlearn.visualize.data_map import apart, colour_of, map_figure
 from featlearn.visualize.examples import codes_figure, unit_examples_figure
 from featlearn.visualize.neighbours import neighbours_figure
+from featlearn.visualize.reconstructions import reconstructions_figure, without_reconstructions
 from featlearn.visualize.saliency import Asked, saliency_figure, signed_colours
 from featlearn.visualize.style import PAPER, SERIES, Figure, png_bytes
 
@@ -164,6 +165,14 @@ def test_codes_are_shown_with_their_errors() -> None:
     ]
     assert "No decoder" not in note_of(figure)
     assert [text.get_text() for text in figure.axes[2].texts][-1] == "– (–)"
+
+
+def test_stages_without_a_reconstruction_are_named() -> None:
+    assert without_reconstructions(network()) is None
+    clusters = network(above=KMeansSpec())
+    words = "Nothing is shown of high, which has no decoder."
+    assert without_reconstructions(clusters) == words
+    assert words in note_of(reconstructions_figure(clusters, images(3)))
 
 
 def test_codes_of_clusters_are_left_out() -> None:

@@ -35,10 +35,18 @@ def test_one_unit_has_its_curve_and_its_range() -> None:
     x, y = points(axes.lines[0])
     np.testing.assert_allclose(x, [-20, 0, 10, 20])  # per cent of the width
     np.testing.assert_allclose(y, [0, 1, 0.75, 0])
-    assert axes.get_xlabel() == "% of the width (40 px)\n≥ 50 % of its peak: −10 to 13 %"
-    assert axes.get_ylabel() == "response (unchanged: 100 %,\nimages in general: 0 %)"
+    assert axes.get_xlabel() == "% of the width (40 px)"
+    assert [text.get_text() for text in axes.texts] == ["half kept: −10 % to 13 %"]
+    assert axes.get_ylabel() == "response"
+    (level,) = (line for line in axes.lines if line.get_label() == "half of the peak")
+    np.testing.assert_allclose(points(level)[1], 0.5)
+    kept = points(axes.lines[2])  # between the crossings of the curve and the level
+    np.testing.assert_allclose(kept, [[-10, 40 / 3], [0.5, 0.5]])
     assert figure.get_suptitle() == "third 1,2,3"
-    assert figure.get_supxlabel() == "The mean over the 16 images that excite it most."
+    assert figure.get_supxlabel() == (
+        "100 %: the response to the images as they are; 0 %: the response to images in general.\n"
+        "The mean over the 16 images that excite it most."
+    )
     assert png_bytes(figure, dpi=50)
 
 
@@ -60,8 +68,10 @@ def test_of_many_units_the_median_is_drawn() -> None:
         "each of 7 units",
         "median of the 7 that their images raise",
     ]
-    assert figure.get_supxlabel() == "Thin: 0, 1, 2, 3, 4, 5 and 1 more."
-    assert "a response of zero: 0 %" in figure.axes[0].get_ylabel()
+    assert figure.get_supxlabel() == (
+        "100 %: the response to the images as they are; 0 %: no response.\n"
+        "Thin: 0, 1, 2, 3, 4, 5 and 1 more."
+    )
     np.testing.assert_allclose(points(figure.axes[0].lines[7])[1], [0, 1, 0.5, 0])
 
 
@@ -75,8 +85,25 @@ def test_units_that_are_not_raised_have_no_curve(count: int) -> None:
 
 def test_a_peak_elsewhere_leaves_no_range() -> None:
     (axes,) = invariance_figure([curves([9.0, 2.0, 1.0, 1.0])], ["a"]).axes
-    assert "not near its peak" in axes.get_xlabel()
+    assert "not near its peak" in axes.texts[0].get_text()
     assert not any(math.isnan(end) for end in axes.get_xlim())
+
+
+def test_an_end_that_was_not_reached_is_said_to_go_on() -> None:
+    """But for contrast, which there is not less of than none."""
+    always = [4.0] * 13
+    change = standard_transformation("scale", SHAPE)
+    (axes,) = invariance_figure([curves(always, change=change)], ["a"]).axes
+    assert axes.texts[0].get_text() == "half kept: 0.5× or less to 2× or more"
+    assert axes.get_xticks().tolist() == [0.5, 0.7, 1.0, 1.4, 2.0]
+    contrast = standard_transformation("contrast", SHAPE)
+    (axes,) = invariance_figure([curves([4.0] * 17, change=contrast)], ["a"]).axes
+    assert axes.texts[0].get_text() == "half kept: 0× to 2× or more"
+
+
+def test_four_panels_leave_no_hole() -> None:
+    figure = invariance_figure([curves(HALF)] * 4, ["a"])
+    assert all(axes.get_visible() for axes in figure.axes)
 
 
 def test_curves_and_names_belong_together() -> None:

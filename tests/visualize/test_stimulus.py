@@ -41,7 +41,7 @@ def test_one_stimulus_is_large_beside_real_responses(maps: int) -> None:
         pixels[::100, ::100], signed_tiles(found.patterns[:, :, 2:6, 3:7].numpy())[0]
     )
     assert picture.get_xlabel() == (
-        "Response −1.25, above 99.9 % of the real images.\n"
+        "Response −1.25, above 99.9 % of 2 real images.\n"
         "3 of 5 starts agree; distance from the plain input 7."
     )
     assert histogram.get_title("left") == "Responses to 2 images"
@@ -59,11 +59,11 @@ def test_several_stimuli_have_a_tile_each() -> None:
     figure = stimulus_figure(stimuli(8, maps=2), [f"u{place}" for place in range(8)])
     assert [axes.get_title("left") for axes in figure.axes] == [f"u{place}" for place in range(8)]
     words = [axes.get_xlabel() for axes in figure.axes]
-    assert (words[0], words[1], words[7]) == ("above 99.9 %", "not raised", "above 100 %")
-    assert "share of real images" in figure.get_supxlabel()
+    assert (words[0], words[1], words[7]) == ("above 99.9 %", "not raised", "above all")
+    assert "above that of the real images" in figure.get_supxlabel()
     assert "Mid-grey is zero, each on its own scale." in figure.get_supxlabel()
     counted = stimulus_figure(stimuli(2), ["a", "b"], real=torch.ones(40, 2))
-    assert "share of 40 real images" in counted.get_supxlabel()
+    assert "above that of 40 real images" in counted.get_supxlabel()
     assert png_bytes(figure, dpi=50)
 
 

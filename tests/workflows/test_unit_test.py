@@ -1,9 +1,11 @@
 """`evaluate --units`: the best units of a run, its controls, and the images they are tried on."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +19,7 @@ from featlearn.networks.store import load_stack
 from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.unit_results import UnitTestResult
+from featlearn.workflows.unit_results import Method, UnitScore, UnitTestResult, lucky
 from featlearn.workflows.unit_test import keep_units, measure_units
 
 
@@ -201,7 +203,9 @@ def test_images_that_another_run_learned_from_are_counted(
         trained, root=trained, source=source, positives="a", against=[tmp_path / "other"]
     )
     assert result.seen == 0
-    number, rest = str(result.note).split(" ", 1)
+    luck, number, rest = re.split(r"; (\d+) ", str(result.note), maxsplit=1)
+    assert luck.startswith("chance alone may explain the choice: the best of ")
+    assert "on 10 images may be right about up to 100.00 % of them" in luck
     assert 6 <= int(number) <= 10  # four of all twenty are set apart
     assert rest == (
         "of the 10 images that units are scored on are among the training images of "
@@ -222,3 +226,23 @@ def test_training_images_that_are_gone_are_not_needed(
     )
     assert result.seen is None
     assert "are not at hand" in str(result.note)
+
+
+@pytest.mark.parametrize(("chosen", "luck"), [(0.9, True), (0.875, True), (0.95, False)])
+def test_a_choice_that_chance_explains_is_said_to_be_one(chosen: float, luck: bool) -> None:
+    score = UnitScore(
+        positive="face",
+        accuracy=0.5,
+        interval=(0.4, 0.6),
+        chosen_accuracy=chosen,
+        chance_accuracy=0.9,
+    )
+    best = Method("network", "best unit", np.zeros((4, 1), np.bool_), (score,), 22761)
+    said = lucky(best, images=24)
+    assert (said is not None) == luck
+    if luck:
+        assert "the best of 22\u202f761 units on 24 images may be right about up to 90.00 %" in str(
+            said
+        )
+    several = best._replace(scores=(score, msgspec.structs.replace(score, chosen_accuracy=0.99)))
+    assert ("for 1 of 2 classes (face)" in str(lucky(several, images=24))) == luck

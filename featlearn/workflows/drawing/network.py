@@ -1,15 +1,18 @@
 """Pictures that need the network alone, or a few images: filters, projections, reconstructions."""
 
-from featlearn.errors import DataError
+from featlearn.config.inputs import WhitenSpec
+from featlearn.errors import DataError, UsageError
 from featlearn.evaluate.projection import project_units
 from featlearn.evaluate.units import find_unit, unit_name
+from featlearn.networks.stack import Stack
 from featlearn.report.samples import sample_images
 from featlearn.visualize.filters import filters_figure, tiles_of
 from featlearn.visualize.grid import Row, grid_figure
 from featlearn.visualize.picture import pictures_figure
 from featlearn.visualize.projections import has_plane, projections_figure, response_picture
-from featlearn.visualize.reconstructions import reconstructions_figure
+from featlearn.visualize.reconstructions import reconstructions_figure, without_reconstructions
 from featlearn.visualize.style import Figure
+from featlearn.wording import plural
 from featlearn.workflows.drawing.subject import Named, Subject
 
 _PER_ROW = 8
@@ -25,6 +28,11 @@ def draw_filters(subject: Subject) -> Named:
                 f"{stack.names[index]} is made of many layers, and has no one bank of filters to "
                 "draw; `--what projections` shows what its units add to the image"
             )
+            continue
+        if index > 0 and isinstance(stack.stage(index).spec.input, WhitenSpec):
+            if subject.place is not None:
+                raise UsageError(_whitened(stack, index))
+            subject.progress.note(_whitened(stack, index))
             continue
         if index == 0 and not has_plane(stack, 0):
             figure = pictures_figure([response_picture(stack)])
@@ -52,7 +60,20 @@ def draw_reconstructions(subject: Subject) -> Named:
         )
     images = sample.images.to(subject.device)
     figure = reconstructions_figure(stack, images, preprocess=recipe.preprocess)
+    missing = without_reconstructions(stack)
+    if missing is not None:
+        subject.progress.note(missing)
     yield "reconstructions", figure
+
+
+def _whitened(stack: Stack, index: int) -> str:
+    """Say why there is nothing to look at in filters on principal components."""
+    stage = stack.stage(index)
+    weights = plural(stage.filter.weight.shape[-3], "weight")
+    return (
+        f"the filters of {stage.name} are {weights} of principal components each, which lie on no "
+        "plane; `--what projections` shows what its units add to the image"
+    )
 
 
 def _of_units(subject: Subject, index: int) -> Figure:
