@@ -11,7 +11,7 @@ from featlearn.evaluate.units import find_unit
 from featlearn.networks.formats import read_figures
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
-from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
+from featlearn.report.best_units import best_units_view, named_units
 from featlearn.report.charts import loss_charts
 from featlearn.report.gabor import GaborRecord, gabor_views
 from featlearn.report.heads import head_view
@@ -22,8 +22,10 @@ from featlearn.report.shown import MOST
 from featlearn.report.stacks import Looked, stack_view
 from featlearn.report.story import Found, tell
 from featlearn.report.sweeps import sweep_view
+from featlearn.report.unit_records import UnitTestRecord
 from featlearn.report.views import Fact, HeadView, RunView
 from featlearn.report.words import names_only
+from featlearn.report.worth import Measurable, call_of
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import read_metrics
 from featlearn.wording import count, duration, images_or_patches, plural
@@ -60,6 +62,7 @@ def run_view(
     root: Path | None,
     device: torch.device | str,
     most: int = MOST,
+    untested: str = "",
 ) -> RunView:
     """Gather everything about a run.
 
@@ -71,6 +74,7 @@ def run_view(
             data cannot be read.
         device: Where to compute.
         most: Units to show.
+        untested: Why its single units were not tested, where that could have been.
 
     Raises:
         CheckpointError: If a file of the run is damaged.
@@ -96,9 +100,13 @@ def run_view(
     stack = stack_view(subject, root=root, most=most, named=named)
     best = None if tested is None else best_units_view(key, tested)
     sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
-    found = Found(stack.stages, heads, sweeps, metrics)
-    if best is not None:
-        found = found._replace(single=best.words, doubt=best.doubt)
+    measurable = Measurable(
+        call_of(run.path), stack.labelled, best.words if best else "", untested=untested
+    )
+    compared = best is not None or gabors is not None
+    found = Found(
+        stack.stages, heads, sweeps, metrics, measurable, compared, best.doubt if best else ""
+    )
     return RunView(
         key=key,
         title=record.title,

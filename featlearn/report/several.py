@@ -26,10 +26,11 @@ from featlearn.report.run import (
 )
 from featlearn.report.shown import MOST
 from featlearn.report.stacks import Looked, stack_view
-from featlearn.report.story import Found, doubts, learned, worth
+from featlearn.report.story import Found, doubts, learned
 from featlearn.report.tables import Table
 from featlearn.report.views import Fact, HeadView, RunView, StackView
 from featlearn.report.words import names_only
+from featlearn.report.worth import Measurable, call_of, worth
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import read_metrics, renamed
 from featlearn.wording import count, plural
@@ -77,7 +78,7 @@ def several_view(
         for place in range(len(recipe.names))
     ]
     stages = [stage for stack in stacks for stage in stack.stages]
-    found = Found(stages, heads, [], metrics)
+    found = Found(stages, heads, [], metrics, Measurable(call_of(run.path), several=True))
     return RunView(
         key=key,
         title=record.title,
@@ -211,7 +212,7 @@ def _story(
         Fact("Data", f"{_seen(record.modalities)}. {_pairs(record, loaded.recipe)}"),
         Fact("Network", f"{_weights(loaded)} {code}"),
         Fact("Learned", " ".join(said)),
-        Fact("Worth", worth(found.heads, [], "")),
+        Fact("Worth", " ".join(worth(found.heads, [], found.measurable))),
         Fact("To doubt", " ".join(doubts(found, held_out=held_out))),
     ]
 
