@@ -75,6 +75,8 @@ def _method(row: MethodRecord, images: int) -> list[str]:
     if row.behind is not None and row.behind_interval is not None:
         low, high = (points(end, of=images) for end in row.behind_interval)
         ahead = f"{points(row.behind, of=images)} points ({low} to {high})"
+        if row.kind == "stage" and row.behind_interval == (0, 0):
+            ahead = "the same"
     return [
         method_name(row),
         "–" if row.candidates is None else count(row.candidates),

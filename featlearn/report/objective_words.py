@@ -148,8 +148,8 @@ def _corruption(spec: CorruptionSpec) -> str:
         case GaussianNoiseSpec():
             return f"Gaussian noise, σ = {spec.std:g}"
         case MaskNoiseSpec():
-            return f"{spec.rate:.0%} masked"
+            return f"{100 * spec.rate:.0f}\u00a0% masked"
         case SaltPepperSpec():
-            return f"{spec.rate:.0%} salt and pepper"
+            return f"{100 * spec.rate:.0f}\u00a0% salt and pepper"
         case _:
             assert_never(spec)

@@ -141,7 +141,7 @@ def _joined(loaded: LoadedNet) -> Table:
         for each in shared_layers(loaded.net.shared)
     ]
     heads = ["Layer", "Inputs", "Outputs", "Weights", "Biases"]
-    caption = f"Nets to the shared code of {loaded.net.shared.width} numbers, and back"
+    caption = f"Nets to the shared code of {count(loaded.net.shared.width)} numbers, and back"
     return Table(caption, heads, rows)
 
 
@@ -203,7 +203,8 @@ def _story(
 ) -> list[Fact]:
     """Tell what a run comes to."""
     shared = sum(layer.weights for layer in shared_layers(loaded.net.shared))
-    code = f"{count(shared)} weights lead to a code of {loaded.net.shared.width} numbers and back."
+    width = count(loaded.net.shared.width)
+    code = f"{count(shared)} weights lead to a code of {width} numbers and back."
     held_out = all(data.held_out for data in record.modalities.values())
     said = (
         "" if not stack.stages else f"{stack.name}: {learned(stack.stages)}" for stack in stacks

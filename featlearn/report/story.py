@@ -9,7 +9,7 @@ from featlearn.config.layers import Plan
 from featlearn.config.recipe import Recipe
 from featlearn.report.records import RunRecord
 from featlearn.report.views import Fact, HeadView, StageView, SweepView
-from featlearn.report.words import percent
+from featlearn.report.words import listed, percent
 from featlearn.report.worth import Measurable, worth
 from featlearn.visualize.curves import Metrics, Series, phases_of
 from featlearn.wording import caution, count, images_or_patches, plural
@@ -102,8 +102,11 @@ def learned(stages: Sequence[StageView]) -> str:
     sentences: list[str] = []
     kept = [(stage.name, stage.explained) for stage in stages if stage.explained is not None]
     if kept:
-        each = ", ".join(f"{percent(share)} ({name})" for name, share in kept)
-        sentences.append(f"Rebuilt from their codes, stages keep {each} of their input's variance.")
+        each = [f"{percent(share)} ({name})" for name, share in kept]
+        whose, of = ("its code, a stage keeps", "its")
+        if len(kept) > 1:
+            whose, of = ("their codes, stages keep", "their")
+        sentences.append(f"Rebuilt from {whose} {listed(each)} of {of} input's variance.")
     first = stages[0].gallery.columns
     strengths = [value for value in first["strength"] if value is not None]
     if strengths:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from featlearn.report.unit_records import MethodRecord, ScoreRecord, UnitTestRecord
-from featlearn.report.words import names_only, percent
+from featlearn.report.words import listed, names_only, percent
 from featlearn.wording import count, plural
 
 FEW_GROUPS = 20
@@ -48,7 +48,7 @@ def doubt_words(record: UnitTestRecord) -> str:
         if row.kind == "run" or row.kind in _CONTROLS
         if row.behind_interval is not None and row.behind_interval[0] <= 0
     ]
-    said = [f"Single units are not clearly ahead of {_list(names, 'or')}."] if names else []
+    said = [f"Single units are not clearly ahead of {listed(names, word='or')}."] if names else []
     if record.groups and record.groups < FEW_GROUPS:
         of = plural(record.groups, "group")
         said.append(f"Single units were scored on only {of} of images: their intervals are rough.")
@@ -57,6 +57,8 @@ def doubt_words(record: UnitTestRecord) -> str:
 
 def method_name(row: MethodRecord) -> str:
     """Name a method; a run by its folder."""
+    if row.kind == "stage":
+        return f"best of stage {row.name}"
     return names_only(row.name) if "/" in row.name else row.name
 
 
@@ -86,9 +88,14 @@ def _told(told: Sequence[tuple[ScoreRecord, ScoreRecord | None, str]], images: i
         for score, guess, name in first
     ]
     more = len(told) - len(first)
-    each += [f"{classes_words(more)} more"] if more else []
+    each += [_more(more)] if more else []
     subject = "A single unit tells" if len(told) == 1 else "Single units tell"
-    return f"{subject} {_list(each, 'and')}."
+    return f"{subject} {listed(each)}."
+
+
+def _more(number: int) -> str:
+    """Count the classes that are not named."""
+    return "1 more class" if number == 1 else f"{count(number)} more classes"
 
 
 def _gain(score: ScoreRecord, guess: ScoreRecord | None) -> float:
@@ -102,8 +109,8 @@ def _not_told(names: Sequence[str]) -> str:
         return ""
     shown = [*names[:_NAMED]]
     more = len(names) - len(shown)
-    shown += [f"{classes_words(more)} more"] if more else []
-    return f"No single unit tells {_list(shown, 'or')} better than guessing."
+    shown += [_more(more)] if more else []
+    return f"No single unit tells {listed(shown, word='or')} better than guessing."
 
 
 def _nearest(record: UnitTestRecord, *, several: bool) -> str:
@@ -118,10 +125,4 @@ def _nearest(record: UnitTestRecord, *, several: bool) -> str:
         return f"The best of the controls, {name}, reaches {share}."
     own = percent(record.rows[0].accuracy, of=images)
     classes = classes_words(len(record.positives))
-    return f"On average over {classes} that is {own}; the best of the controls, {name}, {share}."
-
-
-def _list(names: Sequence[str], word: str) -> str:
-    """Join names with commas, the last with a word."""
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last
+    return f"On average over {classes} they reach {own}, and the best of the controls, {name}, {share}."

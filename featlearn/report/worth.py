@@ -115,6 +115,6 @@ def _unmeasured_heads(heads: Sequence[HeadView], measurable: Measurable) -> str:
         return ""
     where = "" if measurable.labelled else ", where the data have labels"
     return (
-        f"No head was trained on it: `featlearn finetune {call}` and then "
-        f"`featlearn evaluate {call}` do{where}."
+        f"No head was trained on it: `featlearn finetune {call}` does that{where}, and "
+        f"`featlearn evaluate {call}` measures it."
     )

@@ -16,6 +16,7 @@ from featlearn.visualize.tiles import (
     spread,
     strips,
 )
+from featlearn.wording import count
 
 LIMIT = 256
 """Most tiles in a mosaic; the first ones are shown, which is no choice among them."""
@@ -98,7 +99,7 @@ def tiles_of(bank: Floats, *, colour: bool) -> tuple[Pixels, str]:
     patterns, share = principal_pattern(bank)
     note = (
         f"Each tile is the pattern that a filter's {bank.shape[1]} input maps share most of "
-        f"({np.mean(share):.0%} of its squared weights on average). {_TILES}"
+        f"({100 * np.mean(share):.0f}\u00a0% of its squared weights on average). {_TILES}"
     )
     return signed_tiles(patterns), note
 
@@ -108,7 +109,7 @@ def _bank(stage: Stage, bank: Floats, what: str, *, name: str, colour: bool) -> 
     maps, channels, height, width = bank.shape
     if height == width == 1 and channels > 1:
         return _matrix(stage, bank.reshape(maps, channels), name=name)
-    title = f"{stage.name}: {maps} {what}, {height}×{width}{_on(channels, colour=colour)}"
+    title = f"{stage.name}: {count(maps)} {what}, {height}×{width}{_on(channels, colour=colour)}"
     pool = stage.spec.pool
     if 1 < channels <= _STRIP_CHANNELS and not colour:
         tiles = strips(bank[: shown_maps(pool, maps=maps, most=_STRIP_TILES // channels)])
@@ -129,7 +130,8 @@ def _matrix(stage: Stage, matrix: Floats, *, name: str) -> Picture:
     maps, channels = matrix.shape
     shown = matrix[:128, :LIMIT]
     whose = " in the decoder" if name in _WHOSE else ""
-    title = f"{stage.name}: weights of {maps} units (rows) on {channels} inputs (columns){whose}"
+    inputs = f"{count(channels)} inputs (columns)"
+    title = f"{stage.name}: weights of {count(maps)} units (rows) on {inputs}{whose}"
     if shown.shape != matrix.shape:
         title += f"; the first {shown.shape[0]} by {shown.shape[1]}"
     pixels = signed_tiles(shown[np.newaxis, np.newaxis])[0]
@@ -150,13 +152,15 @@ def _positions(stage: Stage, weight: Floats, *, name: str, colour: bool) -> Pict
     pixels = mosaic(np.stack(grids), columns=shown, gap=max(4, weight.shape[-1] // 2))
     tiled = isinstance(stage.spec.filter, TiledSpec)
     places = "places in a tile" if tiled else "positions"
-    where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} {places}"
+    whole = f"{weight.shape[0]}×{weight.shape[1]} {places}"
+    every = (len(rows), len(columns)) == weight.shape[:2]
+    where = f"all {whole}" if every else f"{len(rows)}×{len(columns)} of its {whole}"
     whose = " of the decoder" if name in _WHOSE else ""
     title = (
-        f"{stage.name}: the first {shown} of {maps} maps{whose}, each at {where}"
+        f"{stage.name}: the first {shown} of {count(maps)} maps{whose}, each at {where}"
         f"{_on(channels, colour=colour)}"
     )
-    note = f"{name.capitalize()} lie as their {places} lie; each learned its own. {note}"
+    note = f"{name.capitalize()} lie as their {places} do, each of which has its own. {note}"
     return Picture(f"{stage.name}-{_PLACED[name]}positions", title, note, pixels)
 
 
@@ -169,4 +173,4 @@ def _on(channels: int, *, colour: bool) -> str:
 
 def _first(shown: int, total: int) -> str:
     """Say that not all are shown."""
-    return f"The first {shown} of {total}. " if shown < total else ""
+    return f"The first {count(shown)} of {count(total)}. " if shown < total else ""

@@ -11,6 +11,7 @@ from featlearn.visualize.arranging import arrangement_words, lay_maps, shown_map
 from featlearn.visualize.filters import LIMIT, tiles_of
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import Floats, mosaic
+from featlearn.wording import count, plural
 
 
 def projections_figure(stack: Stack, index: int) -> Figure:
@@ -34,12 +35,12 @@ def projection_picture(stack: Stack, index: int) -> Picture:
     patterns = cropped(project_units(stack, index, units).float().cpu().numpy())
     tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
     height, width = patterns.shape[-2:]
-    who = f"each of {maps} units"
+    who = f"each of {count(maps)} units"
     if stage.code_shape.height * stage.code_shape.width > 1:
-        who = f"the central unit of each of {maps} maps"
+        who = f"the central unit of each of {count(maps)} maps"
     title = f"{stage.name}: what {who} adds to the image, {height}×{width}"
     if len(units) < maps:
-        note = f"The first {len(units)} of {maps}. {note}"
+        note = f"The first {count(len(units))} of {count(maps)}. {note}"
     note = f"Taken down by the decoders. {arrangement_words(pool)}{note}"
     return Picture(f"{stage.name}-projections", title, note, lay_maps(tiles, pool))
 
@@ -55,9 +56,11 @@ def response_picture(stack: Stack) -> Picture:
     patterns = cropped(response_patterns(stack, most=most).float().cpu().numpy())
     tiles, note = tiles_of(patterns, colour=stack.input_shape.maps == 3)
     height, width = patterns.shape[-2:]
-    title = f"{stage.name}: what each of {maps} units responds to in the image, {height}×{width}"
+    title = (
+        f"{stage.name}: what each of {count(maps)} units responds to in the image, {height}×{width}"
+    )
     if len(tiles) < maps:
-        note = f"The first {len(tiles)} of {maps}. {note}"
+        note = f"The first {count(len(tiles))} of {count(maps)}. {note}"
     note = f"Filters, taken back through whitening. {arrangement_words(pool)}{note}"
     return Picture(f"{stage.name}-filters", title, note, lay_maps(tiles, pool))
 
@@ -84,7 +87,7 @@ def first_filters(stack: Stack, *, count: int = 18) -> Picture:
         bank = cropped(project_units(stack, 0, units).float().cpu().numpy())
     tiles, note = tiles_of(bank[:count], colour=bank.shape[1] == stack.input_shape.maps == 3)
     pixels = mosaic(tiles, columns=len(tiles))
-    title = f"{stage.name}: the first {len(tiles)} of {stage.code_shape.maps} filters"
+    title = f"{stage.name}: the first {len(tiles)} of {plural(stage.code_shape.maps, 'filter')}"
     return Picture("first-filters", title, note, pixels)
 
 

@@ -92,7 +92,7 @@ def _single(stimuli: Stimuli, tile: Pixels, name: str, real: Tensor | None) -> F
 
 def _histogram(axes: Axes, values: Floats, stimuli: Stimuli) -> None:
     """Draw how often real images reach a response, and what the stimulus reached."""
-    axes.set_title(f"Responses to {len(values)} images")
+    axes.set_title(f"Responses to {count(len(values))} images")
     if len(values):
         axes.hist(values, bins=min(40, 8 + len(values) // 8), color=SERIES[0])
     reached = float(stimuli.values[0])
@@ -126,7 +126,7 @@ def _short(stimuli: Stimuli, place: int) -> str:
     share = float(stimuli.percentiles[place])
     if not bool(stimuli.raised[place]) or math.isnan(share):
         return "not raised"
-    return f"above {math.floor(10 * share) / 10:g} %"
+    return "above all" if share >= 100 else f"above {math.floor(10 * share) / 10:g} %"
 
 
 def _show(axes: Axes, tile: Pixels) -> None:

@@ -18,6 +18,7 @@ from featlearn.networks.store import load_stack
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import count
 from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.run_options import WorkOptions
 from featlearn.workflows.running import Running
@@ -262,6 +263,6 @@ def _seen(
     if not seen:
         return 0, None
     return seen, (
-        f"{seen} of the {len(subject.scored_on)} images that units are scored on are among the "
-        f"training images of {whose}; it saw them without labels"
+        f"{count(seen)} of the {count(len(subject.scored_on))} images that units are scored on are "
+        f"among the training images of {whose}; it saw them without labels"
     )

@@ -59,7 +59,7 @@ def test_several_stimuli_have_a_tile_each() -> None:
     figure = stimulus_figure(stimuli(8, maps=2), [f"u{place}" for place in range(8)])
     assert [axes.get_title("left") for axes in figure.axes] == [f"u{place}" for place in range(8)]
     words = [axes.get_xlabel() for axes in figure.axes]
-    assert (words[0], words[1], words[7]) == ("above 99.9 %", "not raised", "above 100 %")
+    assert (words[0], words[1], words[7]) == ("above 99.9 %", "not raised", "above all")
     assert "share of real images" in figure.get_supxlabel()
     assert "Mid-grey is zero, each on its own scale." in figure.get_supxlabel()
     counted = stimulus_figure(stimuli(2), ["a", "b"], real=torch.ones(40, 2))

@@ -54,8 +54,9 @@ function factsOf(stage, unit) {
   const facts = Object.entries(measures).filter(([key]) => stage[key]).map(([key, { name, words }]) => [name, words(stage[key][unit], stage, unit)]);
   const [height, width] = stage.sees[unit];
   facts.push(["sees, pixels", `${width} × ${height}`]);
+  const images = `${imagesOf(stage, unit)} images`;
   const best = stage.stimulus?.find((found) => found.unit === unit);
-  if (best) facts.push(["stimulus above", `${short(best.percentile)} % of images`]);
+  if (best) facts.push(["stimulus above", best.percentile < 100 ? `${short(best.percentile)} % of ${images}` : `all ${images}`]);
   return facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
 
@@ -88,9 +89,14 @@ function cropsOf(stage, unit, kind) {
   });
 }
 
+/** How many images a unit was looked at with. */
+function imagesOf(stage, unit) {
+  return whole((stage.histogram?.[unit] ?? []).reduce((sum, count) => sum + count, 0));
+}
+
 function histogramNote(stage, unit) {
   if (!stage.histogram) return "";
-  const images = stage.histogram[unit].reduce((sum, count) => sum + count, 0);
+  const images = imagesOf(stage, unit);
   if (!stage.positive) return `Its answers to the ${images} images of the sample.`;
   const name = stage.run.classes[stage.class[unit]];
   const less = stage.sign[unit] < 0 ? " It answers less to them." : "";
