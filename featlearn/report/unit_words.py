@@ -125,4 +125,5 @@ def _nearest(record: UnitTestRecord, *, several: bool) -> str:
         return f"The best of the controls, {name}, reaches {share}."
     own = percent(record.rows[0].accuracy, of=images)
     classes = classes_words(len(record.positives))
-    return f"On average over {classes} they reach {own}, and the best of the controls, {name}, {share}."
+    means = f"On average over {classes} they reach {own}"
+    return f"{means}, and the best of the controls, {name}, {share}."

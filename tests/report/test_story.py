@@ -74,8 +74,8 @@ def test_a_run_without_heads_says_that_nothing_was_measured(
     story = told(run_view("k", run, name="run", root=tmp_path, device="cpu"))
     assert story["Worth"] == (
         "Not measured. Single units were not tested: `featlearn evaluate run --units` finds the "
-        "best one for each class, beside controls. No head was trained on it: `featlearn finetune run` "
-        "does that, and `featlearn evaluate run` measures it."
+        "best one for each class, beside controls. No head was trained on it: `featlearn finetune "
+        "run` does that, and `featlearn evaluate run` measures it."
     )
     assert "Nothing it learned was compared with random weights" in story["To doubt"]
 
