@@ -41,6 +41,10 @@ _TEST = (
     "seen. Their intervals (Wilson, 95 %) speak of the number of test images alone, not of other "
     "draws of labels or seeds."
 )
+_UNITS = (
+    "Single units, their signs and thresholds were chosen by the labels of training images, and "
+    "scored once on the test split."
+)
 TRAINING = (
     "Coloured lines are terms of the loss, each of one batch of training, as it was logged; black "
     "dots are their sum on held-out images at the end of each epoch. Losses are summed over "
@@ -118,7 +122,7 @@ def run_view(
         charts=loss_charts(f"{key}-phase", metrics),
         heads=heads,
         sweeps=sweeps,
-        protocol=_protocol(record, records, swept),
+        protocol=_protocol(record, records, swept, tested),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
         environment=environment_facts(record.environment, loaded.recipe.seed),
         files=file_facts(record.files, records, swept),
@@ -180,7 +184,12 @@ def time_fact(seconds: float, environment: Mapping[str, object]) -> Fact:
     return Fact("pre-training took", duration(seconds), where)
 
 
-def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[str]:
+def _protocol(
+    record: RunRecord,
+    heads: list[HeadRecord],
+    sweeps: list[SweepRecord],
+    tested: UnitTestRecord | None,
+) -> list[str]:
     """Say which images were used for what."""
     data = record.data
     source = Path(data.source).name
@@ -198,6 +207,7 @@ def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepReco
             kept = plural(head.validation, "labelled image")
             lines += [f"Head {head.head} kept {kept} apart for early stopping."]
     lines += [_TEST] if heads else []
+    lines += [_UNITS] if tested is not None and tested.split == "test" else []
     return lines + ([_SWEEPS] if sweeps else [])
 
 

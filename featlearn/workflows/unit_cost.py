@@ -47,4 +47,5 @@ def operations_of(recipe: Recipe, stack: Stack, bench: Bench) -> float:
 
 def _rough(number: float) -> str:
     """Write a large number with one digit: `8e12`."""
-    return f"{number:.0e}".replace("e+", "e")
+    digit, power = f"{number:.0e}".split("e")
+    return f"{digit}e{int(power)}"
