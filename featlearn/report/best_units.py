@@ -95,7 +95,7 @@ def _score(score: ScoreRecord, images: int) -> list[str]:
         percent(score.accuracy, of=images),
         _interval(score.interval, images),
         _area(score.auc),
-        "–" if score.selectivity is None else f"{score.selectivity:.2f}",
+        "–" if score.selectivity is None else f"{score.selectivity:.2f}".replace("-", "−"),
     ]
 
 

@@ -144,7 +144,8 @@ def _best(gallery: Gallery, most: int, first: Sequence[str]) -> list[int]:
         place for place, value in enumerate(key)
         if value is not None and columns["high"][place] > columns["low"][place]
     ]  # fmt: skip
-    named = [place in first for place in columns["names"]]
+    entries = {gallery.shown.entry(name) for name in first}
+    named = [name in entries for name in columns["names"]]
     return sorted(alive, key=lambda place: (not named[place], -key[place]))[:most]
 
 

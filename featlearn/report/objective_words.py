@@ -139,7 +139,7 @@ def _rbm(spec: RbmSpec) -> str:
     """Write a restricted Boltzmann machine, and how it is trained."""
     how = f"CD-{spec.k}" if spec.chains is None else f"PCD-{spec.k}, {spec.chains} chains"
     sparse = "" if spec.sparsity is None else f", activity near {spec.sparsity.target:g}"
-    return f"restricted Boltzmann machine, {spec.visible} inputs ({how}{sparse})"
+    return f"restricted Boltzmann machine, {spec.visible.capitalize()} inputs ({how}{sparse})"
 
 
 def _corruption(spec: CorruptionSpec) -> str:

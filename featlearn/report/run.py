@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.plan import plan
+from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.evaluate.units import find_unit
 from featlearn.networks.formats import read_figures
@@ -40,6 +42,10 @@ _TEST = (
     "Test figures are on the test split, which no training step, fit or choice of this run has "
     "seen. Their intervals (Wilson, 95 %) speak of the number of test images alone, not of other "
     "draws of labels or seeds."
+)
+_FREE_ENERGY = (
+    "Of a restricted Boltzmann machine the loss is the free energy of the data less that of its "
+    "own samples: training follows its slope, but its height does not say how likely images are."
 )
 _UNITS = (
     "Single units, their signs and thresholds were chosen by the labels of training images, and "
@@ -129,7 +135,7 @@ def run_view(
         best=best,
         story=tell(record, loaded.recipe, layers, found=found),
         metrics=metrics,
-        training=TRAINING,
+        training=_training(loaded.recipe, run),
         gabors=[] if gabors is None else gabor_views(key, gabors),
     )
 
@@ -182,6 +188,14 @@ def time_fact(seconds: float, environment: Mapping[str, object]) -> Fact:
     where = f"on {environment.get('device', 'this machine')}"
     where += f", {plural(threads, 'thread')}" if isinstance(threads, int) else ""
     return Fact("pre-training took", duration(seconds), where)
+
+
+def _training(recipe: Recipe, run: RunDirectory) -> str:
+    """Say how to read the charts of pre-training."""
+    if not any(isinstance(stage.objective, RbmSpec) for stage in recipe.stages):
+        return TRAINING
+    command = f"featlearn evaluate {call_of(run.path)} --likelihood"
+    return f"{TRAINING} {_FREE_ENERGY} `{command}` estimates that."
 
 
 def _protocol(

@@ -32,6 +32,8 @@ from featlearn.visualize.projections import (
 from featlearn.visualize.reconstructions import reconstruction_pictures
 from featlearn.wording import count, decimal
 
+_ALWAYS = 0.9995
+
 
 def stage_views(
     key: str,
@@ -139,10 +141,14 @@ def _health(spec: StageSpec, health: StageHealth) -> list[Fact]:
         kept, side = percent(health.explained_variance), spec.patches and spec.patches.size
         where = "its input's variance" if side is None else f"patches of {side}\u00a0×\u00a0{side}"
         facts.append(Fact("explained", kept, f"of {where}, rebuilt from the code"))
+    facts.append(Fact("active", percent(health.active), "of the code is not zero, on average"))
+    if health.active < _ALWAYS:  # a code that is never zero, as of a sigmoid, has none of these
+        many = decimal(health.l0, places=1)
+        facts += [
+            Fact("L0", many, "numbers of a code that are not zero, on average"),
+            Fact("activity", *activity_words(health.activity)),
+        ]
     facts += [
-        Fact("active", percent(health.active), "of the code is not zero, on average"),
-        Fact("L0", decimal(health.l0, places=1), "numbers of a code that are not zero, on average"),
-        Fact("activity", *activity_words(health.activity)),
         Fact("sparsity", f"{health.sparsity:.2f}", "0 all alike, 1 a single unit (Hoyer)"),
         Fact("dead", percent(health.dead), "of the units never change"),
     ]

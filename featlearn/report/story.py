@@ -103,10 +103,10 @@ def learned(stages: Sequence[StageView]) -> str:
     kept = [(stage.name, stage.explained) for stage in stages if stage.explained is not None]
     if kept:
         each = [f"{percent(share)} ({name})" for name, share in kept]
-        whose, of = ("its code, a stage keeps", "its")
-        if len(kept) > 1:
-            whose, of = ("their codes, stages keep", "their")
-        sentences.append(f"Rebuilt from {whose} {listed(each)} of {of} input's variance.")
+        whose = f"their codes, stages keep {listed(each)} of their"
+        if len(kept) == 1:
+            whose = f"its code, {kept[0][0]} keeps {percent(kept[0][1])} of its"
+        sentences.append(f"Rebuilt from {whose} input's variance.")
     first = stages[0].gallery.columns
     strengths = [value for value in first["strength"] if value is not None]
     if strengths:

@@ -82,15 +82,25 @@ def _told(told: Sequence[tuple[ScoreRecord, ScoreRecord | None, str]], images: i
     if not told:
         return ""
     first = sorted(told, key=lambda each: -_gain(each[0], each[1]))[:_NAMED]
+    if len(told) == 1:
+        ((score, guess, name),) = told
+        return (
+            f"A single unit, {score.stage} {score.unit}, tells {name} with an accuracy of "
+            f"{percent(score.accuracy, of=images)}{_guess(guess, images)}."
+        )
     each = [
         f"{name} by {score.stage} {score.unit} with {percent(score.accuracy, of=images)}"
-        + (f" (guessing {percent(guess.accuracy, of=images)})" if guess is not None else "")
+        + _guess(guess, images)
         for score, guess, name in first
     ]
     more = len(told) - len(first)
     each += [_more(more)] if more else []
-    subject = "A single unit tells" if len(told) == 1 else "Single units tell"
-    return f"{subject} {listed(each)}."
+    return f"Single units tell {listed(each)}."
+
+
+def _guess(guess: ScoreRecord | None, images: int) -> str:
+    """Say what guessing comes to."""
+    return "" if guess is None else f" (guessing {percent(guess.accuracy, of=images)})"
 
 
 def _more(number: int) -> str:

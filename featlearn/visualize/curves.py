@@ -188,7 +188,7 @@ def _draw(axes: Axes, phase: PhaseCurves) -> None:
     if len(axes.lines) > (_INSIDE_LOG if axes.get_yscale() == "log" else _INSIDE):
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
     elif axes.lines:
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")
 
 
 def _scale(axes: Axes, drawn: Sequence[Series]) -> None:
@@ -201,7 +201,10 @@ def _scale(axes: Axes, drawn: Sequence[Series]) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     elif values:
         low, high = np.min(values), np.max(values)
-        axes.set_ylim(min(0.0, float(low)), float(high) * 1.05 if high > 0 else None)
+        margin = 0.05 * float(high - low)
+        axes.set_ylim(
+            float(low) - margin if low < 0 else 0.0, float(high) * 1.05 if high > 0 else None
+        )
 
 
 def _append(curves: dict[str, Series], step: int, figures: Mapping[str, float]) -> None:

@@ -11,21 +11,17 @@ from featlearn.errors import CheckpointError, UsageError
 from featlearn.filenames import COMPARISON, REPORT
 from featlearn.files import BAD_JSON
 from featlearn.report.page import build_report
-from featlearn.workflows.report_units import Tested, units_of_runs
+from featlearn.workflows.report_units import units_of_runs
 from featlearn.workflows.run_options import WorkOptions
 from featlearn.workflows.running import Running
 
 
 class ReportResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the page is, and how large, in bytes.
-
-    `tested` are the runs whose best single units were found for the page, and kept in them.
-    """
+    """Where the page is, and how large, in bytes."""
 
     report: str
     size: int
     runs: list[str]
-    tested: list[str]
 
 
 class _Subject(NamedTuple):
@@ -67,20 +63,17 @@ def report(
     if len(comparisons) > 1:
         raise UsageError(f"a page shows one comparison, but {len(comparisons)} folders hold one")
     running = Running.prepare(**how)
-    tested = units_of_runs(paths, **how) if units else Tested()
+    untested = units_of_runs(paths, **how) if units else None
     page = build_report(
         paths,
         runs[0] / REPORT if out is None else out,
         comparison=comparisons[0] if comparisons else None,
         root=running.root,
         device=running.device,
-        untested=tested.why,
+        untested=untested,
     )
     return ReportResult(
-        report=str(page),
-        size=page.stat().st_size,
-        runs=[str(path) for path in paths],
-        tested=[str(path) for path in tested.done],
+        report=str(page), size=page.stat().st_size, runs=[str(path) for path in paths]
     )
 
 

@@ -1,10 +1,9 @@
 """`report`: the best-unit test of the runs that it shows, where that costs little."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
 from featlearn.config.load import has_modalities
 from featlearn.errors import FeatlearnError
@@ -18,19 +17,7 @@ MOST_OPERATIONS = 4e12
 """Of a test that a report does unasked: one or two minutes of one core of 2020."""
 
 
-class Tested(NamedTuple):
-    """What came of the runs of a report.
-
-    Attributes:
-        done: Those that were tested now.
-        why: Why another was not, though it could have been asked for.
-    """
-
-    done: Sequence[Path] = ()
-    why: Mapping[Path, str] = MappingProxyType({})
-
-
-def units_of_runs(paths: Sequence[Path], **how: Unpack[WorkOptions]) -> Tested:
+def units_of_runs(paths: Sequence[Path], **how: Unpack[WorkOptions]) -> dict[Path, str]:
     """Test the single units of runs as `evaluate --units` does, and keep the figures in them.
 
     A run that has such figures keeps them. One of several modalities has no such test.
@@ -39,12 +26,14 @@ def units_of_runs(paths: Sequence[Path], **how: Unpack[WorkOptions]) -> Tested:
         paths: The runs.
         **how: `root` of the data sets, `device`, `threads` and `progress`: see `WorkOptions`.
 
+    Returns:
+        Why a run was not tested, for those that could have been asked for it.
+
     Raises:
         FeatlearnError: If a run is unfinished or damaged.
         OSError: If the figures cannot be written.
     """
     progress = how.get("progress") or Silent()
-    done: list[Path] = []
     why: dict[Path, str] = {}
     for path in paths:
         run = RunDirectory.open(path)
@@ -56,11 +45,10 @@ def units_of_runs(paths: Sequence[Path], **how: Unpack[WorkOptions]) -> Tested:
         progress.note(f"{path}: single units are tested first; --no-units leaves that out")
         try:
             keep_units(measure_units(path, most=MOST_OPERATIONS, **how))
-            done.append(path)
         except TooLongError as error:
             why[path] = f"{error}, more than a report does unasked"
         except FeatlearnError as error:
             why[path] = str(error)
         if path in why:
             progress.note(f"{path}: single units are not tested: {why[path]}")
-    return Tested(done, why)
+    return why

@@ -76,8 +76,8 @@ def test_units_and_controls_are_tables(shown: Callable[..., RunView]) -> None:
 def test_they_are_told_at_the_top(shown: Callable[..., RunView]) -> None:
     story = {fact.name: fact.value.replace("\u00a0", " ") for fact in shown(UNITS).story}
     assert story["Worth"] == (
-        "A single unit tells faces by strokes 1,1,2 with 80.0 % (guessing 60.0 %). The best of the "
-        "controls, the best linear filter, reaches 70.0 %. No head was trained on it: `featlearn "
+        "A single unit, strokes 1,1,2, tells faces with an accuracy of 80.0 % (guessing 60.0 %). "
+        "The best of the controls, the best linear filter, reaches 70.0 %. No head was trained on it: `featlearn "
         "finetune run` does that, and `featlearn evaluate run` measures it."
     )
     assert "compared" not in story["To doubt"]

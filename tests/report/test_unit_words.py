@@ -49,7 +49,7 @@ def said(given: UnitTestRecord) -> str:
 def test_two_classes_told_by_one_unit_are_one_question() -> None:
     best = [score("face", 0.918), score("no face", 0.918)]
     assert said(record(best, 0.648, random_weights=0.702, statistics=0.6)) == (
-        "A single unit tells face from no face by s 7 with 91.8 % (guessing 64.8 %). "
+        "A single unit, s 7, tells face from no face with an accuracy of 91.8 % (guessing 64.8 %). "
         "The best of the controls, random weights, reaches 70.2 %."
     )
     apart = [score("face", 0.918), score("no face", 0.9, unit="8")]
