@@ -77,8 +77,8 @@ def test_they_are_told_at_the_top(shown: Callable[..., RunView]) -> None:
     story = {fact.name: fact.value.replace("\u00a0", " ") for fact in shown(UNITS).story}
     assert story["Worth"] == (
         "A single unit, strokes 1,1,2, tells faces with an accuracy of 80.0 % (guessing 60.0 %). "
-        "The best of the controls, the best linear filter, reaches 70.0 %. No head was trained on it: `featlearn "
-        "finetune run` does that, and `featlearn evaluate run` measures it."
+        "The best of the controls, the best linear filter, reaches 70.0 %. No head was trained on "
+        "it: `featlearn finetune run` does that, and `featlearn evaluate run` measures it."
     )
     assert "compared" not in story["To doubt"]
     assert "ahead" not in story["To doubt"]

@@ -40,8 +40,8 @@ def run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("run")
 
 
-def page_of(run: Path, **how: bool) -> str:
-    return Path(report([run], root=run, **how).report).read_text(encoding="utf-8")
+def page_of(run: Path, *, units: bool = True) -> str:
+    return Path(report([run], root=run, units=units).report).read_text(encoding="utf-8")
 
 
 def test_the_figures_and_the_page_are_those_of_evaluate(run: Path) -> None:
