@@ -185,10 +185,11 @@ def _draw(axes: Axes, phase: PhaseCurves) -> None:
     axes.set_ylabel("loss per image")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _scale(axes, [*terms.values(), *([held_out] if held_out is not None else [])])
-    if len(axes.lines) > (_INSIDE_LOG if axes.get_yscale() == "log" else _INSIDE):
+    room = _INSIDE_LOG if axes.get_yscale() == "log" else _INSIDE
+    if len(axes.lines) > room or axes.get_ylim()[0] < 0:  # where no loss falls to a floor of zero
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
     elif axes.lines:
-        axes.legend(loc="best")
+        axes.legend(loc="upper right")
 
 
 def _scale(axes: Axes, drawn: Sequence[Series]) -> None:
