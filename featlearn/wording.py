@@ -51,6 +51,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def decimal(number: float, *, places: int) -> str:
+    """Write a number with so many places after the point, its thousands apart as in `count`."""
+    return f"{number:,.{places}f}".replace(",", "\u202f")
+
+
 def plural(number: int, noun: str) -> str:
     """Write a number with its noun."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"

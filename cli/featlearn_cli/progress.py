@@ -9,7 +9,7 @@ import click
 
 from featlearn.errors import visible
 from featlearn.training.progress import Progress, Silent, StepReport
-from featlearn.wording import duration, plural
+from featlearn.wording import count, duration, plural
 from featlearn_cli.options import on_terminal
 
 if TYPE_CHECKING:
@@ -96,13 +96,16 @@ class Lines:
         now = time.monotonic()
         if name != self.phase:
             self.phase, self.clock, self.last = name, Clock(done), now
-            click.echo(f"{of} {name}{f', {done} of them done before' if done else ''}", err=True)
+            click.echo(
+                f"{count(of)} {name}{f', {count(done)} of them done before' if done else ''}",
+                err=True,
+            )
             return
         self.clock.tick(done)
         if done < of and now - self.last < self.every:
             return
         self.last = now
-        parts = [f"{done}/{of}", *([words] if words else [])]
+        parts = [f"{count(done)}/{count(of)}", *([words] if words else [])]
         if self.clock.moved:
             parts.append(f"{duration(self.clock.left(of))} left")
         click.echo(f"{name}: {', '.join(parts)}", err=True)

@@ -4,70 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from featlearn.config.base import Count
-from featlearn.report.records import Share
 from featlearn.report.tables import Table
+from featlearn.report.unit_records import MethodRecord, ScoreRecord, UnitTestRecord
+from featlearn.report.unit_words import (
+    FEW_GROUPS,
+    classes_words,
+    doubt_words,
+    found_words,
+    method_name,
+)
 from featlearn.report.words import names_only, percent, points
 from featlearn.wording import caution, count, plural
-
-_CONTROLS = ("random-weights", "statistics", "templates", "k-means", "majority", "run")
-"""Kinds of methods that the best units must be better than."""
-
-_FEW_GROUPS = 20
-"""Of fewer groups an interval is too narrow as a rule."""
-
-_NAMED = 3
-"""Units that the first screen names, at most."""
-
-
-class ScoreRecord(msgspec.Struct, frozen=True):
-    """How well one class is told from all others, as far as the page shows it."""
-
-    positive: str
-    accuracy: Share
-    interval: tuple[float, float]
-    auc: Share | None = None
-    selectivity: float | None = None
-    stage: str | None = None
-    unit: str | None = None
-
-
-class MethodRecord(msgspec.Struct, frozen=True):
-    """One way to tell classes apart, averaged over the classes."""
-
-    kind: str
-    name: str
-    candidates: int | None
-    accuracy: Share
-    interval: tuple[float, float]
-    auc: Share | None
-    behind: float | None
-    behind_interval: tuple[float, float] | None
-    scores: list[ScoreRecord]
-
-
-class UnitTestRecord(msgspec.Struct, frozen=True):
-    """`units.json` of a run, as far as the page shows it."""
-
-    source: str
-    split: str
-    chosen_on: Count
-    scored_on: Count
-    thresholds: int
-    positives: list[str]
-    rows: list[MethodRecord]
-    groups: int | None = None
-    seen: int | None = None
-    note: str | None = None
-
-    def __post_init__(self) -> None:
-        """The network comes first, and every row is of the same classes."""
-        if not self.rows or self.rows[0].kind != "network":
-            raise ValueError("`rows` does not begin with the network's best units")
-        if any(len(row.scores) != len(self.positives) for row in self.rows):
-            raise ValueError("`scores` are not of as many classes as `positives`")
 
 
 @dataclass(frozen=True)
@@ -95,7 +42,6 @@ class BestUnitsView:
 def best_units_view(key: str, record: UnitTestRecord) -> BestUnitsView:
     """Arrange the best-unit test of a run; `key` is the run's."""
     best, images = record.rows[0], record.scored_on
-    majority = next((row for row in record.rows if row.kind == "majority"), None)
     return BestUnitsView(
         methods=Table(
             "Best single units and controls",
@@ -108,8 +54,8 @@ def best_units_view(key: str, record: UnitTestRecord) -> BestUnitsView:
             [_score(score, images) for score in best.scores],
         ),
         links=[(f"{key}-stage-{score.stage}", str(score.unit)) for score in best.scores],
-        words=_words(best, majority, images),
-        doubt=" ".join(filter(None, [_doubt(record.rows[1:]), _few(record)])),
+        words=found_words(record),
+        doubt=doubt_words(record),
         note=_note(record),
     )
 
@@ -129,8 +75,10 @@ def _method(row: MethodRecord, images: int) -> list[str]:
     if row.behind is not None and row.behind_interval is not None:
         low, high = (points(end, of=images) for end in row.behind_interval)
         ahead = f"{points(row.behind, of=images)} points ({low} to {high})"
+        if row.kind == "stage" and row.behind_interval == (0, 0):
+            ahead = "the same"
     return [
-        _name(row),
+        method_name(row),
         "–" if row.candidates is None else count(row.candidates),
         percent(row.accuracy, of=images),
         _interval(row.interval, images),
@@ -147,40 +95,8 @@ def _score(score: ScoreRecord, images: int) -> list[str]:
         percent(score.accuracy, of=images),
         _interval(score.interval, images),
         _area(score.auc),
-        "–" if score.selectivity is None else f"{score.selectivity:.2f}",
+        "–" if score.selectivity is None else f"{score.selectivity:.2f}".replace("-", "−"),
     ]
-
-
-def _words(best: MethodRecord, majority: MethodRecord | None, images: int) -> str:
-    """Name the best units in a sentence."""
-    guesses: Sequence[ScoreRecord | None] = (
-        [None] * len(best.scores) if majority is None else majority.scores
-    )
-    told = [
-        f"{score.positive} by {score.stage} {score.unit} with {percent(score.accuracy, of=images)}"
-        + (f" (guessing {percent(guess.accuracy, of=images)})" if guess is not None else "")
-        for score, guess in zip(best.scores, guesses, strict=True)
-    ]
-    more = f", and {_classes(len(told) - _NAMED)} more" if len(told) > _NAMED else ""
-    return f"Single units tell {', '.join(told[:_NAMED])}{more}."
-
-
-def _doubt(rows: Sequence[MethodRecord]) -> str:
-    """Name the controls that the best units are not clearly ahead of."""
-    names = [
-        f"the run {_name(row)}" if row.kind == "run" else row.name
-        for row in rows
-        if row.kind in _CONTROLS and row.behind_interval is not None and row.behind_interval[0] <= 0
-    ]
-    return f"Single units are not clearly ahead of {', '.join(names)}." if names else ""
-
-
-def _few(record: UnitTestRecord) -> str:
-    """Say of how few groups the figures are; nothing where there are enough, or none."""
-    if not record.groups or record.groups >= _FEW_GROUPS:
-        return ""
-    of = plural(record.groups, "group")
-    return f"Single units were scored on only {of} of images: their intervals are rough."
 
 
 def _note(record: UnitTestRecord) -> str:
@@ -193,7 +109,8 @@ def _note(record: UnitTestRecord) -> str:
     others = f"{count(record.scored_on)} others of {where}"
     chosen = plural(record.chosen_on, "image")
     tried = f"Unit, sign and threshold (of {record.thresholds})"
-    means = f"Accuracies are averaged over {_classes(len(record.positives))}, each against the rest"
+    classes = classes_words(len(record.positives))
+    means = f"Accuracies are averaged over {classes}, each against the rest"
     sentences = [
         f"{tried} were chosen on {chosen}, and scored on {others}",
         f"{means}; intervals are bootstrapped{groups}",
@@ -203,7 +120,7 @@ def _note(record: UnitTestRecord) -> str:
     coarse = caution(record.scored_on)
     if coarse is not None:
         sentences.append(f"Figures are of {coarse}")
-    if record.groups and record.groups < _FEW_GROUPS:
+    if record.groups and record.groups < FEW_GROUPS:
         sentences.append(f"So few groups, {record.groups}, make rough intervals")
     if any(low == high for low, high in _intervals(record.rows)):
         sentences.append(
@@ -216,20 +133,10 @@ def _note(record: UnitTestRecord) -> str:
     return f"{text} {record.note}" if record.note else text
 
 
-def _name(row: MethodRecord) -> str:
-    """Name a method; a run by its folder."""
-    return names_only(row.name) if "/" in row.name else row.name
-
-
 def _intervals(rows: Sequence[MethodRecord]) -> list[tuple[float, float]]:
     """List the intervals of accuracies, those of a constant guess left out."""
     own = [row for row in rows if row.kind != "majority"]
     return [row.interval for row in own] + [score.interval for row in own for score in row.scores]
-
-
-def _classes(number: int) -> str:
-    """Write how many classes there are."""
-    return "1 class" if number == 1 else f"{count(number)} classes"
 
 
 def _interval(ends: tuple[float, float], images: int) -> str:

@@ -124,7 +124,7 @@ def _number(value: float) -> float | None:
 
 def _figure(value: float | None) -> str:
     """Write a number for a table."""
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")
 
 
 def as_data(charts: Sequence[Chart]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _table(
     classes: Sequence[str],
 ) -> Table:
     """Write where images lie in the map of a stage."""
-    shares = ", ".join(percent(share, places=1) for share in stage["explained"])
+    shares = " and ".join(percent(share, places=1) for share in stage["explained"])
     heads = ["Image", *(["Class"] if labels is not None else []),
              "First component", "Second", "t-SNE across", "t-SNE down"]  # fmt: skip
     rows: list[list[str]] = []

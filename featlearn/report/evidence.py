@@ -1,5 +1,6 @@
 """What takes long, of a few units: how much change they bear, and their best stimulus."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
@@ -127,7 +128,7 @@ def with_evidence(
             for place, value, percentile, agreeing in zip(
                 places,
                 significant(stimuli.values),
-                rounded(stimuli.percentiles, places=1),
+                (_share(share) for share in stimuli.percentiles.tolist()),
                 stimuli.agreeing.tolist(),
                 strict=True,
             )
@@ -143,7 +144,8 @@ def _best(gallery: Gallery, most: int, first: Sequence[str]) -> list[int]:
         place for place, value in enumerate(key)
         if value is not None and columns["high"][place] > columns["low"][place]
     ]  # fmt: skip
-    named = [place in first for place in columns["names"]]
+    entries = {gallery.shown.entry(name) for name in first}
+    named = [name in entries for name in columns["names"]]
     return sorted(alive, key=lambda place: (not named[place], -key[place]))[:most]
 
 
@@ -198,6 +200,11 @@ def _joined(parts: Sequence[Stimuli], raised: Tensor) -> Stimuli:
     )
 
 
+def _share(percentile: float) -> float | None:
+    """Write a percentile with one place, rounded down: 100 is above all images, and only that."""
+    return math.floor(10 * percentile) / 10 if math.isfinite(percentile) else None
+
+
 def _sheet(
     gallery: Gallery,
     stack: Stack,
@@ -216,8 +223,8 @@ def _sheet(
         tiles,
         title="Stimuli",
         note=(
-            f"Of {len(places)} units, the best by what the gallery knows of them: the input that "
-            "the unit answers most to, among those that differ from plain grey as much as "
+            f"For {len(places)} units, the best by the gallery's figures: the input that the unit "
+            "answers most to, among those that differ from plain grey as much as "
             f"images do (projected gradient ascent, {_SEARCH.steps} steps, from noise and from "
             f"its top image). {note}"
         ),

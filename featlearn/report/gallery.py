@@ -24,6 +24,7 @@ from featlearn.stages.stage import Stage
 from featlearn.visualize.filters import tiles_of
 from featlearn.visualize.projections import cropped
 from featlearn.visualize.tiles import Floats, Pixels
+from featlearn.wording import count
 
 _SIDES = (48, 128)
 """Pixels a side of a tile: that many at most where tiles are many, and where they are few."""
@@ -117,7 +118,7 @@ def _filters(key: str, stack: Stack, index: int, bank: Floats) -> Sheet:
         tiles,
         title="Filters",
         note=f"The filter {where}. {note}",
-        alt=f"{len(tiles)} filters of stage {stack.names[index]}",
+        alt=f"{count(len(tiles))} filters of stage {stack.names[index]}",
     )
 
 
@@ -177,7 +178,7 @@ def _projections(key: str, stack: Stack, patterns: Floats, by_example: bool) -> 
         tiles,
         title="Projections",
         note=f"What each unit adds to the image, taken down {how}; {height}×{width} pixels. {note}",
-        alt=f"{len(tiles)} projections into the image",
+        alt=f"{count(len(tiles))} projections into the image",
     )
 
 

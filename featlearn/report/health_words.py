@@ -1,6 +1,7 @@
 """What is wrong with a stage, and what to try, a sentence each."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from featlearn.config.autoencoding import KSparseSpec, SparseSpec
 from featlearn.config.clusters import KMeansSpec
@@ -68,20 +69,23 @@ def health_faults(spec: StageSpec, health: StageHealth, *, dead: bool = True) ->
 
 
 def activity_words(activity: Sequence[float]) -> tuple[str, str]:
-    """Draw how often units are in a code as a row of bars, and say it in numbers.
+    """Draw how many images units answer to as a row of bars, and say it in numbers.
 
     Args:
         activity: Shares of units, as in `StageHealth`.
 
     Returns:
-        The bars, from units that never are to those that are most often, and the numbers.
+        The bars, from units that answer to none to those that answer to most, and the numbers;
+        ranges without units are not said.
     """
     most = max(activity)
     bars = "".join(_BARS[round((len(_BARS) - 1) * share / most)] for share in activity)
-    ends = [percent(end) for end in ACTIVITY_EDGES[1:]]
-    ranges = ["never", *(f"up to {end}" for end in ends)]
-    said = [f"{percent(share)} {name}" for share, name in zip(activity, ranges, strict=True)]
-    return bars, f"how often units are in a code: {', '.join(said)} of images"
+    ranges = [f"{100 * low:g}–{100 * high:g}\u00a0%" for low, high in pairwise(ACTIVITY_EDGES)]
+    ranges = ["none", *ranges]
+    shares = [(percent(share), of) for share, of in zip(activity, ranges, strict=True) if share]
+    (share, of), *others = shares
+    first = f"{share} of the units answer to {of} of the images"
+    return bars, ", ".join([first, *(f"{share} to {of}" for share, of in others)])
 
 
 def _against_copies(spec: StageSpec) -> str:

@@ -139,7 +139,7 @@ def _rbm(spec: RbmSpec) -> str:
     """Write a restricted Boltzmann machine, and how it is trained."""
     how = f"CD-{spec.k}" if spec.chains is None else f"PCD-{spec.k}, {spec.chains} chains"
     sparse = "" if spec.sparsity is None else f", activity near {spec.sparsity.target:g}"
-    return f"restricted Boltzmann machine, {spec.visible} inputs ({how}{sparse})"
+    return f"restricted Boltzmann machine, {spec.visible.capitalize()} inputs ({how}{sparse})"
 
 
 def _corruption(spec: CorruptionSpec) -> str:
@@ -148,8 +148,8 @@ def _corruption(spec: CorruptionSpec) -> str:
         case GaussianNoiseSpec():
             return f"Gaussian noise, σ = {spec.std:g}"
         case MaskNoiseSpec():
-            return f"{spec.rate:.0%} masked"
+            return f"{100 * spec.rate:.0f}\u00a0% masked"
         case SaltPepperSpec():
-            return f"{spec.rate:.0%} salt and pepper"
+            return f"{100 * spec.rate:.0f}\u00a0% salt and pepper"
         case _:
             assert_never(spec)

@@ -3,14 +3,15 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import cast
 
 import jinja2
 import torch
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from featlearn._version import __version__
 from featlearn.config.load import has_modalities
@@ -54,6 +55,7 @@ def build_report(
     comparison: object | None = None,
     root: Path | None = None,
     device: torch.device | str = "cpu",
+    untested: Mapping[Path, str] | None = None,
 ) -> Path:
     """Write the page about finished runs.
 
@@ -66,6 +68,7 @@ def build_report(
         comparison: What `quickstart.json` holds, to be shown at the top.
         root: Where data sets are, for reconstructions; found as usual if absent.
         device: Where to compute.
+        untested: Why single units were not tested, for runs where that could have been.
 
     Returns:
         The file, `out/index.html`.
@@ -82,8 +85,17 @@ def build_report(
     opened = [RunDirectory.open(path) for path in runs]
     _refuse_repeats([run.path for run in opened])
     names = distinct_names([run.path for run in opened])
+    said = untested or {}
     views = [
-        _view(f"run{number}", run, name=name, root=root, device=device, most=MOST // len(opened))
+        _view(
+            f"run{number}",
+            run,
+            name=name,
+            root=root,
+            device=device,
+            most=MOST // len(opened),
+            untested=said.get(run.path, ""),
+        )
         for number, (run, name) in enumerate(zip(opened, names, strict=True), start=1)
     ]
     page = PageView(
@@ -107,10 +119,12 @@ def _view(
     root: Path,
     device: torch.device | str,
     most: int,
+    untested: str,
 ) -> RunView:
     """Gather everything about a run of one stack, or of several modalities."""
-    gather = several_view if has_modalities(run.path) else run_view
-    return gather(key, run, name=name, root=root, device=device, most=most)
+    if has_modalities(run.path):
+        return several_view(key, run, name=name, root=root, device=device, most=most)
+    return run_view(key, run, name=name, root=root, device=device, most=most, untested=untested)
 
 
 def _refuse_repeats(paths: Sequence[Path]) -> None:
@@ -131,6 +145,7 @@ def render(page: PageView) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = _coded
     early, script = _packaged("early.js"), _script()
     return environment.get_template("page.html.j2").render(
         page=page,
@@ -146,6 +161,11 @@ def render(page: PageView) -> str:
             }
         ),
     )
+
+
+def _coded(text: str) -> Markup:
+    """Set what stands between backticks as code; `jinja2` keeps what is marked as it is."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def _charts(page: PageView) -> list[Chart]:

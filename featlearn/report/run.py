@@ -5,13 +5,15 @@ from pathlib import Path
 
 import torch
 
+from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.plan import plan
+from featlearn.config.recipe import Recipe
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.evaluate.units import find_unit
 from featlearn.networks.formats import read_figures
 from featlearn.networks.stack import Stack
 from featlearn.networks.store import load_stack
-from featlearn.report.best_units import UnitTestRecord, best_units_view, named_units
+from featlearn.report.best_units import best_units_view, named_units
 from featlearn.report.charts import loss_charts
 from featlearn.report.gabor import GaborRecord, gabor_views
 from featlearn.report.heads import head_view
@@ -22,8 +24,10 @@ from featlearn.report.shown import MOST
 from featlearn.report.stacks import Looked, stack_view
 from featlearn.report.story import Found, tell
 from featlearn.report.sweeps import sweep_view
+from featlearn.report.unit_records import UnitTestRecord
 from featlearn.report.views import Fact, HeadView, RunView
 from featlearn.report.words import names_only
+from featlearn.report.worth import Measurable, call_of
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import read_metrics
 from featlearn.wording import count, duration, images_or_patches, plural
@@ -38,6 +42,14 @@ _TEST = (
     "Test figures are on the test split, which no training step, fit or choice of this run has "
     "seen. Their intervals (Wilson, 95 %) speak of the number of test images alone, not of other "
     "draws of labels or seeds."
+)
+_FREE_ENERGY = (
+    "Of a restricted Boltzmann machine the loss is the free energy of the data less that of its "
+    "own samples: training follows its slope, but its height does not say how likely images are."
+)
+_UNITS = (
+    "Single units, their signs and thresholds were chosen by the labels of training images, and "
+    "scored once on the test split."
 )
 TRAINING = (
     "Coloured lines are terms of the loss, each of one batch of training, as it was logged; black "
@@ -60,6 +72,7 @@ def run_view(
     root: Path | None,
     device: torch.device | str,
     most: int = MOST,
+    untested: str = "",
 ) -> RunView:
     """Gather everything about a run.
 
@@ -71,6 +84,7 @@ def run_view(
             data cannot be read.
         device: Where to compute.
         most: Units to show.
+        untested: Why its single units were not tested, where that could have been.
 
     Raises:
         CheckpointError: If a file of the run is damaged.
@@ -96,9 +110,13 @@ def run_view(
     stack = stack_view(subject, root=root, most=most, named=named)
     best = None if tested is None else best_units_view(key, tested)
     sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
-    found = Found(stack.stages, heads, sweeps, metrics)
-    if best is not None:
-        found = found._replace(single=best.words, doubt=best.doubt)
+    measurable = Measurable(
+        call_of(run.path), stack.labelled, best.words if best else "", untested=untested
+    )
+    compared = best is not None or gabors is not None
+    found = Found(
+        stack.stages, heads, sweeps, metrics, measurable, compared, best.doubt if best else ""
+    )
     return RunView(
         key=key,
         title=record.title,
@@ -110,14 +128,14 @@ def run_view(
         charts=loss_charts(f"{key}-phase", metrics),
         heads=heads,
         sweeps=sweeps,
-        protocol=_protocol(record, records, swept),
+        protocol=_protocol(record, records, swept, tested),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
         environment=environment_facts(record.environment, loaded.recipe.seed),
         files=file_facts(record.files, records, swept),
         best=best,
         story=tell(record, loaded.recipe, layers, found=found),
         metrics=metrics,
-        training=TRAINING,
+        training=_training(loaded.recipe, run),
         gabors=[] if gabors is None else gabor_views(key, gabors),
     )
 
@@ -172,7 +190,20 @@ def time_fact(seconds: float, environment: Mapping[str, object]) -> Fact:
     return Fact("pre-training took", duration(seconds), where)
 
 
-def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepRecord]) -> list[str]:
+def _training(recipe: Recipe, run: RunDirectory) -> str:
+    """Say how to read the charts of pre-training."""
+    if not any(isinstance(stage.objective, RbmSpec) for stage in recipe.stages):
+        return TRAINING
+    command = f"featlearn evaluate {call_of(run.path)} --likelihood"
+    return f"{TRAINING} {_FREE_ENERGY} `{command}` estimates that."
+
+
+def _protocol(
+    record: RunRecord,
+    heads: list[HeadRecord],
+    sweeps: list[SweepRecord],
+    tested: UnitTestRecord | None,
+) -> list[str]:
     """Say which images were used for what."""
     data = record.data
     source = Path(data.source).name
@@ -190,6 +221,7 @@ def _protocol(record: RunRecord, heads: list[HeadRecord], sweeps: list[SweepReco
             kept = plural(head.validation, "labelled image")
             lines += [f"Head {head.head} kept {kept} apart for early stopping."]
     lines += [_TEST] if heads else []
+    lines += [_UNITS] if tested is not None and tested.split == "test" else []
     return lines + ([_SWEEPS] if sweeps else [])
 
 

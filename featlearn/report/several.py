@@ -26,10 +26,11 @@ from featlearn.report.run import (
 )
 from featlearn.report.shown import MOST
 from featlearn.report.stacks import Looked, stack_view
-from featlearn.report.story import Found, doubts, learned, worth
+from featlearn.report.story import Found, doubts, learned
 from featlearn.report.tables import Table
 from featlearn.report.views import Fact, HeadView, RunView, StackView
 from featlearn.report.words import names_only
+from featlearn.report.worth import Measurable, call_of, worth
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.curves import read_metrics, renamed
 from featlearn.wording import count, plural
@@ -77,7 +78,7 @@ def several_view(
         for place in range(len(recipe.names))
     ]
     stages = [stage for stack in stacks for stage in stack.stages]
-    found = Found(stages, heads, [], metrics)
+    found = Found(stages, heads, [], metrics, Measurable(call_of(run.path), several=True))
     return RunView(
         key=key,
         title=record.title,
@@ -140,7 +141,7 @@ def _joined(loaded: LoadedNet) -> Table:
         for each in shared_layers(loaded.net.shared)
     ]
     heads = ["Layer", "Inputs", "Outputs", "Weights", "Biases"]
-    caption = f"Nets to the shared code of {loaded.net.shared.width} numbers, and back"
+    caption = f"Nets to the shared code of {count(loaded.net.shared.width)} numbers, and back"
     return Table(caption, heads, rows)
 
 
@@ -202,7 +203,8 @@ def _story(
 ) -> list[Fact]:
     """Tell what a run comes to."""
     shared = sum(layer.weights for layer in shared_layers(loaded.net.shared))
-    code = f"{count(shared)} weights lead to a code of {loaded.net.shared.width} numbers and back."
+    width = count(loaded.net.shared.width)
+    code = f"{count(shared)} weights lead to a code of {width} numbers and back."
     held_out = all(data.held_out for data in record.modalities.values())
     said = (
         "" if not stack.stages else f"{stack.name}: {learned(stack.stages)}" for stack in stacks
@@ -211,7 +213,7 @@ def _story(
         Fact("Data", f"{_seen(record.modalities)}. {_pairs(record, loaded.recipe)}"),
         Fact("Network", f"{_weights(loaded)} {code}"),
         Fact("Learned", " ".join(said)),
-        Fact("Worth", worth(found.heads, [], "")),
+        Fact("Worth", " ".join(worth(found.heads, [], found.measurable))),
         Fact("To doubt", " ".join(doubts(found, held_out=held_out))),
     ]
 

@@ -42,6 +42,10 @@ class Shown(NamedTuple):
             return [str(unit[0]) for unit in self.units]
         return [unit_name(self.shape, unit) for unit in self.units]
 
+    def entry(self, name: str) -> str:
+        """Name the entry that stands for a unit: its map, where positions share filters."""
+        return name.partition(",")[0] if self.over_maps else name
+
     @property
     def words(self) -> str:
         """Say what is shown."""

@@ -78,6 +78,7 @@ def stack_view(
         images=images,
         map=mapped,
         data=data | {"map": None if mapped is None else mapped.maps},
+        labelled=None if sample is None else sample.labels is not None,
     )
 
 

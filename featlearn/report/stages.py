@@ -30,7 +30,9 @@ from featlearn.visualize.projections import (
     response_picture,
 )
 from featlearn.visualize.reconstructions import reconstruction_pictures
-from featlearn.wording import count
+from featlearn.wording import count, decimal
+
+_ALWAYS = 0.9995
 
 
 def stage_views(
@@ -139,16 +141,20 @@ def _health(spec: StageSpec, health: StageHealth) -> list[Fact]:
         kept, side = percent(health.explained_variance), spec.patches and spec.patches.size
         where = "its input's variance" if side is None else f"patches of {side}\u00a0×\u00a0{side}"
         facts.append(Fact("explained", kept, f"of {where}, rebuilt from the code"))
+    facts.append(Fact("active", percent(health.active), "of the code is not zero, on average"))
+    if health.active < _ALWAYS:  # a code that is never zero, as of a sigmoid, has none of these
+        many = decimal(health.l0, places=1)
+        facts += [
+            Fact("L0", many, "numbers of a code that are not zero, on average"),
+            Fact("activity", *activity_words(health.activity)),
+        ]
     facts += [
-        Fact("active", percent(health.active), "of the code is not zero, on average"),
-        Fact("L0", f"{health.l0:,.1f}", "numbers of a code that are not zero, on average"),
-        Fact("activity", *activity_words(health.activity)),
         Fact("sparsity", f"{health.sparsity:.2f}", "0 all alike, 1 a single unit (Hoyer)"),
         Fact("dead", percent(health.dead), "of the units never change"),
     ]
     if health.duplicates is not None:
         facts.append(Fact("duplicates", percent(health.duplicates), "of the filters repeat one"))
-    of = f"of {count(health.directions)} directions, in which codes vary"
+    of = f"directions that codes vary in, of {count(health.directions)} there could be"
     facts.append(Fact("rank", f"{health.effective_rank:.0f}", of))
     if health.condition is not None:
         facts.append(Fact("condition", f"{health.condition:.3g}", "of the filters, 1 is best"))

@@ -9,7 +9,8 @@ from featlearn.config.layers import Plan
 from featlearn.config.recipe import Recipe
 from featlearn.report.records import RunRecord
 from featlearn.report.views import Fact, HeadView, StageView, SweepView
-from featlearn.report.words import percent
+from featlearn.report.words import listed, percent
+from featlearn.report.worth import Measurable, worth
 from featlearn.visualize.curves import Metrics, Series, phases_of
 from featlearn.wording import caution, count, images_or_patches, plural
 
@@ -30,7 +31,8 @@ class Found(NamedTuple):
         heads: What was trained on top.
         sweeps: Over numbers of labels.
         metrics: Losses as they were logged.
-        single: What its best single units are, in a sentence, if that was measured.
+        measurable: What could be measured of it by labels.
+        compared: Whether anything that it learned was put beside a control.
         doubt: Which controls do as well, in a sentence, if any does.
     """
 
@@ -38,7 +40,8 @@ class Found(NamedTuple):
     heads: Sequence[HeadView]
     sweeps: Sequence[SweepView]
     metrics: Metrics
-    single: str = ""
+    measurable: Measurable
+    compared: bool = False
     doubt: str = ""
 
 
@@ -51,12 +54,11 @@ def tell(record: RunRecord, recipe: Recipe, layers: Plan, *, found: Found) -> li
         layers: The network, layer by layer.
         found: What is known of it.
     """
-    judged = [worth(found.heads, found.sweeps, found.single), found.single]
     return [
         Fact("Data", _data(record)),
         Fact("Network", _network(recipe, layers)),
         Fact("Learned", learned(found.stages)),
-        Fact("Worth", " ".join(filter(None, judged))),
+        Fact("Worth", " ".join(worth(found.heads, found.sweeps, found.measurable))),
         Fact("To doubt", " ".join(doubts(found, held_out=record.data.held_out > 0))),
     ]
 
@@ -100,8 +102,11 @@ def learned(stages: Sequence[StageView]) -> str:
     sentences: list[str] = []
     kept = [(stage.name, stage.explained) for stage in stages if stage.explained is not None]
     if kept:
-        each = ", ".join(f"{percent(share)} ({name})" for name, share in kept)
-        sentences.append(f"Rebuilt from their codes, stages keep {each} of their input's variance.")
+        each = [f"{percent(share)} ({name})" for name, share in kept]
+        whose = f"their codes, stages keep {listed(each)} of their"
+        if len(kept) == 1:
+            whose = f"its code, {kept[0][0]} keeps {percent(kept[0][1])} of its"
+        sentences.append(f"Rebuilt from {whose} input's variance.")
     first = stages[0].gallery.columns
     strengths = [value for value in first["strength"] if value is not None]
     if strengths:
@@ -111,25 +116,6 @@ def learned(stages: Sequence[StageView]) -> str:
             "orientation."
         )
     return " ".join(sentences)
-
-
-def worth(heads: Sequence[HeadView], sweeps: Sequence[SweepView], single: str) -> str:
-    """Say what it was worth where labels judged it."""
-    judged = [head for head in heads if head.share is not None]
-    ours = [head for head in judged if not head.scratch]
-    if not ours:
-        if sweeps:
-            return f"Measured over numbers of labels, in {plural(len(sweeps), 'sweep')} below."
-        return "" if single else "Not measured: no head has been trained on it and evaluated."
-    best = min(ours, key=lambda head: head.share or 0.0)
-    among = f", the least of {len(ours)} heads" if len(ours) > 1 else ""
-    text = f"Test error {best.error} ({best.interval}){among}: {best.words}."
-    text += f" {best.parts}" if best.parts else ""
-    controls = [head for head in judged if head.scratch]
-    if controls:
-        control = min(controls, key=lambda head: head.share or 0.0)
-        text += f" From random weights {control.error}: {control.words}."
-    return text
 
 
 def doubts(found: Found, *, held_out: bool) -> list[str]:
@@ -143,6 +129,8 @@ def doubts(found: Found, *, held_out: bool) -> list[str]:
     judged = [head for head in found.heads if head.share is not None]
     if judged and not any(head.scratch for head in judged) and not found.sweeps:
         said.append("No head was trained from random weights beside it, as a control.")
+    if not judged and not found.sweeps and not found.compared:
+        said.append("Nothing it learned was compared with random weights, or another control.")
     few = [caution(head.tested) for head in judged]
     said += [f"Tested on {words}." for words in dict.fromkeys(few) if words is not None]
     said += [words for words in dict.fromkeys(head.few for head in judged) if words]

@@ -194,7 +194,8 @@ class SweepView:
 class StackView:
     """One stack of stages: the whole network of a run, or that of one modality.
 
-    `name` is the modality's, and empty where there is one stack only.
+    `name` is the modality's, and empty where there is one stack only; `labelled` says whether
+    its data have labels, and is `None` where they could not be read.
     """
 
     key: str
@@ -208,6 +209,7 @@ class StackView:
     images: Sheet | None
     map: MapView | None
     data: dict[str, Any]
+    labelled: bool | None
 
 
 @dataclass(frozen=True)

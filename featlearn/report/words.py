@@ -60,6 +60,12 @@ def points(difference: float, *, of: int | None = None) -> str:
     return f"{value:{sign}.{places}f}".replace("-", "−")
 
 
+def listed(names: Sequence[str], *, word: str = "and") -> str:
+    """Join names with commas, the last with a word."""
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
 def settings_words(settings: Mapping[str, SettingRecord]) -> str:
     """Write the learning rates that each method was given."""
     return "; ".join(
@@ -97,7 +103,9 @@ def names_only(text: str, *paths: str) -> str:
 def shape(maps: int, height: int, width: int) -> str:
     """Write the shape of maps: `16 × 11 × 11`, or `500` where there is no plane."""
     return (
-        count(maps) if height == width == 1 else f"{maps}\u00a0×\u00a0{height}\u00a0×\u00a0{width}"
+        count(maps)
+        if height == width == 1
+        else f"{count(maps)}\u00a0×\u00a0{height}\u00a0×\u00a0{width}"
     )
 
 
@@ -106,16 +114,16 @@ def filter_words(spec: FilterSpec) -> str:
     match spec:
         case DenseSpec():
             if spec.size is None:
-                return f"{spec.maps} dense units"
+                return f"{count(spec.maps)} dense units"
             window = _window(spec.size, spec.stride, spec.padding)
-            return f"{spec.maps} dense filters moved over the maps, {window}"
+            return f"{count(spec.maps)} dense filters moved over the maps, {window}"
         case ConvSpec():
-            return f"{spec.maps} shared filters, {_filter_window(spec)}"
+            return f"{count(spec.maps)} shared filters, {_filter_window(spec)}"
         case LocalSpec():
-            return f"{spec.maps} untied local filters, {_filter_window(spec)}"
+            return f"{count(spec.maps)} untied local filters, {_filter_window(spec)}"
         case TiledSpec():
             tile = f"tiles of {spec.tile}\u00a0×\u00a0{spec.tile}"
-            return f"{spec.maps} tiled filters, {tile}, {_filter_window(spec)}"
+            return f"{count(spec.maps)} tiled filters, {tile}, {_filter_window(spec)}"
         case ChainSpec():
             return f"{plural(len(spec.parts), 'part')} one after the other"
         case BranchesSpec():
@@ -214,7 +222,7 @@ def _filter_window(spec: WindowedSpec) -> str:
 def _residual(spec: ResidualSpec) -> str:
     """Write residual blocks."""
     kind = "bottleneck block" if spec.block == "bottleneck" else "residual block"
-    words = f"{plural(spec.repeats, kind)} of {spec.maps} maps"
+    words = f"{plural(spec.repeats, kind)} of {count(spec.maps)} maps"
     if spec.groups > 1 or spec.width is not None:
         words += f", {spec.inner} between the convolutions"
     if spec.groups > 1:

@@ -185,7 +185,8 @@ def _draw(axes: Axes, phase: PhaseCurves) -> None:
     axes.set_ylabel("loss per image")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     _scale(axes, [*terms.values(), *([held_out] if held_out is not None else [])])
-    if len(axes.lines) > (_INSIDE_LOG if axes.get_yscale() == "log" else _INSIDE):
+    room = _INSIDE_LOG if axes.get_yscale() == "log" else _INSIDE
+    if len(axes.lines) > room or axes.get_ylim()[0] < 0:  # where no loss falls to a floor of zero
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
     elif axes.lines:
         axes.legend(loc="upper right")
@@ -201,7 +202,10 @@ def _scale(axes: Axes, drawn: Sequence[Series]) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     elif values:
         low, high = np.min(values), np.max(values)
-        axes.set_ylim(min(0.0, float(low)), float(high) * 1.05 if high > 0 else None)
+        margin = 0.05 * float(high - low)
+        axes.set_ylim(
+            float(low) - margin if low < 0 else 0.0, float(high) * 1.05 if high > 0 else None
+        )
 
 
 def _append(curves: dict[str, Series], step: int, figures: Mapping[str, float]) -> None:

@@ -12,6 +12,7 @@ from featlearn.visualize.filters import LIMIT, tiles_of
 from featlearn.visualize.picture import Picture, pictures_figure
 from featlearn.visualize.tiles import Floats, mosaic
 from featlearn.wording import count as written
+from featlearn.wording import plural
 
 
 def projections_figure(stack: Stack, index: int) -> Figure:
@@ -86,7 +87,7 @@ def first_filters(stack: Stack, *, count: int = 18) -> Picture:
         bank = cropped(project_units(stack, 0, units).float().cpu().numpy())
     tiles, note = tiles_of(bank[:count], colour=bank.shape[1] == stack.input_shape.maps == 3)
     pixels = mosaic(tiles, columns=len(tiles))
-    title = f"{stage.name}: the first {len(tiles)} of {written(stage.code_shape.maps)} filters"
+    title = f"{stage.name}: the first {len(tiles)} of {plural(stage.code_shape.maps, 'filter')}"
     return Picture("first-filters", title, note, pixels)
 
 

@@ -16,6 +16,7 @@ from featlearn.heads.problem import logits_of
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.rundir import HeadFolder, RunDirectory
+from featlearn.wording import count
 from featlearn.workflows.head_results import read_head_result
 from featlearn.workflows.labelled import draw_places
 from featlearn.workflows.runs import TrainedHead, check_shape, open_head, open_pictures
@@ -95,8 +96,9 @@ def _check_apart(
         among = shared_images(images, part)
         if among:
             raise DataError(
-                f"{among} of the {len(images)} images of {images.name} are among those that the "
-                f"{what}; a temperature is fitted on others: name such by --calibrate-on"
+                f"{count(among)} of the {count(len(images))} images of {images.name} are among "
+                f"those that the {what}; a temperature is fitted on others: name such by "
+                "--calibrate-on"
             )
 
 

@@ -18,6 +18,7 @@ from featlearn.datasets.source import open_images
 from featlearn.datasets.survey import Survey, survey
 from featlearn.errors import DataError, UsageError
 from featlearn.files import write_bytes
+from featlearn.wording import count
 from featlearn.workflows.outputs import check_apart, check_new
 
 _FEW_PER_CLASS = 10
@@ -226,12 +227,12 @@ def _warnings(found: Inspection) -> list[str]:
     warnings: list[str] = []
     if found.constant:
         warnings.append(
-            f"{found.constant} of {found.images} images have one value everywhere "
+            f"{count(found.constant)} of {count(found.images)} images have one value everywhere "
             f"({_examples(found, 'constant')})"
         )
     if found.duplicates:
         warnings.append(
-            f"{found.duplicates} of {found.images} images repeat another "
+            f"{count(found.duplicates)} of {count(found.images)} images repeat another "
             f"({_examples(found, 'duplicates')}): one may be learned from, and its twin tested on"
         )
     if found.minimum < 0 or found.maximum > 1:
@@ -243,12 +244,12 @@ def _warnings(found: Inspection) -> list[str]:
         return warnings
     if len(found.classes) == 1:
         warnings.append(f"all images are of one class, {next(iter(found.classes))!r}")
-    few = {name: count for name, count in found.classes.items() if count < _FEW_PER_CLASS}
+    few = {name: images for name, images in found.classes.items() if images < _FEW_PER_CLASS}
     if few:
-        name, count = next(iter(few.items()))
+        name, images = next(iter(few.items()))
         warnings.append(
             f"{len(few)} of {len(found.classes)} classes have fewer than {_FEW_PER_CLASS} "
-            f"images, such as {name!r} with {count}"
+            f"images, such as {name!r} with {images}"
         )
     return warnings
 

@@ -6,6 +6,7 @@ from statistics import fmean
 import msgspec
 
 from featlearn.evaluate.paired import paired_interval
+from featlearn.wording import percent
 from featlearn.workflows.trial import PIXELS, PRETRAINED, SCRATCH, SETTINGS, Judge, Setting, Trial
 from featlearn.workflows.trials import Workbench
 
@@ -167,6 +168,8 @@ def _line(point: Point) -> str:
     low, high = point.difference_interval
     return (
         f"{point.labels} labels, {len(point.pretrained)} draws: pre-trained "
-        f"{fmean(point.pretrained):.1%}, from scratch {fmean(point.scratch):.1%}, linear on "
-        f"pixels {fmean(point.pixels):.1%}, difference [{low:+.1%}, {high:+.1%}]"
+        f"{percent(fmean(point.pretrained), places=1)}, from scratch "
+        f"{percent(fmean(point.scratch), places=1)}, linear on pixels "
+        f"{percent(fmean(point.pixels), places=1)}, difference "
+        f"[{100 * low:+.1f}, {100 * high:+.1f}] points"
     )

@@ -31,7 +31,7 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.pretraining import Pretraining
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
-from featlearn.wording import images_or_patches, plural
+from featlearn.wording import count, images_or_patches, plural
 from featlearn.workflows.cards import write_run_card
 from featlearn.workflows.examining import Examination, warn_of_faults
 from featlearn.workflows.making import tell_what_is_made
@@ -216,7 +216,7 @@ def _check_contrast(images: ImageSet) -> None:
         bool((rows == rows[:, :1]).all()) for rows in np.array_split(flat, len(flat) // 256 + 1)
     ):
         raise DataError(
-            f"all {len(images)} images of {images.name} are constant, each of one value "
+            f"all {count(len(images))} images of {images.name} are constant, each of one value "
             "everywhere: there is nothing to learn from them"
         )
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import msgspec
 
@@ -11,7 +11,9 @@ from featlearn.errors import CheckpointError, UsageError
 from featlearn.filenames import COMPARISON, REPORT
 from featlearn.files import BAD_JSON
 from featlearn.report.page import build_report
-from featlearn.training.device import pick_device, use_threads
+from featlearn.workflows.report_units import units_of_runs
+from featlearn.workflows.run_options import WorkOptions
+from featlearn.workflows.running import Running
 
 
 class ReportResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,20 +34,22 @@ class _Subject(NamedTuple):
 def report(
     runs: Sequence[Path],
     *,
-    root: Path | None = None,
     out: Path | None = None,
-    device: str = "auto",
-    threads: int | None = None,
+    units: bool = True,
+    **how: Unpack[WorkOptions],
 ) -> ReportResult:
     """Write the page about finished runs.
+
+    The best single units of a run whose data have labels are found first, as `evaluate --units`
+    finds them, and kept in the run; unless that was done before, or would take more operations
+    than `MOST_OPERATIONS` of `featlearn.workflows.report_units`: then the page says how.
 
     Args:
         runs: Folders of runs; one that `quickstart` made stands for its runs and
             their comparison.
-        root: Where data sets are (see `find_root`), for reconstructions.
         out: Folder that the page goes to; `RUN/report` if there is one run only.
-        device: `auto`, `cpu` or `cuda`.
-        threads: Threads of CPU operations; PyTorch's own choice if absent.
+        units: Whether to find the best single units where they were not found yet.
+        **how: `root` of the data sets, `device`, `threads` and `progress`: see `WorkOptions`.
 
     Raises:
         FeatlearnError: If a run or its files stand in the way, or several are named
@@ -58,14 +62,15 @@ def report(
     comparisons = [subject.comparison for subject in subjects if subject.comparison is not None]
     if len(comparisons) > 1:
         raise UsageError(f"a page shows one comparison, but {len(comparisons)} folders hold one")
-    chosen = pick_device(device)
-    use_threads(threads)
+    running = Running.prepare(**how)
+    untested = units_of_runs(paths, **how) if units else None
     page = build_report(
         paths,
         runs[0] / REPORT if out is None else out,
         comparison=comparisons[0] if comparisons else None,
-        root=root,
-        device=chosen,
+        root=running.root,
+        device=running.device,
+        untested=untested,
     )
     return ReportResult(
         report=str(page), size=page.stat().st_size, runs=[str(path) for path in paths]

@@ -40,6 +40,7 @@ class Subject(NamedTuple):
             where each stands by itself.
         classes: Names of the classes.
         wanted: Which classes to look for, each against all others.
+        train: All that the run learned from, where that was opened already.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Subject(NamedTuple):
     groups: NDArray[np.str_] | None
     classes: tuple[str, ...]
     wanted: tuple[int, ...]
+    train: ImageSet | None = None
 
 
 class Asked(NamedTuple):
@@ -136,6 +138,7 @@ def _own(
         groups=groups_of(test, in_classes=True),
         classes=train.classes,
         wanted=tuple(range(len(train.classes))),
+        train=train,
     )
 
 

@@ -18,9 +18,11 @@ from featlearn.networks.store import load_stack
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
+from featlearn.wording import count
 from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.run_options import WorkOptions
 from featlearn.workflows.running import Running
+from featlearn.workflows.unit_cost import TooLongError, operations_of
 from featlearn.workflows.unit_images import Asked, Subject, open_subject
 from featlearn.workflows.unit_methods import (
     Bench,
@@ -76,6 +78,7 @@ def measure_units(
     against: Sequence[Path | str] = (),
     labels: int | None = None,
     label_seed: int = 0,
+    most: float | None = None,
     **how: Unpack[WorkOptions],
 ) -> UnitTestResult:
     """Find the best single units of a run, and write nothing.
@@ -98,16 +101,22 @@ def measure_units(
         labels: How many images to choose on, class-balanced; if absent all, or
             `MOST_CHOSEN` of them.
         label_seed: Seed of the halves, of the draw, of the controls and of the bootstrap.
+        most: How many operations it may take, by a rough count; as many as it needs if absent.
         **how: `root` of the data sets, `device`, `threads` and `progress`: see `WorkOptions` in
             `featlearn.workflows.run_options`.
 
     Raises:
         FeatlearnError: If the run, the data or the options stand in the way.
+        TooLongError: If it would take more operations than `most`.
     """
     run = RunDirectory.open(path)
     running = Running.prepare(**how)
     asked = Asked(source, positives, distractors, labels, label_seed)
     test = _opened(run, asked, against, running)
+    if most is not None:
+        needed = operations_of(test.recipe, test.stack, test.bench)
+        if needed > most:
+            raise TooLongError(needed)
     try:
         methods, stages = _tried(test, running.progress)
     finally:
@@ -150,7 +159,7 @@ def _opened(
         stack=stack,
         others={name: other for name, (other, _) in opened.items()},
         bench=Bench.of(subject, seed=asked.seed, device=running.device),
-        train=_training_images(recipe, subject, root=root),
+        train=subject.train or _training_images(recipe, root=root),
         said=[said for _, said in opened.values()],
     )
 
@@ -222,17 +231,15 @@ def _other(
         )
     if subject.split == "test":
         return other.eval(), None
-    train = _training_images(recipe, subject, root=root)
+    train = _training_images(recipe, root=root)
     return other.eval(), _seen(recipe, subject, train, whose=str(path))[1]
 
 
-def _training_images(recipe: Recipe, subject: Subject, *, root: Path | None) -> ImageSet | None:
+def _training_images(recipe: Recipe, *, root: Path | None) -> ImageSet | None:
     """Open what the run learned from, unless it is gone."""
     try:
         return open_splits(recipe.data, root=root, seed=recipe.seed).train
     except (FeatlearnError, OSError):
-        if subject.split == "test":
-            raise
         return None
 
 
@@ -257,6 +264,6 @@ def _seen(
     if not seen:
         return 0, None
     return seen, (
-        f"{seen} of the {len(subject.scored_on)} images that units are scored on are among the "
-        f"training images of {whose}; it saw them without labels"
+        f"{count(seen)} of the {count(len(subject.scored_on))} images that units are scored on are "
+        f"among the training images of {whose}; it saw them without labels"
     )

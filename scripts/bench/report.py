@@ -85,7 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     run = _run(options)
     begun = time.perf_counter()
-    _featlearn("report", run, "--threads", options.threads)
+    _featlearn("report", run, "--no-units", "--threads", options.threads)
     seconds = time.perf_counter() - begun
     page = run / "report" / "index.html"
     found = {"seconds": round(seconds, 1), "bytes": page.stat().st_size, **_visit(page, options)}

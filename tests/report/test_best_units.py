@@ -76,13 +76,16 @@ def test_units_and_controls_are_tables(shown: Callable[..., RunView]) -> None:
 def test_they_are_told_at_the_top(shown: Callable[..., RunView]) -> None:
     story = {fact.name: fact.value.replace("\u00a0", " ") for fact in shown(UNITS).story}
     assert story["Worth"] == (
-        "Single units tell faces by strokes 1,1,2 with 80.0 % (guessing 60.0 %)."
+        "A single unit, strokes 1,1,2, tells faces with an accuracy of 80.0 % (guessing 60.0 %). "
+        "The best of the controls, the best linear filter, reaches 70.0 %. No head was trained on "
+        "it: `featlearn finetune run` does that, and `featlearn evaluate run` measures it."
     )
+    assert "compared" not in story["To doubt"]
     assert "ahead" not in story["To doubt"]
     close = copy.deepcopy(UNITS)
     close["rows"][1]["behind_interval"] = [-0.01, 0.2]
     story = {fact.name: fact.value for fact in shown(close).story}
-    assert "Single units are not clearly ahead of best linear filter." in story["To doubt"]
+    assert "Single units are not clearly ahead of the best linear filter." in story["To doubt"]
 
 
 def test_a_run_that_does_as_well_is_named_by_its_folder(shown: Callable[..., RunView]) -> None:

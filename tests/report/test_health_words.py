@@ -88,5 +88,10 @@ def test_activity_is_drawn_and_said() -> None:
     bars, said = activity_words((0.0, 0.0, 0.1, 0.4, 0.4, 0.1))
     assert bars == "▁▁▃██▃"
     said = said.replace("\u00a0", " ")
-    assert said.startswith("how often units are in a code: 0.0 % never, 0.0 % up to 1.0 %, 10.0 %")
-    assert said.endswith("10.0 % up to 100.0 % of images")
+    assert said == (
+        "10.0 % of the units answer to 1–3 % of the images, 40.0 % to 3–10 %, 40.0 % to 10–30 %, "
+        "10.0 % to 30–100 %"
+    )
+    assert activity_words((1.0, 0.0, 0.0, 0.0, 0.0, 0.0))[1].endswith(
+        "% of the units answer to none of the images"
+    )

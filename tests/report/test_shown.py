@@ -101,3 +101,10 @@ def test_the_core_lies_in_the_middle_of_what_a_unit_pools(
     parts = {name: spec for name, spec in (("pool", pool), ("norm", norm)) if spec is not None}
     stack = stack_of(tiny, LOCAL, **parts)
     assert core(stack.stage(0), (1, 2, 3)) == expected
+
+
+def test_a_map_stands_for_its_units_where_positions_share_filters(tiny: Tiny) -> None:
+    own, shared = shown_units(stack_of(tiny, LOCAL)) + shown_units(stack_of(tiny, CONV))
+    assert own.entry("2,1,1") == "2,1,1"
+    assert shared.entry("2,1,1") == "2"
+    assert shared.entry("2") in shared.names

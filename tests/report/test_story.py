@@ -14,6 +14,7 @@ from featlearn.report.records import RunRecord
 from featlearn.report.run import run_view
 from featlearn.report.story import Found, tell
 from featlearn.report.views import RunView
+from featlearn.report.worth import Measurable
 from featlearn.training.rundir import RunDirectory
 
 MakeRun = Callable[..., Path]
@@ -35,7 +36,7 @@ def retell(run: RunDirectory, view: RunView) -> Callable[..., dict[str, str]]:
     loaded = load_stack(run.path)
 
     def again(**changes: Any) -> dict[str, str]:
-        given = Found(view.stages, view.heads, sweeps=[], metrics=[])
+        given = Found(view.stages, view.heads, [], [], Measurable("run", labelled=True))
         facts = tell(
             read_figures(run.results_file, RunRecord),
             loaded.recipe,
@@ -71,8 +72,20 @@ def test_a_run_without_heads_says_that_nothing_was_measured(
 ) -> None:
     run = RunDirectory(make_run())
     story = told(run_view("k", run, name="run", root=tmp_path, device="cpu"))
-    assert story["Worth"] == "Not measured: no head has been trained on it and evaluated."
-    assert "control" not in story["To doubt"]
+    assert story["Worth"] == (
+        "Not measured. Single units were not tested: `featlearn evaluate run --units` finds the "
+        "best one for each class, beside controls. No head was trained on it: `featlearn finetune "
+        "run` does that, and `featlearn evaluate run` measures it."
+    )
+    assert "Nothing it learned was compared with random weights" in story["To doubt"]
+
+
+def test_why_units_were_not_tested_is_said(make_run: MakeRun, tmp_path: Path) -> None:
+    run = RunDirectory(make_run())
+    story = told(
+        run_view("k", run, name="run", root=tmp_path, device="cpu", untested="/home/me/x is gone")
+    )
+    assert "Single units were not tested (x is gone): `featlearn evaluate run" in story["Worth"]
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,17 @@ function draw(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Write a whole number with its thousands apart. */
+function whole(number) {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
 /** Write a number to three digits, as people read it. */
 function short(value) {
   if (value === null || value === undefined) return "–";
-  const text = Math.abs(value) >= 1e4 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  const digits = Number(value.toPrecision(3));
+  const text = Math.abs(value) >= 1e4 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(1)
+    : Math.abs(value) >= 1e3 ? whole(digits) : String(digits);
   return text.replace("-", "−");
 }
 

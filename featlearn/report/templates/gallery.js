@@ -78,10 +78,10 @@ class Gallery {
     this.list.replaceChildren(...items);
     this.focusable(items[0]);
     const total = this.stage.names.length;
-    const found = this.order.length === total ? `${total} units` : `${this.order.length} of ${total} units`;
+    const found = this.order.length === total ? `${whole(total)} units` : `${whole(this.order.length)} of ${whole(total)} units`;
     this.status.textContent = this.order.length === 0 ? "No unit is so." : `${found}${measure ? `, by ${measure.name}` : ""}`;
     this.more.hidden = this.order.length <= first;
-    this.more.textContent = this.all ? "Show fewer" : `Show all ${this.order.length}`;
+    this.more.textContent = this.all ? "Show fewer" : `Show all ${whole(this.order.length)}`;
   }
 
   /** Let the Tab key stop at one unit; arrows move on from there. */

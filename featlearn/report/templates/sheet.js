@@ -54,8 +54,9 @@ function factsOf(stage, unit) {
   const facts = Object.entries(measures).filter(([key]) => stage[key]).map(([key, { name, words }]) => [name, words(stage[key][unit], stage, unit)]);
   const [height, width] = stage.sees[unit];
   facts.push(["sees, pixels", `${width} × ${height}`]);
+  const images = `${imagesOf(stage, unit)} images`;
   const best = stage.stimulus?.find((found) => found.unit === unit);
-  if (best) facts.push(["stimulus above", `${short(best.percentile)} % of images`]);
+  if (best) facts.push(["stimulus above", best.percentile < 100 ? `${short(best.percentile)} % of ${images}` : `all ${images}`]);
   return facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
 }
 
@@ -72,8 +73,11 @@ function portraitsOf(stage, unit) {
 
 function cropsOf(stage, unit, kind) {
   const { run } = stage;
-  return (stage[kind]?.[unit] ?? []).map((image, rank) => {
-    const seen = windowOf(stage, unit, rank, kind);
+  const ranks = stage[kind]?.[unit] ?? [];
+  const windows = ranks.map((_, rank) => windowOf(stage, unit, rank, kind));
+  const marked = kind === "top" && windows.some((seen) => !seesAll(seen, run));
+  return ranks.map((image, rank) => {
+    const seen = windows[rank];
     const value = kind === "top" ? short(stage.topValues[unit][rank]) : "";
     const label = run.labels.length ? run.classes[run.labels[image]] : "";
     const words = [value, label].filter(Boolean).join(" · ");
@@ -83,14 +87,23 @@ function cropsOf(stage, unit, kind) {
     const whole = make("canvas", { role: "img", "aria-label": `Image ${image}, the part marked` });
     whole.style.aspectRatio = `${run.images.width} / ${run.images.height}`;
     lazily(whole, () => paintWhole(whole, run, image, seen, 96));
-    const all = seen[0] <= 0 && seen[1] <= 0 && seen[0] + seen[2] >= run.images.size[1] && seen[1] + seen[3] >= run.images.size[0];
-    return make("figure", {}, crop, kind === "top" && !all ? whole : null, words ? make("figcaption", {}, words) : null);
+    return make("figure", {}, crop, marked ? whole : null, words ? make("figcaption", {}, words) : null);
   });
+}
+
+/** How many images a unit was looked at with. */
+function imagesOf(stage, unit) {
+  return whole((stage.histogram?.[unit] ?? []).reduce((sum, count) => sum + count, 0));
+}
+
+/** Say whether a window holds a whole image. */
+function seesAll([left, top, width, height], run) {
+  return left <= 0 && top <= 0 && left + width >= run.images.size[1] && top + height >= run.images.size[0];
 }
 
 function histogramNote(stage, unit) {
   if (!stage.histogram) return "";
-  const images = stage.histogram[unit].reduce((sum, count) => sum + count, 0);
+  const images = imagesOf(stage, unit);
   if (!stage.positive) return `Its answers to the ${images} images of the sample.`;
   const name = stage.run.classes[stage.class[unit]];
   const less = stage.sign[unit] < 0 ? " It answers less to them." : "";
@@ -128,10 +141,16 @@ function addressed() {
   }
 }
 
+/** Find a unit by its name, or the map that stands for it. */
+function placeOf(stage, name) {
+  const own = stage.names.indexOf(name);
+  return own < 0 && stage.maps ? stage.names.indexOf(name.split(",")[0]) : own;
+}
+
 function followAddress() {
   const [key, name] = addressed();
   const stage = stages.get(key);
-  const unit = stage ? stage.names.indexOf(name) : -1;
+  const unit = stage ? placeOf(stage, name) : -1;
   const missing = unit < 0 && location.hash.startsWith("#unit=");
   document.getElementById("notice").textContent = missing ? "The address names a unit that this page does not show." : "";
   if (unit >= 0) openSheet(stage, unit);

@@ -78,10 +78,12 @@ async function paintWhole(canvas, run, image, [left, top, width, height], size) 
   await paintTile(canvas, run.images, image, size);
   const zoom = canvas.width / run.images.size[1];
   const context = canvas.getContext("2d");
+  const [right, bottom] = [Math.min((left + width) * zoom, canvas.width - 1), Math.min((top + height) * zoom, canvas.height - 1)];
+  const [x, y] = [Math.max(left * zoom, 1), Math.max(top * zoom, 1)];
   for (const [colour, line] of [["#000000", 4], ["#ffffff", 2]]) {
     context.strokeStyle = colour;
     context.lineWidth = line;
-    context.strokeRect(left * zoom, top * zoom, width * zoom, height * zoom);
+    context.strokeRect(x, y, right - x, bottom - y); // inside, where a window reaches over the edge
   }
 }
 

@@ -7,6 +7,7 @@ import msgspec
 from featlearn.networks.formats import FORMAT
 from featlearn.studies.faces.evidence import Evidence
 from featlearn.studies.faces.table import Row
+from featlearn.wording import count
 
 HEADLINE = "third"
 """The regime that is like that of 2012, in which faces are moved by a third."""
@@ -66,9 +67,9 @@ def markdown(result: FaceUnitResult) -> str:
     for regime in result.regimes:
         lines += [f"## {REGIMES[regime.name].capitalize()}", ""]
         told = (
-            f"{regime.scenes:,} scenes, {regime.faces:,} of them with a face; intervals (95 %) by "
-            f"{regime.groups} people and pictures. Chosen on one half of them, scored on the "
-            "other, and the other way round."
+            f"{count(regime.scenes)} scenes, {count(regime.faces)} of them with a face; intervals "
+            f"(95 %) by {count(regime.groups)} people and pictures. Chosen on one half of them, "
+            "scored on the other, and the other way round."
         )
         lines += [told, "", "| method | accuracy, % | 95 % | best unit ahead by | 95 % | 2012, % |"]
         lines += ["|---|---|---|---|---|---|"]
@@ -103,5 +104,5 @@ def _evidence(evidence: Evidence) -> Iterator[str]:
     yield ""
     yield (
         f"Its optimal stimulus is answered by {found.value:.3g}, more than to "
-        f"{found.percentile:.2f} % of {found.scenes:,} scenes."
+        f"{found.percentile:.2f} % of {count(found.scenes)} scenes."
     )

@@ -1,0 +1,90 @@
+"""What the first screen says of single units: praise only where it is due."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from featlearn.report.unit_records import UnitTestRecord
+from featlearn.report.unit_words import doubt_words, found_words
+
+
+def score(positive: str, accuracy: float, *, unit: str = "7", low: float = 0.01) -> dict[str, Any]:
+    return {
+        "positive": positive,
+        "accuracy": accuracy,
+        "interval": [accuracy - low, accuracy + 0.01],
+        "stage": "s",
+        "unit": unit,
+    }
+
+
+def row(kind: str, name: str, scores: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    mean = sum(each["accuracy"] for each in scores) / len(scores)
+    return {
+        "kind": kind, "name": name, "candidates": 9, "accuracy": mean,
+        "interval": [mean - 0.01, mean + 0.01], "auc": None, "behind": 0.1,
+        "behind_interval": [0.05, 0.15], "scores": scores, **more,
+    }  # fmt: skip
+
+
+def record(best: list[dict[str, Any]], guess: float, **controls: float) -> UnitTestRecord:
+    names = [each["positive"] for each in best]
+    rows = [row("network", "best unit", best)]
+    for kind, accuracy in controls.items():
+        own = [score(name, accuracy) for name in names]
+        rows.append(row(kind.replace("_", "-"), kind, own))
+    rows.append(row("majority", "majority guess", [score(name, guess) for name in names]))
+    given = {
+        "source": "set", "split": "test", "chosen_on": 100, "scored_on": 600, "thresholds": 20,
+        "positives": names, "rows": rows,
+    }  # fmt: skip
+    return msgspec.convert(given, UnitTestRecord)
+
+
+def said(given: UnitTestRecord) -> str:
+    return found_words(given).replace("\u00a0", " ")
+
+
+def test_two_classes_told_by_one_unit_are_one_question() -> None:
+    best = [score("face", 0.918), score("no face", 0.918)]
+    assert said(record(best, 0.648, random_weights=0.702, statistics=0.6)) == (
+        "A single unit, s 7, tells face from no face with an accuracy of 91.8 % (guessing 64.8 %). "
+        "The best of the controls, random weights, reaches 70.2 %."
+    )
+    apart = [score("face", 0.918), score("no face", 0.9, unit="8")]
+    assert said(record(apart, 0.648)).startswith("Single units tell face by s 7")
+
+
+def test_the_furthest_ahead_of_guessing_are_named_and_no_unit_is_praised_for_guessing() -> None:
+    best = [score("a", 0.905, low=0.02), score("b", 0.95), score("c", 0.99), score("d", 0.97)]
+    assert said(record([*best, score("e", 0.94)], 0.9, templates=0.96)) == (
+        "Single units tell c by s 7 with 99.0 % (guessing 90.0 %), d by s 7 with 97.0 % (guessing "
+        "90.0 %), b by s 7 with 95.0 % (guessing 90.0 %) and 1 more class. No single unit tells a "
+        "better than guessing. On average over 5 classes they reach 95.1 %, and the best of the "
+        "controls, the best linear filter, 96.0 %."
+    )
+
+
+def test_where_nothing_is_told_nothing_is_praised() -> None:
+    names = "abcde"
+    assert said(record([score(name, 0.9, low=0.0) for name in names], 0.9)) == (
+        "No single unit tells a, b, c or 2 more classes better than guessing."
+    )
+
+
+@pytest.mark.parametrize(("low", "doubted"), [(0.01, False), (0.0, True), (-0.01, True)])
+def test_controls_that_do_as_well_are_doubted(low: float, doubted: bool) -> None:
+    given = record([score("a", 0.9)], 0.6, k_means=0.8, random_weights=0.8)
+    rows = [
+        msgspec.structs.replace(each, behind_interval=(low, 0.2))
+        if each.kind in {"k-means", "random-weights"}
+        else each
+        for each in given.rows
+    ]
+    words = doubt_words(msgspec.structs.replace(given, rows=rows))
+    assert words == (
+        "Single units are not clearly ahead of k-means templates or random weights."
+        if doubted
+        else ""
+    )
