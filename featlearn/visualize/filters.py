@@ -99,7 +99,7 @@ def tiles_of(bank: Floats, *, colour: bool) -> tuple[Pixels, str]:
     patterns, share = principal_pattern(bank)
     note = (
         f"Each tile is the pattern that a filter's {bank.shape[1]} input maps share most of "
-        f"({np.mean(share):.0%} of its squared weights on average). {_TILES}"
+        f"({100 * np.mean(share):.0f}\u00a0% of its squared weights on average). {_TILES}"
     )
     return signed_tiles(patterns), note
 
@@ -154,13 +154,15 @@ def _positions(stage: Stage, weight: Floats, *, name: str, colour: bool) -> Pict
     pixels = mosaic(np.stack(grids), columns=shown, gap=max(4, weight.shape[-1] // 2))
     tiled = isinstance(stage.spec.filter, TiledSpec)
     places = "places in a tile" if tiled else "positions"
-    where = f"{len(rows)}×{len(columns)} of its {weight.shape[0]}×{weight.shape[1]} {places}"
+    whole = f"{weight.shape[0]}×{weight.shape[1]} {places}"
+    every = (len(rows), len(columns)) == weight.shape[:2]
+    where = f"all {whole}" if every else f"{len(rows)}×{len(columns)} of its {whole}"
     whose = " of the decoder" if name in _WHOSE else ""
     title = (
         f"{stage.name}: the first {shown} of {count(maps)} maps{whose}, each at {where}"
         f"{_on(channels, colour=colour)}"
     )
-    note = f"{name.capitalize()} lie as their {places} lie; each learned its own. {note}"
+    note = f"{name.capitalize()} lie as their {places} do, each of which has its own. {note}"
     return Picture(f"{stage.name}-{_PLACED[name]}positions", title, note, pixels)
 
 
