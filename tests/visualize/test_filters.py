@@ -56,9 +56,9 @@ def test_every_grey_filter_is_there() -> None:
             LocalSpec(size=3, maps=5),
             [
                 "5 local atoms of the decoder at the central position, 3×3",
-                "the first 4 of 5 maps of the decoder, each at 6×6 of its 6×6 positions",
+                "the first 4 of 5 maps of the decoder, each at all 6×6 positions",
                 "5 local filters at the central position, 3×3",
-                "the first 4 of 5 maps, each at 6×6 of its 6×6 positions",
+                "the first 4 of 5 maps, each at all 6×6 positions",
             ],
         ),
     ],
@@ -92,7 +92,7 @@ def test_local_filters_lie_as_their_positions_do() -> None:
     centre, positions = filter_pictures(edges)
     assert "central position" in centre.title
     assert seen(centre.pixels, signed_tiles(weight[3, 3])[4])
-    assert "first 4 of 5 maps, each at 6×6 of its 6×6" in positions.title
+    assert "first 4 of 5 maps, each at all 6×6" in positions.title
     first = positions.pixels[: 6 * 4, : 6 * 4]
     np.testing.assert_array_equal(first[:3, :3], signed_tiles(weight[0, 0])[0])
     np.testing.assert_array_equal(first[4:7, 20:23], signed_tiles(weight[1, 5])[0])
