@@ -30,7 +30,7 @@ VARIANTS: dict[Variant, str] = {
 }
 """What changes digits, and the known set of digits that are changed so."""
 
-VARIANT_OF = {name: variant for variant, name in VARIANTS.items()}
+VARIANT_OF: dict[str, Variant] = {name: variant for variant, name in VARIANTS.items()}
 """The same the other way round."""
 
 VALIDATED = 2000
