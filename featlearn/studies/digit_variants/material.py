@@ -8,32 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from featlearn.baselines.task import as_rows
+from featlearn.baselines.task import Examples
 from featlearn.datasets.entries import KNOWN
-from featlearn.datasets.imageset import Images, ImageSet, Indices
+from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.known import open_known
 from featlearn.datasets.known_digits import VALIDATED, VARIANTS, Sizes, Variant, harder_digits
 from featlearn.datasets.raw import RawSet
 from featlearn.files import write_bytes
 
 _SEED = 0  # that of the known sets: what is asked for in full is what they hold
-
-
-class Digits(NamedTuple):
-    """Images of one kind, with their classes.
-
-    Attributes:
-        images: `(n, 1, 28, 28)` uint8.
-        labels: `(n,)`, from 0.
-    """
-
-    images: Images
-    labels: Indices
-
-    @property
-    def rows(self) -> NDArray[np.float32]:
-        """All pixels of an image in a row, `(n, 784)` in [0, 1]."""
-        return as_rows(self.images)
 
 
 class Material(NamedTuple):
@@ -48,8 +31,8 @@ class Material(NamedTuple):
             by it have no way to the test images.
     """
 
-    learned: Digits
-    validated: Digits
+    learned: Examples
+    validated: Examples
     judged: ImageSet
     pictures: NDArray[np.str_] | None
     file: Path
@@ -79,10 +62,10 @@ def make_material(variant: Variant, folder: Path, sizes: Sizes, *, root: Path) -
     """
     splits = harder_digits(variant, partial(open_known, root=root), sizes, seed=_SEED)
     assert splits.test is not None
-    train, test = _digits(splits.train), _digits(splits.test)
+    train, test = _examples(splits.train), _examples(splits.test)
     cut = sizes.learned
-    learned = Digits(train.images[:cut], train.labels[:cut])
-    validated = Digits(train.images[cut:], train.labels[cut:])
+    learned = Examples(train.images[:cut], train.labels[:cut])
+    validated = Examples(train.images[cut:], train.labels[cut:])
     classes = KNOWN[VARIANTS[variant]].class_names
     file = folder / f"{variant}.npz"
     if not file.exists():
@@ -93,14 +76,14 @@ def make_material(variant: Variant, folder: Path, sizes: Sizes, *, root: Path) -
     return Material(learned, validated, judged, pictures, file)
 
 
-def _digits(raw: RawSet) -> Digits:
+def _examples(raw: RawSet) -> Examples:
     """Take the images of a split, which are in memory."""
     assert isinstance(raw.images, np.ndarray)
     assert raw.labels is not None
-    return Digits(raw.images, raw.labels)
+    return Examples(raw.images, raw.labels)
 
 
-def _packed(learned: Digits, validated: Digits, classes: tuple[str, ...]) -> bytes:
+def _packed(learned: Examples, validated: Examples, classes: tuple[str, ...]) -> bytes:
     """Write both parts as the bytes of an NPZ file."""
     buffer = BytesIO()
     np.savez(

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,15 +9,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from featlearn.baselines.kernel_machine import choose_machine
+from featlearn.baselines.task import as_rows
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.datasets.known_digits import VARIANTS, Sizes, Variant
 from featlearn.datasets.source import find_root
-from featlearn.errors import CheckpointError, Interrupted, UsageError
+from featlearn.errors import Interrupted, UsageError
 from featlearn.evaluate.bootstrap import bootstrap_difference
 from featlearn.filenames import CARD, RESULTS
 from featlearn.files import write_bytes, write_json
-from featlearn.networks.formats import FORMAT, read_figures
-from featlearn.studies.digit_variants.machine import choose_machine
+from featlearn.studies.digit_variants.kept import (
+    Cell,
+    Settings,
+    begin,
+    check_folder,
+    keep_cell,
+    read_cell,
+)
 from featlearn.studies.digit_variants.material import Material, make_material, sizes_of
 from featlearn.studies.digit_variants.networks import Asked, answers_of, train_networks
 from featlearn.studies.digit_variants.plan import METHODS, TRIALS, WORDS, Method, recipe_of
@@ -38,38 +45,13 @@ from featlearn.visualize.digit_variants import Errors, variants_figure
 from featlearn.visualize.style import save_figure
 from featlearn.workflows.baseline_results import wilson
 
-_SETTINGS = "study.json"
-
-
-class _Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides all figures of a folder: others are not mixed with them."""
-
-    format: int = FORMAT
-    seed: int
-    images: int | None
-    changes: list[str]
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    """The file of a method on a set."""
-
-    figures: MethodFigures
-    format: int = FORMAT
-
-
-class _Cell(NamedTuple):
-    """What a method came to on a set, and which test images it named wrong, `(n,)`."""
-
-    figures: MethodFigures
-    wrong: NDArray[np.bool_]
-
 
 class _How(NamedTuple):
     """How the study is carried out."""
 
     folder: Path
     root: Path
-    settings: _Settings
+    settings: Settings
     device: str
     threads: int | None
     used: int
@@ -112,7 +94,7 @@ def digit_variants(
     if not variants or not methods:
         raise UsageError("the study takes a set or more, and a method or more")
     folder, told = Path(out), progress or Silent()
-    settings = _Settings(seed=seed, images=images, changes=override_texts(overrides))
+    settings = Settings(seed=seed, images=images, changes=override_texts(overrides))
     count = use_threads(threads)
     how = _How(folder, find_root(root), settings, device, threads, count, told)
     _check(how, methods)
@@ -123,7 +105,7 @@ def digit_variants(
                 variant: make_material(variant, folder / "sets", sizes, root=how.root)
                 for variant in variants
             }
-            write_json(folder / _SETTINGS, msgspec.to_builtins(settings))
+            begin(folder, settings)
             found = {
                 (variant, method): _cell(variant, method, materials[variant], how)
                 for method in methods
@@ -152,34 +134,20 @@ def _check(how: _How, methods: Sequence[Method]) -> None:
     for method in methods:
         for trial in TRIALS.get(method, ()):
             recipe_of(method, trial, source="mnist", seed=settings.seed, changes=_changes(how))
-    if folder.exists() and not folder.is_dir():
-        raise CheckpointError(f"{folder} is a file; name a folder")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not (folder / _SETTINGS).is_file():
-        raise CheckpointError(f"{folder} holds other files; name a new or an empty folder")
-    before = read_figures(folder / _SETTINGS, _Settings)
-    if before != settings:
-        changed = f", changed by {', '.join(before.changes)}" if before.changes else ""
-        raise CheckpointError(
-            f"{folder} holds figures of seed {before.seed} and {before.images or 'all'} "
-            f"images{changed}; ask for the same, or name another folder"
-        )
+    check_folder(folder, settings)
 
 
 def _changes(how: _How) -> tuple[str, ...]:
     return tuple(how.settings.changes)
 
 
-def _cell(variant: Variant, method: Method, material: Material, how: _How) -> _Cell:
+def _cell(variant: Variant, method: Method, material: Material, how: _How) -> Cell:
     """Fit a method to a set and judge it once, unless that is done."""
-    file = how.folder / "cells" / f"{variant}-{method}.json"
-    answers = how.folder / "cells" / f"{variant}-{method}.npy"
     truth = material.judged.labels
     assert truth is not None
-    if file.exists():
-        figures = read_figures(file, _Kept).figures
-        return _Cell(figures, _read_answers(answers, len(truth)) != truth)
+    known = read_cell(how.folder, variant, method, truth)
+    if known is not None:
+        return known
     how.told.note(f"{WORDS[variant]}: {METHODS[method]}")
     made = _machine if method == "svm" else _network
     named, fitted, settings, tried, begun = made(variant, method, material, how)
@@ -194,11 +162,8 @@ def _cell(variant: Variant, method: Method, material: Material, how: _How) -> _C
         fit_seconds=round(fitted, 3),
         judge_seconds=round(time.monotonic() - begun, 3),
     )
-    buffer = BytesIO()
-    np.save(buffer, named)
-    write_bytes(answers, buffer.getvalue())
-    write_json(file, msgspec.to_builtins(_Kept(figures)))
-    return _Cell(figures, wrong)
+    keep_cell(how.folder, figures, named)
+    return Cell(figures, wrong)
 
 
 class _Made(NamedTuple):
@@ -226,8 +191,7 @@ def _machine(variant: Variant, _method: Method, material: Material, how: _How) -
         finally:
             how.told.stop()
         fitted = time.monotonic()
-        rows = material.judged.images.reshape(len(material.judged), -1)
-        named = chosen.machine.predict(rows.astype(np.float32) / np.float32(255))
+        named = chosen.machine.predict(as_rows(material.judged.images))
     tried = {numbers.words: error for numbers, error in chosen.tried.items()}
     settings = f"{chosen.machine.numbers.words} (of {chosen.grid})"
     return _Made(named.astype(np.uint8), fitted - begun, settings, tried, fitted)
@@ -251,26 +215,8 @@ def _network(variant: Variant, method: Method, material: Material, how: _How) ->
     return _Made(named, trained.seconds, settings, trained.tried, begun)
 
 
-def _read_answers(file: Path, count: int) -> NDArray[np.uint8]:
-    """Read what a method named test images.
-
-    Raises:
-        CheckpointError: If the file is damaged.
-    """
-    try:
-        named = np.load(file, allow_pickle=False)
-        if named.shape == (count,) and named.dtype == np.uint8:
-            return named
-    except (OSError, ValueError, EOFError):
-        pass
-    raise CheckpointError(
-        f"{file} is damaged or missing; remove {file.with_suffix('.json')} too, and both are "
-        "made anew"
-    )
-
-
 def _set_of(
-    variant: Variant, sizes: Sizes, material: Material, found: Sequence[_Cell]
+    variant: Variant, sizes: Sizes, material: Material, found: Sequence[Cell]
 ) -> VariantFigures:
     """Compare the methods on a set."""
     machine = next((cell for cell in found if cell.figures.method == "svm"), None)

@@ -1,4 +1,4 @@
-"""The support vector machine, its two numbers chosen by validation images."""
+"""A support vector machine with a Gaussian kernel, its two numbers chosen by validation images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import SVC
 
+from featlearn.baselines.task import Examples
 from featlearn.baselines.waiting import interruptible
 from featlearn.datasets.imageset import Indices
-from featlearn.studies.digit_variants.material import Digits
 
 Rows = NDArray[np.float32]
 
@@ -72,8 +72,8 @@ class Chosen(NamedTuple):
 
 
 def choose_machine(
-    learned: Digits,
-    validated: Digits,
+    learned: Examples,
+    validated: Examples,
     *,
     threads: int,
     told: Callable[[int, int], None],
@@ -89,7 +89,7 @@ def choose_machine(
     grid = [Numbers(strength, width) for width in WIDTHS for strength in STRENGTHS]
     steps = len(grid) + BEST
     scale = 1 / (learned.rows.shape[1] * max(float(learned.rows.var()), 1e-12))
-    some = Digits(learned.images[:SOME], learned.labels[:SOME])
+    some = Examples(learned.images[:SOME], learned.labels[:SOME])
     first: dict[Numbers, float] = {}
     for numbers in grid:
         told(len(first), steps)
@@ -120,7 +120,7 @@ def gaussian(a: Rows, b: Rows, *, gamma: float) -> NDArray[np.float64]:
     return result
 
 
-def _fitted(numbers: Numbers, learned: Digits, scale: float, threads: int) -> Machine:
+def _fitted(numbers: Numbers, learned: Examples, scale: float, threads: int) -> Machine:
     """Fit a machine, by kernel values that matrix products give."""
     rows, gamma = learned.rows, numbers.width * scale
     machine = SVC(C=numbers.strength, kernel="precomputed")
@@ -142,6 +142,6 @@ def _fitted(numbers: Numbers, learned: Digits, scale: float, threads: int) -> Ma
     return Machine(numbers, lambda asked: interruptible(lambda: predict(asked), threads=threads))
 
 
-def _error(machine: Machine, digits: Digits) -> float:
-    """Give the share of digits that are named wrong."""
-    return float(np.mean(machine.predict(digits.rows) != digits.labels))
+def _error(machine: Machine, examples: Examples) -> float:
+    """Give the share of images that are named wrong."""
+    return float(np.mean(machine.predict(examples.rows) != examples.labels))
