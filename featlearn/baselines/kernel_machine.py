@@ -16,7 +16,7 @@ Rows = NDArray[np.float32]
 STRENGTHS = (1.0, 10.0, 100.0)
 """Weights of errors, C, to choose from."""
 
-WIDTHS = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+WIDTHS = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Values of γ to choose from, in units of one over the number of pixels times their variance."""
 
 SOME = 3000

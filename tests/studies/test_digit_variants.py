@@ -43,7 +43,7 @@ BRIEF = [
     "finetune.epochs=3",
     "finetune.batch=20",
 ]
-RUNS = ("sdae-0.25", "sdae-0.4", "sae-20", "sae-5", "dbn-0.1", "dbn-0.03")
+RUNS = ("sdae-0.25", "sdae-0.4", "sae-30", "sae-10", "dbn-0.05", "dbn-0.1")
 
 
 def test_every_network_has_the_same_size_and_as_much_to_choose_from() -> None:
@@ -58,7 +58,7 @@ def test_every_network_has_the_same_size_and_as_much_to_choose_from() -> None:
             assert {type(stage.objective) for stage in recipe.stages} == {kinds[method]}
             assert (recipe.seed, recipe.data.hold_out) == (5, 0)
             tuned = recipe.finetune
-            assert (tuned.epochs, tuned.batch, tuned.optimizer.lr) == (40, 200, 2e-3)
+            assert (tuned.epochs, tuned.batch, tuned.optimizer.lr) == (80, 100, 1e-3)
     assert {variant for variant, _ in PUBLISHED} == {*VARIANTS} == {*OFFERED}
     assert sizes_of(None) == (10_000, 2_000, 50_000)
     assert sizes_of(100) == (100, 20, 500)
@@ -226,6 +226,7 @@ def test_what_cannot_be_studied_is_refused(root: Path, tmp_path: Path) -> None:
         run(tmp_path / "full" / "mine.txt", root)
     refused: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"overrides": ["pretrain.epoch=1"]}, UsageError, "pretrain.epoch=1"),
+        ({"overrides": ["data.source=mnist"]}, UsageError, "data.source=mnist: .*its own digits"),
         ({"methods": ()}, UsageError, "a set or more, and a method or more"),
         ({"images": 300}, DataError, "1860 digits were asked for"),
         ({"root": tmp_path}, DataError, "mnist is not under the data root"),

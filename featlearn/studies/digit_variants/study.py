@@ -1,7 +1,8 @@
 """`study digit-variants`: fit every method to every set of harder digits, and compare them."""
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from featlearn.baselines.kernel_machine import choose_machine
 from featlearn.baselines.task import as_rows
 from featlearn.config.changes import Overrides, override_texts
-from featlearn.datasets.known_digits import VARIANTS, Sizes, Variant
+from featlearn.datasets.known_digits import VARIANTS, Variant
 from featlearn.datasets.source import find_root
 from featlearn.errors import Interrupted, UsageError
 from featlearn.evaluate.bootstrap import bootstrap_difference
@@ -44,6 +45,8 @@ from featlearn.training.signals import Stopped, stop_signals
 from featlearn.visualize.digit_variants import Errors, variants_figure
 from featlearn.visualize.style import save_figure
 from featlearn.workflows.baseline_results import wilson
+
+_DATA = re.compile(r"\s*data\s*[.=]")
 
 
 class _How(NamedTuple):
@@ -101,26 +104,34 @@ def digit_variants(
     sizes = sizes_of(images)
     try:
         with writing_in(folder):
-            materials = {
+            materials: dict[Variant, Material] = {
                 variant: make_material(variant, folder / "sets", sizes, root=how.root)
                 for variant in variants
             }
             begin(folder, settings)
-            found = {
-                (variant, method): _cell(variant, method, materials[variant], how)
-                for method in methods
-                for variant in variants
-            }
-            sets = [
-                _set_of(variant, sizes, materials[variant], [found[variant, m] for m in methods])
-                for variant in variants
-            ]
-            return _finished(how, sets)
+            return _compared(variants, methods, materials, how)
     except (Interrupted, Stopped) as stop:
         raise Interrupted(
             stop.signal_number,
             "stopped; what is done is kept, and the same command goes on from there",
         ) from None
+
+
+def _compared(
+    variants: Sequence[Variant],
+    methods: Sequence[Method],
+    materials: Mapping[Variant, Material],
+    how: _How,
+) -> DigitVariantsResult:
+    """Make one method after the other on all sets, and write the table after each."""
+    found: dict[Variant, list[Cell]] = {variant: [] for variant in variants}
+    result: DigitVariantsResult | None = None
+    for method in methods:
+        for variant in variants:
+            found[variant].append(_cell(variant, method, materials[variant], how))
+        result = _finished(how, [_set_of(each, materials[each], found[each]) for each in variants])
+    assert result is not None
+    return result
 
 
 def _check(how: _How, methods: Sequence[Method]) -> None:
@@ -131,6 +142,9 @@ def _check(how: _How, methods: Sequence[Method]) -> None:
         UsageError: If a change does not fit.
     """
     folder, settings = how.folder, how.settings
+    own = next((text for text in settings.changes if _DATA.match(text)), None)
+    if own is not None:
+        raise UsageError(f"{own}: digit-variants makes its own digits; leave `data` as it is")
     for method in methods:
         for trial in TRIALS.get(method, ()):
             recipe_of(method, trial, source="mnist", seed=settings.seed, changes=_changes(how))
@@ -215,9 +229,7 @@ def _network(variant: Variant, method: Method, material: Material, how: _How) ->
     return _Made(named, trained.seconds, settings, trained.tried, begun)
 
 
-def _set_of(
-    variant: Variant, sizes: Sizes, material: Material, found: Sequence[Cell]
-) -> VariantFigures:
+def _set_of(variant: Variant, material: Material, found: Sequence[Cell]) -> VariantFigures:
     """Compare the methods on a set."""
     machine = next((cell for cell in found if cell.figures.method == "svm"), None)
     leads: list[Lead] = []
@@ -236,6 +248,7 @@ def _set_of(
         )
     largest = int(np.bincount(material.learned.labels).argmax())
     guess = float(np.mean(material.judged.labels != largest))
+    sizes = len(material.learned), len(material.validated), len(material.judged)
     return variant_figures(variant, sizes, guess, [cell.figures for cell in found], leads)
 
 
