@@ -35,6 +35,9 @@ KNOWN_SETS = (
     "faces-cbcl",
     "faces-in-scenes",
     "faces-named",
+    "mnist-rotated",
+    "mnist-random-background",
+    "mnist-image-background",
     "fsdd",
 )
 """Data sources that are names and never a path beside the recipe."""

@@ -254,6 +254,28 @@ _SPOKEN = KnownSet(
     sounds=True,
 )
 
+
+def _harder(name: str, title: str, *parts: str) -> KnownSet:
+    """Describe a set of digits that are made harder to read."""
+    return KnownSet(
+        name=name,
+        title=f"MNIST's digits {title}, 28 x 28",
+        shape=MapShape(1, 28, 28),
+        train=12_000,
+        test=50_000,
+        class_names=_NUMERALS,
+        licence="as its parts",
+        citation=f"made of {' and '.join(parts)}, after Larochelle et al., ICML 2007",
+        parts=parts,
+    )
+
+
+_HARDER = (
+    _harder("mnist-rotated", "turned by any angle", "mnist"),
+    _harder("mnist-random-background", "before noise", "mnist"),
+    _harder("mnist-image-background", "before photographs", "mnist", "natural-bsds500"),
+)
+
 KNOWN: Mapping[str, KnownSet] = MappingProxyType(
     {
         known.name: known
@@ -269,6 +291,7 @@ KNOWN: Mapping[str, KnownSet] = MappingProxyType(
             _CBCL,
             _SCENES,
             _NAMED,
+            *_HARDER,
             _SPOKEN,
         )
     }

@@ -9,6 +9,7 @@ from featlearn.datasets.embedded import open_digits, open_photographs
 from featlearn.datasets.entries import KNOWN
 from featlearn.datasets.entry import KnownSet
 from featlearn.datasets.idx import read_idx
+from featlearn.datasets.known_digits import VARIANT_OF, open_variant
 from featlearn.datasets.known_faces import open_named, open_olivetti, open_scenes
 from featlearn.datasets.pictures import open_folder, open_zip
 from featlearn.datasets.raw import RawSet, RawSplits
@@ -34,6 +35,8 @@ def open_known(name: str, *, root: Path) -> RawSplits:
             return open_scenes(partial(open_known, root=root))
         case "faces-named":
             return open_named(partial(open_known, root=root))
+        case "mnist-rotated" | "mnist-random-background" | "mnist-image-background":
+            return open_variant(VARIANT_OF[name], partial(open_known, root=root))
         case _:
             return _open_fetched(KNOWN[name], root / name)
 
