@@ -30,7 +30,7 @@ TABLE = (
     Published("nearest neighbours", 5.0, "neighbours"),
     Published("SVM, Gaussian kernel", 1.4, "svm"),
     Published("two-layer net, 800 hidden units", 1.6, "two-layer"),
-    Published("four-layer net, pre-trained", 1.0, recipe="mnist-sdae"),
+    Published("four-layer net, pre-trained", 1.0, recipe="mnist-dense"),
     Published("conv net, pre-trained", 0.6, recipe="mnist-conv"),
 )
 """The tutorial's table (Ranzato & others, CVPR 2012); its first eight rows are from that of
