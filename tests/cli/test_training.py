@@ -54,7 +54,8 @@ class TestTraining:
         assert made.exit_code == 0, made.output
         page = Path(json.loads(made.stdout)["report"])
         assert "Tiny" in page.read_text(encoding="utf-8")
-        assert made.stderr == ""
+        assert "single units are tested first" in made.stderr
+        assert run("report", out, "--json").stderr == ""  # they are not tested twice
         assert run("report", out, out).exit_code == 2
 
     def test_pictures_and_a_page_are_computed_as_asked_for(
