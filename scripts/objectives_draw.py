@@ -120,7 +120,8 @@ def settings_table() -> str:
     """Write by which recipe every objective learned, and what was changed of it."""
     lines = ["| objective | source | scenes | digits |", "|---|---|---|---|"]
     lines += [
-        f"| {method.label} | {method.source} | {_setting(method.edges)} | {_setting(method.strokes)} |"
+        f"| {method.label} | {method.source} "
+        f"| {_setting(method.edges)} | {_setting(method.strokes)} |"
         for method in METHODS.values()
     ]
     return "\n".join(lines)
