@@ -56,6 +56,10 @@ class SparseCodingSpec(LearningSpec, frozen=True, kw_only=True, tag="sparse-codi
         if self.forget is not None and self.update != "on-line":
             raise ValueError('`objective.forget` belongs to `objective.update = "on-line"`')
 
+    def remembered(self, units: int, inputs: int) -> int:
+        """Count what the on-line update keeps: A of every two atoms, B of atoms and inputs."""
+        return units * (units + inputs) if self.update == "on-line" else 0
+
     @property
     def tied(self) -> bool:
         """Whether the decoder is the adjoint of the filter: the filter is the dictionary."""

@@ -36,6 +36,11 @@ class RicaSpec(AutoEncoderSpec, frozen=True, kw_only=True, tag="rica"):
     eps: Positive = 1e-2
     rows: Literal["equal", "free"] = "equal"
 
+    @property
+    def copies_filters(self) -> bool:
+        """Filters of one length are scaled to it within every step."""
+        return self.rows == "equal"
+
     def check_against(self, around: Around) -> None:
         """Refuse a stage whose code is not the filter's plain responses."""
         super().check_against(around)

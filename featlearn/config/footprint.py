@@ -109,6 +109,7 @@ class Learning(msgspec.Struct, frozen=True, kw_only=True):
         given: Of its input for a batch.
         kept: Of what is kept of a batch for the way back, that input with it.
         passing: Of what is there for a moment on that way.
+        remembered: Of what its objective keeps from step to step.
     """
 
     learned: int
@@ -118,9 +119,10 @@ class Learning(msgspec.Struct, frozen=True, kw_only=True):
     given: int
     kept: int
     passing: int
+    remembered: int = 0
 
     @staticmethod
-    def of(given: int, code: int, pooled: int, **weights: Any) -> "Learning":
+    def of(given: int, code: int, pooled: int, *, copied: int = 0, **weights: Any) -> "Learning":
         """Count what is computed of a batch, from the bytes of its maps.
 
         The input is kept as it came and as it was scaled, the code and what is pooled of it
@@ -130,9 +132,10 @@ class Learning(msgspec.Struct, frozen=True, kw_only=True):
             given: Of the input.
             code: Of the code.
             pooled: Of what is pooled, if anything is.
+            copied: Of filters that a step computes from the weights.
             weights: The other attributes.
         """
-        kept = 2 * given + code + pooled
+        kept = 2 * given + code + pooled + copied
         return Learning(given=given, kept=kept, passing=_PASSING * code, **weights)
 
     @property

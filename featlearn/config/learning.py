@@ -42,6 +42,20 @@ class LearningSpec(KindSpec, frozen=True, kw_only=True):
         """Whether the decoder gives log-odds of inputs in [0, 1] instead of inputs."""
         return False
 
+    @property
+    def copies_filters(self) -> bool:
+        """Whether a step computes filters from the weights, and holds both for the way back."""
+        return False
+
+    def remembered(self, units: int, inputs: int) -> int:
+        """Count the numbers that it keeps from step to step beside the weights, where many.
+
+        Args:
+            units: Filters of the stage.
+            inputs: Numbers that each sees.
+        """
+        return 0
+
     def check_against(self, around: Around) -> None:
         """Refuse a stage that cannot learn by this objective.
 

@@ -11,8 +11,10 @@ from featlearn.config.data import PCASpec
 from featlearn.config.footprint import FLOAT_BYTES, Learning, images_at_once, state_numbers
 from featlearn.config.inputs import WhitenSpec
 from featlearn.config.layers import Layer
+from featlearn.config.parts import CompositeSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
+from featlearn.config.stages import StageSpec
 from featlearn.geometry import MapShape
 from featlearn.wording import human_bytes
 
@@ -33,7 +35,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
         weights: Of all stages and their decoders, and what whitens; in bfloat16 what learns as
             rounded for a step, too.
         gradients: What is there of them at a time.
-        optimizer: What the optimiser keeps.
+        optimizer: What the optimiser keeps, and objectives from step to step.
         activations: What a step computes, and what is computed to scale the inputs of stages.
         copies: Weights or the optimiser's state as a checkpoint writes them, and the best ones.
         images: As they were read, and once more those to learn from.
@@ -98,7 +100,7 @@ def pretraining_footprint(
     weights = sum(stage.learned for stage in found.values())
     fixed = FLOAT_BYTES * sum(part.fixed for part in parts.values())
     changed = max((sum(stage.learned for stage in phase) for phase in phases), default=0)
-    learning = {name: stage.learned for name, stage in found.items() if name in taught}
+    learning = {name: stage for name, stage in found.items() if name in taught}
     state = _state(recipe, learning)
     rounded = weights // 2 if recipe.pretrain.precision == "bfloat16" and taught else 0
     sample = FLOAT_BYTES * min(images, recipe.pretrain.fit_samples) * input_shape.units
@@ -172,17 +174,28 @@ def _stages(
         layers = part.layers
         numbers = FLOAT_BYTES * batch if whole or spec.patches is None else 0
         pooled = _pooled(layers) if spec.pool is not None else 0
+        weights = FLOAT_BYTES * layers[0].weights
         untied = spec.objective is not None and spec.objective.tied is False
+        copies = spec.objective is not None and spec.objective.copies_filters and not whole
         found[spec.name] = Learning.of(
             part.given * numbers,
             part.code * numbers,
             pooled * numbers,
             learned=FLOAT_BYTES * sum(layer.learned for layer in layers),
-            weights=FLOAT_BYTES * layers[0].weights,
+            weights=weights,
+            copied=weights if copies else 0,
+            remembered=FLOAT_BYTES * _remembered(spec, layers[0].weights),
             uses=1 if untied else 2,
             summed=isinstance(spec.filter, LocalSpec),
         )
     return found
+
+
+def _remembered(spec: StageSpec, weights: int) -> int:
+    """Count the numbers that a stage's objective keeps from step to step."""
+    if spec.objective is None or isinstance(spec.filter, CompositeSpec):
+        return 0
+    return spec.objective.remembered(spec.filter.maps, weights // spec.filter.maps)
 
 
 def _pooled(layers: Sequence[Layer]) -> int:
@@ -232,18 +245,20 @@ def _looked_at(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:
     return max(stage.kept + stage.passing for stage in found.values())
 
 
-def _state(recipe: Recipe, learning: dict[str, int]) -> int:
-    """Count what optimisers keep, given the bytes of each stage that learns."""
+def _state(recipe: Recipe, learning: dict[str, Learning]) -> int:
+    """Count what optimisers and objectives keep, given the stages that learn."""
     alone = max(
         (
-            learning.get(spec.name, 0) * state_numbers(recipe.optimizer_of(spec))
+            stage.learned * state_numbers(recipe.optimizer_of(spec)) + stage.remembered
             for spec in recipe.stages
+            if (stage := learning.get(spec.name)) is not None
         ),
         default=0,
     )
     if recipe.pretrain.schedule == "greedy":
         return alone
-    return max(alone, sum(learning.values()) * state_numbers(recipe.pretrain.optimizer))
+    numbers = state_numbers(recipe.pretrain.optimizer)
+    return max(alone, sum(one.learned * numbers + one.remembered for one in learning.values()))
 
 
 def _whitened(recipe: Recipe, parts: dict[str, _Part], images: int) -> int:

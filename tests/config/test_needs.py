@@ -4,12 +4,17 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
 
+from featlearn.autoencoders.build import build_objective
+from featlearn.autoencoders.objective import Objective, begin_all
 from featlearn.config.load import load_recipe
 from featlearn.config.needs import PROGRAM_BYTES, Needs, pretraining_footprint, total_bytes
 from featlearn.config.recipe import Recipe
 from featlearn.errors import RecipeError
 from featlearn.geometry import MapShape
+from featlearn.networks.stack import build_stack
+from featlearn.stages.stage import Stage
 
 IMAGE = MapShape(1, 8, 8)
 BATCH = 10
@@ -125,6 +130,60 @@ def test_patches_are_left_out_and_bfloat16_rounds_weights() -> None:
     stage = {"name": "only", "filter": {"kind": "dense", "size": 4, "maps": 5}, "patches": patches}
     moved = make(stages=[{**stage, "objective": {"kind": "plain"}}])
     assert needed(moved).activations == step(given=64, code=5 * 25, batch=256)
+
+
+CODING = {"kind": "sparse-coding", "update": "on-line", "codes": {"kind": "fista", "steps": 1}}
+
+
+def alone(objective: dict[str, Any], maps: int = 90) -> Recipe:
+    """Make a recipe of one dense stage without a bias."""
+    filter_ = {"kind": "dense", "maps": maps, "bias": False}
+    stage = {"name": "only", "filter": filter_, "input": "none", "activation": "identity"}
+    return make(stages=[{**stage, "objective": objective}])
+
+
+def began(recipe: Recipe) -> tuple[Stage, Objective]:
+    """Build the stage and its objective."""
+    spec = recipe.stages[0].objective
+    assert spec is not None
+    return build_stack(recipe, IMAGE, seed=0).stage(0), build_objective(spec)
+
+
+def test_what_on_line_coding_keeps_is_counted() -> None:
+    recipe = alone(CODING)
+    stage, objective = began(recipe)
+    kept = begin_all({0: objective}, lambda _: stage, seed=0)
+    held = sum(buffer.nbytes for buffer in kept.buffers() if buffer.ndim)
+    assert held == 4 * 90 * (90 + 64)
+    for schedule in ("greedy", "joint"):
+        changed = msgspec.structs.replace(recipe.pretrain, schedule=schedule)
+        found = needed(msgspec.structs.replace(recipe, pretrain=changed))
+        by_gradient = needed(
+            msgspec.structs.replace(alone({"kind": "sparse-coding"}), pretrain=changed)
+        )
+        assert found.optimizer - by_gradient.optimizer == held
+
+
+@pytest.mark.parametrize("rows", ["equal", "free"])
+def test_filters_that_a_step_of_rica_scales_are_counted(rows: str) -> None:
+    recipe, plain = alone({"kind": "rica", "rows": rows}), alone({"kind": "plain"})
+    copied = needed(recipe).activations - needed(plain).activations
+    stage, objective = began(recipe)
+    x = torch.ones(3, *IMAGE)
+    held: dict[int, int] = {}
+
+    def hold(tensor: torch.Tensor) -> torch.Tensor:
+        memory = tensor.untyped_storage()
+        held[memory.data_ptr()] = memory.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        terms = objective.terms(stage, x, target=x, generator=torch.Generator())
+    assert terms
+    own = {weight.data_ptr() for weight in stage.parameters()}
+    # Lengths of filters, one number each, are not counted.
+    large = [size for place, size in held.items() if place not in own and size >= 4 * 90 * 64]
+    assert sum(large) == copied == (4 * 90 * 64 if rows == "equal" else 0)
 
 
 LOCAL = {"kind": "local", "size": 3, "maps": 2, "bias": False}
