@@ -20,7 +20,8 @@ from featlearn.heads.fusion_store import load_fusion
 from featlearn.networks.multimodal_store import load_multimodal
 from featlearn.networks.store import load_stack
 from featlearn.report.fusion import fusion_view
-from featlearn.report.story import Found, doubts, worth
+from featlearn.report.story import Found, doubts
+from featlearn.report.worth import Measurable, worth
 from featlearn.training.rundir import HeadFolder
 from featlearn.workflows.multimodal.evaluate import evaluate_modalities
 from featlearn.workflows.multimodal.finetune import finetune_modalities
@@ -186,12 +187,14 @@ def test_the_story_tells_of_missing_modalities_and_of_few_samples(
     alone = [100 * figures["alone"][name]["error"] for name in ("image", "sound")]
     expected = "With the others missing {:.1f}\u00a0% (image only), {:.1f}\u00a0% (sound only)."
     assert view.parts == expected.format(*alone)
-    assert worth([view], [], "").endswith(view.parts)
+    several = Measurable("run", several=True)
+    (said,) = worth([view], [], several)
+    assert said.endswith(view.parts)
     assert view.few == ""
     file.write_text(json.dumps({**figures, "pairs": 48}), encoding="utf-8")
     view = fusion_view("k", HeadFolder(tmp_path / "head"))
     assert view.few == "The 48 test pairs hold only 12 samples of image, again and again."
-    assert view.few in doubts(Found([], [view], [], []), held_out=True)
+    assert view.few in doubts(Found([], [view], [], [], several), held_out=True)
 
 
 def test_the_page_sets_it_beside_a_run_of_one_stack(
