@@ -83,7 +83,7 @@ def build_report(
     root = find_root(root)
     worth = None if comparison is None else comparison_view(read_comparison(comparison))
     opened = [RunDirectory.open(path) for path in runs]
-    _refuse_repeats([run.path for run in opened])
+    refuse_repeats([run.path for run in opened])
     names = distinct_names([run.path for run in opened])
     said = untested or {}
     views = [
@@ -127,8 +127,12 @@ def _view(
     return run_view(key, run, name=name, root=root, device=device, most=most, untested=untested)
 
 
-def _refuse_repeats(paths: Sequence[Path]) -> None:
-    """Refuse a run that is named twice: beside itself it shows nothing."""
+def refuse_repeats(paths: Sequence[Path]) -> None:
+    """Refuse a run that is named twice: beside itself it shows nothing.
+
+    Raises:
+        UsageError: If one is.
+    """
     seen: set[Path] = set()
     for path in paths:
         if path.resolve() in seen:

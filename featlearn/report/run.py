@@ -8,18 +8,14 @@ import torch
 from featlearn.config.boltzmann import RbmSpec
 from featlearn.config.plan import plan
 from featlearn.config.recipe import Recipe
-from featlearn.errors import CheckpointError, UsageError
-from featlearn.evaluate.units import find_unit
-from featlearn.networks.formats import read_figures
-from featlearn.networks.stack import Stack
-from featlearn.networks.store import load_stack
-from featlearn.report.best_units import best_units_view, named_units
+from featlearn.report.best_units import best_units_view
 from featlearn.report.charts import loss_charts
-from featlearn.report.gabor import GaborRecord, gabor_views
+from featlearn.report.gabor import gabor_views
 from featlearn.report.heads import head_view
 from featlearn.report.mistakes import Looking
 from featlearn.report.network import without_head
 from featlearn.report.records import FusionHeadRecord, HeadRecord, RunRecord, SweepRecord
+from featlearn.report.run_files import read_run
 from featlearn.report.shown import MOST
 from featlearn.report.stacks import Looked, stack_view
 from featlearn.report.story import Found, tell
@@ -29,7 +25,6 @@ from featlearn.report.views import Fact, HeadView, RunView
 from featlearn.report.words import names_only
 from featlearn.report.worth import Measurable, call_of
 from featlearn.training.rundir import RunDirectory
-from featlearn.visualize.curves import read_metrics
 from featlearn.wording import count, duration, images_or_patches, plural
 
 FITTED = "Preparation and scaling were fitted on those images too, on no others."
@@ -89,33 +84,25 @@ def run_view(
     Raises:
         CheckpointError: If a file of the run is damaged.
     """
-    record = read_figures(run.results_file, RunRecord)
-    loaded = load_stack(run.path)
+    files = read_run(run)
+    record, loaded, records, tested = files.record, files.loaded, files.heads, files.tested
     loaded.stack.to(device)
-    records = [read_figures(run.head(name).results_file, HeadRecord) for name in run.heads()]
-    swept = [read_figures(run.sweep(name).results_file, SweepRecord) for name in run.sweeps()]
     classes = len(records[0].classes) if records else None
     answers = {record.head: len(record.classes) for record in records}
     layers = plan(loaded.recipe, loaded.stack.input_shape, classes, answers=answers)
     looking = Looking(layers.totals.flops, root, torch.device(device))
     heads = [head_view(f"{key}-head-{name}", run.head(name), looking) for name in run.heads()]
     layers = layers if records else without_head(layers)
-    tested = None
-    if run.units_file.exists():
-        tested = read_figures(run.units_file, UnitTestRecord)
-    gabors = read_figures(run.gabor_file, GaborRecord) if run.gabor_file.exists() else None
-    metrics = read_metrics(run.metrics_file)
-    named = _known(named_units(tested), loaded.stack, run.units_file)
     subject = Looked(key, "", name, record.title, loaded.stack, loaded.recipe, layers)
-    stack = stack_view(subject, root=root, most=most, named=named)
+    stack = stack_view(subject, root=root, most=most, named=files.named)
     best = None if tested is None else best_units_view(key, tested)
-    sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in swept]
+    sweeps = [sweep_view(f"{key}-sweep-{entry.sweep}", entry) for entry in files.swept]
     measurable = Measurable(
         call_of(run.path), stack.labelled, best.words if best else "", untested=untested
     )
-    compared = best is not None or gabors is not None
+    compared = best is not None or files.gabors is not None
     found = Found(
-        stack.stages, heads, sweeps, metrics, measurable, compared, best.doubt if best else ""
+        stack.stages, heads, sweeps, files.metrics, measurable, compared, best.doubt if best else ""
     )
     return RunView(
         key=key,
@@ -125,34 +112,19 @@ def run_view(
         folder=name,
         facts=_facts(record, heads),
         stacks=[stack],
-        charts=loss_charts(f"{key}-phase", metrics),
+        charts=loss_charts(f"{key}-phase", files.metrics),
         heads=heads,
         sweeps=sweeps,
-        protocol=_protocol(record, records, swept, tested),
+        protocol=_protocol(record, records, files.swept, tested),
         recipe=names_only(run.recipe_file.read_text(encoding="utf-8"), loaded.recipe.data.source),
         environment=environment_facts(record.environment, loaded.recipe.seed),
-        files=file_facts(record.files, records, swept),
+        files=file_facts(record.files, records, files.swept),
         best=best,
         story=tell(record, loaded.recipe, layers, found=found),
-        metrics=metrics,
+        metrics=files.metrics,
         training=_training(loaded.recipe, run),
-        gabors=[] if gabors is None else gabor_views(key, gabors),
+        gabors=gabor_views(key, files.gabors) if files.gabors else [],
     )
-
-
-def _known(named: dict[str, list[str]], stack: Stack, file: Path) -> dict[str, list[str]]:
-    """Give the units back that are named, if there are such.
-
-    Raises:
-        CheckpointError: If there are not, as where figures were changed by hand.
-    """
-    try:
-        for stage, units in named.items():
-            for unit in units:
-                find_unit(stack.stage(stage).output_shape, unit)
-    except UsageError as error:
-        raise CheckpointError(f"{file} is not of this run's network: {error}") from None
-    return named
 
 
 def environment_facts(environment: Mapping[str, object], seed: int) -> list[Fact]:

@@ -10,7 +10,7 @@ import msgspec
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.filenames import COMPARISON, REPORT
 from featlearn.files import BAD_JSON
-from featlearn.report.page import build_report
+from featlearn.report.page import build_report, refuse_repeats
 from featlearn.workflows.report_units import units_of_runs
 from featlearn.workflows.run_options import WorkOptions
 from featlearn.workflows.running import Running
@@ -62,6 +62,7 @@ def report(
     comparisons = [subject.comparison for subject in subjects if subject.comparison is not None]
     if len(comparisons) > 1:
         raise UsageError(f"a page shows one comparison, but {len(comparisons)} folders hold one")
+    refuse_repeats(paths)  # before minutes of work, too
     running = Running.prepare(**how)
     untested = units_of_runs(paths, **how) if units else None
     page = build_report(

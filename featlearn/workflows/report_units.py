@@ -7,6 +7,7 @@ from typing import Unpack
 
 from featlearn.config.load import has_modalities
 from featlearn.errors import FeatlearnError
+from featlearn.report.run_files import read_run
 from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.run_options import WorkOptions
@@ -34,11 +35,11 @@ def units_of_runs(paths: Sequence[Path], **how: Unpack[WorkOptions]) -> dict[Pat
         OSError: If the figures cannot be written.
     """
     progress = how.get("progress") or Silent()
+    runs = [RunDirectory.open(path) for path in paths if not has_modalities(path)]
+    for run in runs:
+        read_run(run)  # what is damaged is said before, not after, minutes of work
     why: dict[Path, str] = {}
-    for path in paths:
-        run = RunDirectory.open(path)
-        if has_modalities(path) or run.units_file.exists():
-            continue
+    for path in [run.path for run in runs if not run.units_file.exists()]:
         if not os.access(path, os.W_OK):
             why[path] = "figures cannot be written into the run"
             continue

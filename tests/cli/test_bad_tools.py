@@ -14,7 +14,7 @@ CASES = [
     ("study face-unit --out new --data-root x", 1, "faces-olivetti is not under the data root"),
     ("study digits-av --out new --data-root x", 1, "mnist is not under the data root"),
     ("study face-unit --out new --draws 3", 2, "--draws belongs to digits-av and few-l"),
-    ("study face-unit --out new --only mnist-local", 2, "--only belongs to few-labels"),
+    ("study face-unit --out new --only mnist-local", 2, "--only belongs to digit-variants"),
     ("study few-labels --out new --data-root x", 1, "mnist is not under the data root"),
     ("study few-labels --out new --draws 1", 2, "takes 2 to"),
     ("study few-labels --out new --only mnist", 2, "'mnist' is not one of"),
