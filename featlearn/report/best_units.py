@@ -11,10 +11,15 @@ from featlearn.report.unit_words import (
     classes_words,
     doubt_words,
     found_words,
+    furthest,
+    guesses,
     method_name,
 )
 from featlearn.report.words import names_only, percent, points
 from featlearn.wording import caution, count, plural
+
+_EACH = 10
+"""Best units of each stage that are shown beside those of the network, at most."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,21 @@ def best_units_view(key: str, record: UnitTestRecord) -> BestUnitsView:
 
 
 def named_units(record: UnitTestRecord | None) -> dict[str, list[str]]:
-    """List the best units by the names of their stages, so that galleries show them."""
+    """List the best units by the names of their stages, so that galleries show them.
+
+    Those of the whole network come first, then of each stage those that are furthest ahead of
+    guessing, ten at most; all in that order, which what takes long keeps to.
+    """
     found: dict[str, list[str]] = {}
-    for score in record.rows[0].scores if record is not None else []:
-        if score.stage is not None and score.unit is not None:
-            found.setdefault(score.stage, []).append(score.unit)
+    if record is None:
+        return found
+    for row in record.rows:
+        if row.kind not in {"network", "stage"}:
+            continue
+        scores = furthest(row.scores, guesses(record))
+        for score in scores if row.kind == "network" else scores[:_EACH]:
+            if score.stage is not None and score.unit is not None:
+                found.setdefault(score.stage, []).append(score.unit)
     return {stage: list(dict.fromkeys(units)) for stage, units in found.items()}
 
 

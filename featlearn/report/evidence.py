@@ -86,7 +86,7 @@ def with_evidence(
         index: Place of the stage.
         images: The sample, `(n, maps, height, width)`.
         most: How many units to take.
-        first: Names of units that are to be among them.
+        first: Names of units that are to be among them, the first of them first.
     """
     chosen = _best(gallery, most, first)
     if not chosen or gallery.answers is None:
@@ -144,9 +144,10 @@ def _best(gallery: Gallery, most: int, first: Sequence[str]) -> list[int]:
         place for place, value in enumerate(key)
         if value is not None and columns["high"][place] > columns["low"][place]
     ]  # fmt: skip
-    entries = {gallery.shown.entry(name) for name in first}
-    named = [name in entries for name in columns["names"]]
-    return sorted(alive, key=lambda place: (not named[place], -key[place]))[:most]
+    entries = dict.fromkeys(gallery.shown.entry(name) for name in first)
+    ranks = {name: rank for rank, name in enumerate(entries)}
+    rank = [ranks.get(name, len(ranks)) for name in columns["names"]]
+    return sorted(alive, key=lambda place: (rank[place], -key[place]))[:most]
 
 
 def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:

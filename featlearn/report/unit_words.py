@@ -21,22 +21,21 @@ _CONTROLS = {
 _NAMED = 3
 """Units that the first screen names, at most."""
 
+_Told = tuple[ScoreRecord, ScoreRecord | None, str]
+"""How well a class is told, what guessing comes to, and its name."""
+
 
 def found_words(record: UnitTestRecord) -> str:
     """Name the best units, what guessing comes to, and the best of the controls."""
     best, images = record.rows[0], record.scored_on
-    guess = next((row for row in record.rows if row.kind == "majority"), None)
-    guesses: Sequence[ScoreRecord | None] = guess.scores if guess else [None] * len(best.scores)
-    one, *others = best.scores
-    if len(others) == 1 and _same_unit(one, others[0]):  # two classes are one question
-        pairs = [(one, guesses[0])]
-        names = [f"{one.positive} from {others[0].positive}"]
-    else:
-        pairs = list(zip(best.scores, guesses, strict=True))
-        names = record.positives
-    told = [(*pair, name) for pair, name in zip(pairs, names, strict=True) if _ahead(*pair)]
-    rest = [name for pair, name in zip(pairs, names, strict=True) if not _ahead(*pair)]
-    said = [_told(told, images), _not_told(rest), _nearest(record, several=len(pairs) > 1)]
+    if _one_question(record):
+        return _one_found(record)
+    told: list[_Told] = []
+    rest: list[_Told] = []
+    for name, score, guess in zip(record.positives, best.scores, guesses(record), strict=True):
+        ahead = guess is None or score.interval[0] > guess.accuracy
+        (told if ahead else rest).append((score, guess, name))
+    said = [_told(told, images), _not_told(rest, images), _nearest(record, several=True)]
     return " ".join(filter(None, said))
 
 
@@ -49,6 +48,12 @@ def doubt_words(record: UnitTestRecord) -> str:
         if row.behind_interval is not None and row.behind_interval[0] <= 0
     ]
     said = [f"Single units are not clearly ahead of {listed(names, word='or')}."] if names else []
+    last, best = _last(record), record.rows[0].scores[0]
+    if last is not None and last.behind_interval is not None and last.behind_interval[0] > 0:
+        said.append(
+            f"In this test the last stage, {last.name}, does not help: the best unit of "
+            f"{best.stage} is clearly ahead of its best."
+        )
     if record.groups and record.groups < FEW_GROUPS:
         of = plural(record.groups, "group")
         said.append(f"Single units were scored on only {of} of images: their intervals are rough.")
@@ -67,17 +72,61 @@ def classes_words(number: int) -> str:
     return "1 class" if number == 1 else f"{count(number)} classes"
 
 
-def _same_unit(one: ScoreRecord, other: ScoreRecord) -> bool:
-    """Say whether two classes are told by one unit, equally well."""
-    return (one.stage, one.unit, one.accuracy) == (other.stage, other.unit, other.accuracy)
+def guesses(record: UnitTestRecord) -> Sequence[ScoreRecord | None]:
+    """Give what guessing comes to for each class, where that is known."""
+    guess = _guessing(record)
+    return guess.scores if guess else [None] * len(record.positives)
 
 
-def _ahead(score: ScoreRecord, guess: ScoreRecord | None) -> bool:
-    """Say whether a unit is clearly better than guessing."""
-    return guess is None or score.interval[0] > guess.accuracy
+def furthest(
+    scores: Sequence[ScoreRecord], guessed: Sequence[ScoreRecord | None]
+) -> list[ScoreRecord]:
+    """Sort scores by how far they are ahead of guessing."""
+    pairs = sorted(zip(scores, guessed, strict=True), key=lambda pair: -_gain(*pair))
+    return [score for score, _ in pairs]
 
 
-def _told(told: Sequence[tuple[ScoreRecord, ScoreRecord | None, str]], images: int) -> str:
+def _guessing(record: UnitTestRecord) -> MethodRecord | None:
+    """Find the row of guessing."""
+    return next((row for row in record.rows if row.kind == "majority"), None)
+
+
+def _one_question(record: UnitTestRecord) -> bool:
+    """Say whether there is one class, or two that one unit tells apart, equally well."""
+    scores = record.rows[0].scores
+    return len({(score.stage, score.unit, score.accuracy) for score in scores}) == 1 and (
+        len(scores) <= 2
+    )
+
+
+def _last(record: UnitTestRecord) -> MethodRecord | None:
+    """Find the row of the last stage where there is one question, and the best unit is below."""
+    rows = [row for row in record.rows if row.kind == "stage"]
+    if not rows or not _one_question(record):
+        return None
+    return None if rows[-1].name == record.rows[0].scores[0].stage else rows[-1]
+
+
+def _one_found(record: UnitTestRecord) -> str:
+    """Say of one question which unit answers it, or that none clearly does."""
+    score, images = record.rows[0].scores[0], record.scored_on
+    guess, row, last = guesses(record)[0], _guessing(record), _last(record)
+    name = " from ".join(record.positives)
+    ahead = guess is None or score.interval[0] > guess.accuracy
+    if row is not None and row.behind_interval is not None:  # of the same images, in pairs
+        ahead = row.behind_interval[0] > 0
+    said = [_told([(score, guess, name)], images)]
+    if not ahead:
+        worse = f"is not clearly better than guessing ({_against(score, guess, images)})"
+        said = [f"The unit chosen to tell {name}, {score.stage} {score.unit}, {worse}."]
+    if last is not None:
+        unit = f"{last.name} {last.scores[0].unit}"
+        share = percent(last.scores[0].accuracy, of=images)
+        said.append(f"The best of the last stage, {unit}, reaches {share}.")
+    return " ".join(filter(None, [*said, _nearest(record, several=False)]))
+
+
+def _told(told: Sequence[_Told], images: int) -> str:
     """Name the units that are furthest ahead of guessing."""
     if not told:
         return ""
@@ -113,14 +162,24 @@ def _gain(score: ScoreRecord, guess: ScoreRecord | None) -> float:
     return score.accuracy - (guess.accuracy if guess is not None else 0.0)
 
 
-def _not_told(names: Sequence[str]) -> str:
-    """Name the classes that no unit tells."""
-    if not names:
+def _not_told(rest: Sequence[_Told], images: int) -> str:
+    """Name the classes whose unit is not clearly better than guessing."""
+    if not rest:
         return ""
-    shown = [*names[:_NAMED]]
-    more = len(names) - len(shown)
+    shown = [f"{name} ({_against(score, guess, images)})" for score, guess, name in rest[:_NAMED]]
+    if len(rest) == 1:
+        ((score, guess, name),) = rest
+        worse = f"not clearly better than guessing ({_against(score, guess, images)})"
+        return f"The unit chosen for {name} is {worse}."
+    more = len(rest) - len(shown)
     shown += [_more(more)] if more else []
-    return f"No single unit tells {listed(shown, word='or')} better than guessing."
+    return f"The units chosen for {listed(shown)} are not clearly better than guessing."
+
+
+def _against(score: ScoreRecord, guess: ScoreRecord | None, images: int) -> str:
+    """Write an accuracy beside that of guessing."""
+    own = percent(score.accuracy, of=images)
+    return own if guess is None else f"{own} against {percent(guess.accuracy, of=images)}"
 
 
 def _nearest(record: UnitTestRecord, *, several: bool) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from featlearn.errors import CheckpointError
+from featlearn.report.best_units import named_units
 from featlearn.report.run import run_view
+from featlearn.report.unit_records import UnitTestRecord
 from featlearn.report.views import RunView
 from featlearn.training.rundir import RunDirectory
 
@@ -123,6 +126,40 @@ def test_they_are_in_the_gallery_with_all_that_takes_long(shown: Callable[..., R
     assert len(gallery.columns["names"]) == len(set(gallery.columns["names"])) <= 5
     place = gallery.columns["names"].index("1,1,2")
     assert gallery.columns["stimulus"][0]["unit"] == place
+
+
+def stage_row(stage: str, units: dict[str, float]) -> dict[str, Any]:
+    found = row("stage", stage, 0.7, behind=0.1, behind_interval=[0.0, 0.2])
+    scores = [
+        {"positive": "x", "accuracy": accuracy, "interval": [0, 1], "stage": stage, "unit": unit}
+        for unit, accuracy in units.items()
+    ]
+    return {**found, "scores": scores}
+
+
+def test_the_best_of_every_stage_is_there_too(shown: Callable[..., RunView]) -> None:
+    given = copy.deepcopy(UNITS)
+    given["rows"][1:1] = [stage_row("strokes", {"1,1,2": 0.8}), stage_row("parts", {"5": 0.7})]
+    gallery = shown(given).stages[1].gallery
+    place = gallery.columns["names"].index("5")
+    assert gallery.columns["stimulus"][0]["unit"] == place
+    assert gallery.columns["invariance"][0]["units"][0] == place
+
+
+def test_units_of_the_network_come_first_then_those_furthest_ahead_of_guessing() -> None:
+    names = [str(place) for place in range(12)]
+    accuracies = {name: 0.7 + int(name) / 100 for name in names}
+    best = stage_row("parts", {**accuracies, "11": 0.7, "0": 0.9})
+    stage = stage_row("parts", accuracies)
+    guess = {**stage_row("parts", dict.fromkeys(names, 0.6)), "kind": "majority"}
+    given = {**UNITS, "positives": names, "rows": [{**best, "kind": "network"}, stage, guess]}
+    record = msgspec.convert(given, UnitTestRecord)
+    ahead = sorted(names, key=lambda name: -best["scores"][int(name)]["accuracy"])
+    assert named_units(record) == {"parts": ahead}
+    fewer = {**best, "kind": "network", "scores": [{**s, "stage": None} for s in best["scores"]]}
+    record = msgspec.convert({**given, "rows": [fewer, stage, guess]}, UnitTestRecord)
+    assert named_units(record) == {"parts": names[:1:-1]}  # ten of twelve
+    assert named_units(None) == {}
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,16 @@ def test_curves_and_stimuli_are_those_of_the_units_named(tiny: Tiny, index: int)
         assert unit in chosen
 
 
+def test_units_that_are_named_come_first_in_their_order(tiny: Tiny) -> None:
+    given = images()
+    stack = build_stack(tiny(), MapShape(1, 8, 8), seed=0)
+    before = galleries(stack, given)[1]
+    names = before.columns["names"][::-1]
+    after = with_evidence(before, stack, 1, given, most=2, first=names)
+    shown = after.columns["invariance"][0]["units"]
+    assert [before.columns["names"][place] for place in shown] == names[:2]
+
+
 def test_curves_stand_above_what_a_unit_answers_to_the_sample(tiny: Tiny) -> None:
     given = images()
     stages = [{"name": "s", "filter": {"kind": "dense", "maps": 3}, "objective": {"kind": "plain"},

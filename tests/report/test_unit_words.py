@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from featlearn.report.unit_records import UnitTestRecord
+from featlearn.report.unit_records import MethodRecord, UnitTestRecord
 from featlearn.report.unit_words import doubt_words, found_words
 
 
@@ -60,17 +60,92 @@ def test_the_furthest_ahead_of_guessing_are_named_and_no_unit_is_praised_for_gue
     best = [score("a", 0.905, low=0.02), score("b", 0.95), score("c", 0.99), score("d", 0.97)]
     assert said(record([*best, score("e", 0.94)], 0.9, templates=0.96)) == (
         "Single units tell c by s 7 with 99.0 % (guessing 90.0 %), d by s 7 with 97.0 % (guessing "
-        "90.0 %), b by s 7 with 95.0 % (guessing 90.0 %) and 1 more class. No single unit tells a "
-        "better than guessing. On average over 5 classes they reach 95.1 %, and the best of the "
-        "controls, the best linear filter, 96.0 %."
+        "90.0 %), b by s 7 with 95.0 % (guessing 90.0 %) and 1 more class. The unit chosen for a "
+        "is not clearly better than guessing (90.5 % against 90.0 %). On average over 5 classes "
+        "they reach 95.1 %, and the best of the controls, the best linear filter, 96.0 %."
     )
 
 
 def test_where_nothing_is_told_nothing_is_praised() -> None:
     names = "abcde"
     assert said(record([score(name, 0.9, low=0.0) for name in names], 0.9)) == (
-        "No single unit tells a, b, c or 2 more classes better than guessing."
+        "The units chosen for a (90.0 % against 90.0 %), b (90.0 % against 90.0 %), c (90.0 % "
+        "against 90.0 %) and 2 more classes are not clearly better than guessing."
     )
+
+
+def test_a_unit_above_guessing_within_its_interval_is_not_called_no_better() -> None:
+    best = [score("1", 0.922, low=0.024), score("0", 0.99), score("7", 0.978)]
+    words = said(record(best, 0.898))
+    assert "The unit chosen for 1 is not clearly better than guessing (92.2 % against 89.8 %)." in (
+        words
+    )
+    assert "No single unit" not in words
+
+
+def guessed(given: UnitTestRecord, low: float) -> UnitTestRecord:
+    rows = [
+        msgspec.structs.replace(each, behind_interval=(low, 0.2))
+        if each.kind == "majority"
+        else each
+        for each in given.rows
+    ]
+    return msgspec.structs.replace(given, rows=rows)
+
+
+@pytest.mark.parametrize("names", [["face"], ["face", "no face"]])
+def test_of_one_question_the_difference_from_guessing_is_taken_in_pairs(names: list[str]) -> None:
+    wide = record([score(name, 0.7, low=0.1) for name in names], 0.65)
+    assert said(guessed(wide, 0.01)).startswith("A single unit, s 7, tells face")
+    narrow = record([score(name, 0.7) for name in names], 0.65)
+    assert said(guessed(narrow, 0.0)) == (
+        f"The unit chosen to tell {' from '.join(names)}, s 7, is not clearly better than guessing "
+        "(70.0 % against 65.0 %)."
+    )
+
+
+def staged(names: list[str], *, best: str, behind: tuple[float, float]) -> UnitTestRecord:
+    """Three stages, of which `best` has the best unit, and the others one that is behind."""
+    given = record([{**score(name, 0.92), "stage": best} for name in names], 0.65)
+    rows = [
+        row(
+            "stage",
+            stage,
+            [{**score(name, 0.88, unit="23"), "stage": stage} for name in names],
+            behind_interval=(0, 0) if stage == best else behind,
+        )
+        for stage in ("edges", "forms", "wholes")
+    ]
+    more = msgspec.convert(rows, list[MethodRecord])
+    return msgspec.structs.replace(given, rows=[given.rows[0], *more, *given.rows[1:]])
+
+
+def test_the_best_of_the_last_stage_is_named_beside_a_better_one_of_a_lower() -> None:
+    lower = staged(["face", "no face"], best="forms", behind=(0.02, 0.06))
+    assert said(lower) == (
+        "A single unit, forms 7, tells face from no face with an accuracy of 92.0 % (guessing "
+        "65.0 %). The best of the last stage, wholes 23, reaches 88.0 %."
+    )
+    assert doubt_words(lower) == (
+        "In this test the last stage, wholes, does not help: the best unit of forms is clearly "
+        "ahead of its best."
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "best", "named", "doubted"),
+    [
+        (["face"], "wholes", False, False),
+        (["face"], "forms", True, False),  # ahead, but not clearly
+        (["a", "b", "c"], "forms", False, False),  # of each class another unit may be best
+    ],
+)
+def test_the_last_stage_is_spared_where_it_is_best_or_nearly(
+    names: list[str], best: str, named: bool, doubted: bool
+) -> None:
+    given = staged(names, best=best, behind=(-0.01, 0.06))
+    assert ("The best of the last stage" in said(given)) == named
+    assert bool(doubt_words(given)) == doubted
 
 
 @pytest.mark.parametrize(("low", "doubted"), [(0.01, False), (0.0, True), (-0.01, True)])
