@@ -14,6 +14,7 @@ from featlearn.errors import DataError
 from featlearn.evaluate.ascent import Search
 from featlearn.evaluate.invariance import (
     Curves,
+    goes_on,
     invariance_curves,
     kept_range,
     mean_responses,
@@ -161,6 +162,7 @@ def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:
         "units": [chosen[place] for place in known],
         "curves": rounded(shares[known], places=3),
         "kept": significant(kept_range(curves)[known]),
+        "goesOn": goes_on(curves)[known].tolist(),
     }
 
 

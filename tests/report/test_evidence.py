@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from featlearn.config.plan import plan
-from featlearn.evaluate.invariance import invariance_curves, relative
+from featlearn.evaluate.invariance import goes_on, invariance_curves, relative
 from featlearn.evaluate.stimulus import Stimuli, optimal_stimulus
 from featlearn.evaluate.transformed import standard_transformation
 from featlearn.geometry import MapShape
@@ -99,6 +99,7 @@ def test_curves_stand_above_what_a_unit_answers_to_the_sample(tiny: Tiny) -> Non
             atol=1e-3,
             rtol=0,
         )
+        assert rotation["goesOn"][place] == goes_on(expected)[0].tolist()
 
 
 def test_dead_units_are_passed_over(tiny: Tiny) -> None:
