@@ -67,7 +67,8 @@ function portraitsOf(stage, unit) {
     const canvas = make("canvas", { role: "img", "aria-label": `${singular[kind]} of ${stage.names[unit]}` });
     canvas.style.aspectRatio = `${given.width} / ${given.height}`;
     lazily(canvas, () => paintTile(canvas, given, place, 220));
-    return make("figure", {}, canvas, make("figcaption", {}, singular[kind]));
+    const smooth = kind === "stimulus" && stage.stimulus.some((found) => found.unit === unit && found.smooth);
+    return make("figure", {}, canvas, make("figcaption", {}, smooth ? `${singular[kind]}, kept smooth` : singular[kind]));
   }).filter(Boolean);
 }
 
