@@ -159,6 +159,24 @@ def kept_range(curves: Curves, *, share: float = 0.5) -> Tensor:
     return torch.tensor(ends, dtype=torch.float64).reshape(-1, 2)
 
 
+def goes_on(curves: Curves, *, share: float = 0.5) -> Tensor:
+    """Say which ends of `kept_range` are only where trying stopped.
+
+    The least amount is an end of its own where there is nothing less: no change, or none of a
+    thing at all.
+
+    Args:
+        curves: What `invariance_curves` found.
+        share: Of the peak, in (0, 1].
+
+    Returns:
+        `(units, 2)`, bool, for the lowest and the highest amount; False where there is no range.
+    """
+    ends, amounts = kept_range(curves, share=share), curves.transformation.amounts
+    less = amounts[0] not in {0.0, curves.transformation.neutral}
+    return torch.stack([(ends[:, 0] <= amounts[0]) & less, ends[:, 1] >= amounts[-1]], dim=1)
+
+
 def _stretch(height: list[float], transformation: Transformation, share: float) -> list[float]:
     """Walk to both sides from the unchanged amount as long as the response is kept."""
     start, amounts = transformation.unchanged, transformation.amounts

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import compress
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from featlearn.errors import DataError
 from featlearn.evaluate.ascent import Search
 from featlearn.evaluate.invariance import (
     Curves,
+    goes_on,
     invariance_curves,
     kept_range,
     mean_responses,
@@ -41,7 +43,9 @@ KINDS: dict[TransformationKind, tuple[str, str]] = {
 """The changes that the page shows, in words, and the unit of their amounts."""
 
 _IMAGES = 4
-_SEARCH = Search(steps=40, starts=1)
+_SEARCH = Search(steps=40, starts=1, smoothing=1.2, total_variation=0.4, jitter=2)
+"""Smooth, and borne by a unit when it is shifted a little: without, the best input is noise."""
+
 _PASSES = 600
 """How many images go through the network for a unit, about, a step of ascent being three."""
 
@@ -118,13 +122,20 @@ def with_evidence(
         for kind in KINDS
     ]
     sheets = dict(gallery.sheets)
-    found = _stimuli(stack, index, units, images, chosen)
+    search = _search(stack, index, units[0], images[:1])
+    found = _stimuli(stack, index, units, images, chosen, search)
     if found is not None:
         places, stimuli = found
         by_place = [units[chosen.index(place)] for place in places]
-        sheets["stimulus"] = _sheet(gallery, stack, index, by_place, stimuli, places)
+        sheets["stimulus"] = _sheet(gallery, stack, index, by_place, stimuli, places, search)
         columns["stimulus"] = [
-            {"unit": place, "value": value, "percentile": percentile, "agreeing": agreeing}
+            {
+                "unit": place,
+                "value": value,
+                "percentile": percentile,
+                "agreeing": agreeing,
+                "smooth": search.spatial,
+            }
             for place, value, percentile, agreeing in zip(
                 places,
                 significant(stimuli.values),
@@ -162,11 +173,17 @@ def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:
         "units": [chosen[place] for place in known],
         "curves": rounded(shares[known], places=3),
         "kept": significant(kept_range(curves)[known]),
+        "goesOn": goes_on(curves)[known].tolist(),
     }
 
 
 def _stimuli(
-    stack: Stack, index: int, units: Sequence[Unit], images: Tensor, chosen: Sequence[int]
+    stack: Stack,
+    index: int,
+    units: Sequence[Unit],
+    images: Tensor,
+    chosen: Sequence[int],
+    search: Search,
 ) -> tuple[list[int], Stimuli] | None:
     """Look for the stimuli of units, and leave out those for which none is found.
 
@@ -174,13 +191,13 @@ def _stimuli(
     the plain where a unit is silent.
     """
     try:
-        found = optimal_stimulus(stack, index, units, sample=images, search=_SEARCH)
+        found = optimal_stimulus(stack, index, units, sample=images, search=search)
         parts, places = [found], list(chosen)
     except DataError:
         parts, places = list[Stimuli](), list[int]()
         for unit, place in zip(units, chosen, strict=True):
             try:
-                parts.append(optimal_stimulus(stack, index, [unit], sample=images, search=_SEARCH))
+                parts.append(optimal_stimulus(stack, index, [unit], sample=images, search=search))
             except DataError:
                 continue
             places.append(place)
@@ -188,6 +205,33 @@ def _stimuli(
     if not any(raised):
         return None
     return list(compress(places, raised)), _joined(parts, torch.tensor(raised))
+
+
+def _search(stack: Stack, index: int, unit: Unit, image: Tensor) -> Search:
+    """Ask for what is smooth, by less where a unit sees little, and not at all in no plane."""
+    with torch.no_grad():
+        prepared = stack.prepare(image)
+    if prepared.shape[2:] == (1, 1):
+        return msgspec.structs.replace(_SEARCH, smoothing=0.0, total_variation=0.0, jitter=0)
+    window = receptive_window(stack, index, unit)
+    seen = min(window.height, window.width, *stack.input_shape[1:])
+    return msgspec.structs.replace(
+        _SEARCH,
+        smoothing=min(_SEARCH.smoothing, seen / 10),
+        jitter=min(_SEARCH.jitter, seen // 16),
+    )
+
+
+def _search_words(search: Search) -> str:
+    """Say how stimuli were looked for."""
+    words = f"projected gradient ascent, {search.steps} steps, from noise and from its top image"
+    if not search.spatial:
+        return words
+    shifts = f" and borne under shifts of up to {search.jitter} px" if search.jitter else ""
+    return (
+        f"{words}; kept smooth, by a Gaussian of {search.smoothing:g} px and total variation that "
+        f"counts {search.total_variation:g} of the response{shifts}"
+    )
 
 
 def _joined(parts: Sequence[Stimuli], raised: Tensor) -> Stimuli:
@@ -213,6 +257,7 @@ def _sheet(
     units: Sequence[Unit],
     stimuli: Stimuli,
     places: Sequence[int],
+    search: Search,
 ) -> Sheet:
     """Lay out stimuli, cropped to what their units see."""
     windows = [receptive_window(stack, index, unit) for unit in units]
@@ -226,8 +271,7 @@ def _sheet(
         note=(
             f"For {len(places)} units, the best by the gallery's figures: the input that the unit "
             "answers most to, among those that differ from plain grey as much as "
-            f"images do (projected gradient ascent, {_SEARCH.steps} steps, from noise and from "
-            f"its top image). {note}"
+            f"images do ({_search_words(search)}). {note}"
         ),
         alt=f"Optimal stimuli of {len(tiles)} units",
     )

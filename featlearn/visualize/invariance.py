@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from featlearn.errors import ShapeError
-from featlearn.evaluate.invariance import Curves, kept_range, relative
+from featlearn.evaluate.invariance import Curves, goes_on, kept_range, relative
 from featlearn.evaluate.transformed import TransformationKind
 from featlearn.visualize.style import MUTED, RULE, SERIES, new_figure, styled
 from featlearn.visualize.tiles import Floats
@@ -183,12 +183,9 @@ def _range_words(curves: Curves, unit: str, share: float) -> str:
     ends = _scaled(kept_range(curves, share=share)[0].numpy(), curves)
     if not np.isfinite(ends).all():
         return "is not near its peak"
-    tried = _scaled(np.asarray(curves.transformation.amounts), curves)
     low, high = (f"{end:.2g}".replace("-", "−") + unit for end in ends)
-    if ends[0] <= tried[0] and tried[0] not in {0.0, curves.transformation.neutral}:
-        low += " or less"
-    if ends[1] >= tried[-1]:
-        high += " or more"
+    less, more = goes_on(curves, share=share)[0].tolist()
+    low, high = low + " or less" * less, high + " or more" * more
     return f"{_share_words(share)} kept: {low} to {high}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from torch import Tensor
 
 from featlearn.errors import ShapeError
@@ -104,6 +105,8 @@ def _histogram(axes: Axes, values: Floats, stimuli: Stimuli) -> None:
         axes.axvline(plain, color=MUTED, linewidth=1.2, linestyle=(0, (4, 2)), label="plain input")
     axes.set_xlabel("response")
     axes.set_ylabel("images")
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(round(value))))
     axes.margins(y=0.3)  # room for the legend
     axes.legend(
         loc="upper center", ncols=2, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=1

@@ -15,6 +15,7 @@ from featlearn.config.stages import StageSpec
 from featlearn.errors import DataError, ShapeError
 from featlearn.evaluate.invariance import (
     Curves,
+    goes_on,
     invariance_curves,
     kept_range,
     mean_responses,
@@ -157,6 +158,27 @@ def test_the_range_ends_where_the_line_falls_under_half_of_the_peak() -> None:
     assert found[2].isnan().all()
     # 9 / 4 is crossed between 4 and 2, and between 3 and 1.
     assert kept_range(curves, share=0.25)[0].tolist() == [-1.75 / 2, 1 + 0.75 / 2]
+
+
+def test_ends_go_on_where_only_trying_stopped() -> None:
+    kept, falls = [4.0] * 3, [1.0, 4.0, 1.0]
+    rising, never = [1.0, 4.0, 4.0], [0.0, 1.0, 9.0]
+    responses = torch.tensor([kept, falls, rising, never], dtype=torch.float64)
+    nothing = torch.zeros(4, dtype=torch.float64)
+    shape = MapShape(1, 4, 4)
+
+    def found(kind: TransformationKind, *amounts: float) -> list[list[bool]]:
+        curves = Curves(change(kind, *amounts), responses, responses, nothing, shape)
+        return goes_on(curves).tolist()
+
+    on, done = [True, True], [False, False]
+    assert found("rotation", -45.0, 0.0, 45.0) == [on, done, [False, True], done]
+    # There is no less contrast than none.
+    assert found("contrast", 0.0, 1.0, 2.0) == [[False, True], done, [False, True], done]
+    noise = Curves(
+        change("noise", 0.0, 0.4), responses[:1, :2], responses[:1, :2], nothing[:1], shape
+    )
+    assert goes_on(noise).tolist() == [[False, True]]
 
 
 def test_the_baseline_counts_as_nothing() -> None:

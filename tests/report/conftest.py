@@ -68,7 +68,9 @@ def few_units(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pages show what takes long for two units of a stage; what is shown is the same."""
     monkeypatch.setattr(evidence, "_LEAST", 2)
     monkeypatch.setattr(evidence, "_MOST", 2)
-    monkeypatch.setattr(evidence, "_SEARCH", Search(steps=5, starts=1))
+    monkeypatch.setattr(
+        evidence, "_SEARCH", Search(steps=5, starts=1, smoothing=1.2, total_variation=0.4, jitter=2)
+    )
 
 
 @pytest.fixture

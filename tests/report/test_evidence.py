@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from featlearn.config.plan import plan
-from featlearn.evaluate.invariance import invariance_curves, relative
+from featlearn.evaluate.invariance import goes_on, invariance_curves, relative
 from featlearn.evaluate.stimulus import Stimuli, optimal_stimulus
 from featlearn.evaluate.transformed import standard_transformation
 from featlearn.geometry import MapShape
@@ -109,6 +109,7 @@ def test_curves_stand_above_what_a_unit_answers_to_the_sample(tiny: Tiny) -> Non
             atol=1e-3,
             rtol=0,
         )
+        assert rotation["goesOn"][place] == goes_on(expected)[0].tolist()
 
 
 def test_dead_units_are_passed_over(tiny: Tiny) -> None:
@@ -154,3 +155,28 @@ def test_stimuli_that_excite_no_more_than_a_plain_input_are_left_out(
         lambda *args, **options: optimal_stimulus(*args, **options)._replace(raised=none),
     )
     assert "stimulus" not in with_evidence(before, stack, 1, given, most=3).sheets
+
+
+@pytest.mark.parametrize(("side", "smoothing", "jitter"), [(8, 0.8, 0), (20, 1.2, 1), (32, 1.2, 2)])
+def test_stimuli_are_kept_as_smooth_as_what_units_see_is_large(
+    tiny: Tiny, side: int, smoothing: float, jitter: int
+) -> None:
+    given = torch.rand(12, 1, side, side, generator=torch.Generator().manual_seed(0))
+    stages = [{"name": "s", "filter": {"kind": "dense", "maps": 3}, "objective": {"kind": "plain"}}]
+    stack = build_stack(tiny(stages=stages), MapShape(1, side, side), seed=0)
+    after = with_evidence(galleries(stack, given)[0], stack, 0, given, most=2)
+    note = after.sheets["stimulus"].note
+    assert f"a Gaussian of {smoothing:g} px" in note
+    assert ("under shifts" in note) == (jitter > 0)
+    assert f"up to {jitter} px" in note or not jitter
+    assert all(entry["smooth"] for entry in after.columns["stimulus"])
+
+
+def test_no_plane_has_no_smoothness(tiny: Tiny) -> None:
+    given = images(40)
+    stages = [{"name": "s", "filter": {"kind": "dense", "maps": 3}, "objective": {"kind": "plain"}}]
+    recipe = tiny(stages=stages, preprocess=[{"kind": "pca", "keep": 6}])
+    stack = build_stack(recipe, MapShape(1, 8, 8), seed=0, images=given)
+    after = with_evidence(galleries(stack, given)[0], stack, 0, given, most=2)
+    assert "smooth" not in after.sheets["stimulus"].note
+    assert not any(entry["smooth"] for entry in after.columns["stimulus"])

@@ -9,24 +9,25 @@ from featlearn.evaluate.stimulus import Stimuli
 from featlearn.visualize.stimulus import stimulus_figure
 from featlearn.visualize.style import png_bytes
 from featlearn.visualize.tiles import signed_tiles
+from featlearn.wording import count
 
 
-def stimuli(count: int, *, maps: int = 1) -> Stimuli:
-    patterns = torch.zeros(count, maps, 9, 9)
+def stimuli(units: int, *, maps: int = 1) -> Stimuli:
+    patterns = torch.zeros(units, maps, 9, 9)
     patterns[:, :, 2:6, 3:7] = torch.randn(
-        count, maps, 4, 4, generator=torch.Generator().manual_seed(0)
+        units, maps, 4, 4, generator=torch.Generator().manual_seed(0)
     )
-    raised = torch.arange(count) != 1
+    raised = torch.arange(units) != 1
     return Stimuli(
         images=patterns + 0.5,
         patterns=patterns,
-        values=torch.full((count,), -1.25),
-        blank=torch.full((count,), -2.0),
-        percentiles=torch.linspace(99.99, 100, count),
-        agreeing=torch.full((count,), 3),
+        values=torch.full((units,), -1.25),
+        blank=torch.full((units,), -2.0),
+        percentiles=torch.linspace(99.99, 100, units),
+        agreeing=torch.full((units,), 3),
         starts=5,
         raised=raised,
-        norms=torch.full((count,), 7.0),
+        norms=torch.full((units,), 7.0),
     )
 
 
@@ -46,6 +47,16 @@ def test_one_stimulus_is_large_beside_real_responses(maps: int) -> None:
     )
     assert histogram.get_title("left") == "Responses to 2 images"
     assert png_bytes(figure, dpi=50)
+
+
+def test_the_axis_of_images_writes_numbers_as_titles_do() -> None:
+    figure = stimulus_figure(stimuli(1), ["a"], real=torch.zeros(40_000, 1))
+    png_bytes(figure, dpi=50)
+    axes = figure.axes[1]
+    assert axes.get_title("left") == "Responses to 40\u202f000 images"
+    ticks = [label.get_text() for label in axes.get_yticklabels()]
+    assert "10\u202f000" in ticks
+    assert ticks == [count(int(text.replace("\u202f", ""))) for text in ticks]
 
 
 def test_without_real_responses_there_is_no_histogram() -> None:

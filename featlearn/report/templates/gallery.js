@@ -7,6 +7,7 @@ class Gallery {
     this.box = box;
     this.stage = stages.get(box.dataset.stage);
     this.list = box.querySelector(".tiles");
+    this.heading = box.querySelector("h3, h4, h5");
     this.status = box.querySelector(".count");
     this.more = box.querySelector(".more");
     this.all = false;
@@ -103,10 +104,14 @@ class Gallery {
     this.focusable(to).focus();
   }
 
-  /** Put the focus on a unit, if it is shown. */
+  /** Put the focus on a unit, shown on demand; on the heading where the filters leave it out. */
   focus(unit) {
-    const item = this.list.querySelector(`[data-unit="${unit}"]`);
-    if (item) this.focusable(item).focus();
+    const tile = () => this.list.querySelector(`[data-unit="${unit}"]`);
+    if (!tile() && this.order.includes(unit)) {
+      this.all = true;
+      this.show();
+    }
+    (this.focusable(tile()) ?? this.heading).focus();
   }
 }
 

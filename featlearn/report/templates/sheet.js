@@ -67,7 +67,8 @@ function portraitsOf(stage, unit) {
     const canvas = make("canvas", { role: "img", "aria-label": `${singular[kind]} of ${stage.names[unit]}` });
     canvas.style.aspectRatio = `${given.width} / ${given.height}`;
     lazily(canvas, () => paintTile(canvas, given, place, 220));
-    return make("figure", {}, canvas, make("figcaption", {}, singular[kind]));
+    const smooth = kind === "stimulus" && stage.stimulus.some((found) => found.unit === unit && found.smooth);
+    return make("figure", {}, canvas, make("figcaption", {}, smooth ? `${singular[kind]}, kept smooth` : singular[kind]));
   }).filter(Boolean);
 }
 
@@ -107,15 +108,17 @@ function histogramNote(stage, unit) {
   if (!stage.positive) return `Its answers to the ${images} images of the sample.`;
   const name = stage.run.classes[stage.class[unit]];
   const less = stage.sign[unit] < 0 ? " It answers less to them." : "";
-  return `Its answers to the ${images} images of the sample; in orange those of ${name}, the class that it tells best.${less}`;
+  return `Its answers to the ${images} images of the sample: to those of ${name}, the class that it tells best, and to the others, each as shares of their own number.${less}`;
 }
 
 function invarianceOf(stage, unit) {
-  return (stage.invariance ?? []).filter(({ units }) => units.includes(unit)).map(({ name, unit: measure, amounts, units, curves, kept }) => {
+  return (stage.invariance ?? []).filter(({ units }) => units.includes(unit)).map(({ name, unit: measure, amounts, units, curves, kept, goesOn }) => {
     const place = units.indexOf(unit);
     const [low, high] = kept[place];
-    const words = low === null ? "" : `half is kept from ${short(low)} to ${short(high)}${measure}`;
-    return tuningCurve(name, measure, amounts, curves[place], words);
+    const [less, more] = goesOn[place];
+    const words = low === null ? "is not near its peak"
+      : `half is kept from ${short(low)}${measure}${less ? " or less" : ""} to ${short(high)}${measure}${more ? " or more" : ""}`;
+    return tuningCurve(name, measure, amounts, curves[place], kept[place], words);
   });
 }
 
@@ -171,8 +174,9 @@ function useSheet() {
   sheet.addEventListener("close", () => {
     history.replaceState(null, "", location.pathname + location.search);
     const gallery = galleries.get(opened.stage.key);
-    if (opened.from?.closest(".tiles")) gallery?.focus(opened.unit);
-    else opened.from?.focus?.();
+    const from = opened.from === document.body ? null : opened.from; // then the address opened it
+    if (from && !from.closest(".tiles")) from.focus();
+    else gallery?.focus(opened.unit);
   });
   window.addEventListener("hashchange", followAddress);
 }
