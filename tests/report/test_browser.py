@@ -78,6 +78,8 @@ def test_the_page_prints_with_its_pictures_in_place_of_galleries(
     visit.page.emulate_media(media="print")
     assert visit.page.locator(".stills img").first.is_visible()
     assert not visit.page.locator(".tiles").first.is_visible()
+    assert not visit.page.locator(".theme").is_visible()
+    assert not visit.page.locator(".readout").first.is_visible()
     assert visit.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
