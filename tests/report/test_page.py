@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-import featlearn.report.run as run_module
 from featlearn.config.data import ZCASpec
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.files import sha256
 from featlearn.networks.store import LoadedStack, load_stack
+from featlearn.report import run_files
 from featlearn.report.page import build_report
 
 MakeRun = Callable[..., Path]
@@ -236,7 +236,7 @@ def test_dead_units_are_explained(
             bias[:2] = biases
         return found
 
-    monkeypatch.setattr(run_module, "load_stack", loaded)
+    monkeypatch.setattr(run_files, "load_stack", loaded)
     shown = page([make_run()], tmp_path)
     # Two of seven units of the second stage fall silent under a bias that no input outweighs.
     assert ("28.6 % of the units are dead" in shown.words) == dead
