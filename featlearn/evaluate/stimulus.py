@@ -53,6 +53,9 @@ class Stimuli(NamedTuple):
     norms: Tensor
     """Distance of the inputs from the plain one, `(units,)`."""
 
+    search: Search = Search()
+    """How they were looked for."""
+
 
 def optimal_stimulus(
     stack: Stack,
@@ -272,4 +275,5 @@ class _Problem:
             starts=values.shape[1],
             raised=rise > 1e-6 * plain.abs(),
             norms=torch.linalg.vector_norm(moved, dim=(1, 2, 3)),
+            search=self.search,
         )

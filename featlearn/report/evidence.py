@@ -22,6 +22,7 @@ from featlearn.evaluate.invariance import (
     relative,
 )
 from featlearn.evaluate.projection import Unit
+from featlearn.evaluate.smooth_search import SMOOTH, prior_words, smooth_search
 from featlearn.evaluate.stimulus import Stimuli, optimal_stimulus
 from featlearn.evaluate.top_images import cut
 from featlearn.evaluate.transformed import TransformationKind, standard_transformation
@@ -43,8 +44,7 @@ KINDS: dict[TransformationKind, tuple[str, str]] = {
 """The changes that the page shows, in words, and the unit of their amounts."""
 
 _IMAGES = 4
-_SEARCH = Search(steps=40, starts=1, smoothing=1.2, total_variation=0.4, jitter=2)
-"""Smooth, and borne by a unit when it is shifted a little: without, the best input is noise."""
+_SEARCH = msgspec.structs.replace(SMOOTH, steps=40, starts=1)
 
 _PASSES = 600
 """How many images go through the network for a unit, about, a step of ascent being three."""
@@ -122,7 +122,7 @@ def with_evidence(
         for kind in KINDS
     ]
     sheets = dict(gallery.sheets)
-    search = _search(stack, index, units[0], images[:1])
+    search = smooth_search(stack, index, units[0], base=_SEARCH)
     found = _stimuli(stack, index, units, images, chosen, search)
     if found is not None:
         places, stimuli = found
@@ -207,31 +207,10 @@ def _stimuli(
     return list(compress(places, raised)), _joined(parts, torch.tensor(raised))
 
 
-def _search(stack: Stack, index: int, unit: Unit, image: Tensor) -> Search:
-    """Ask for what is smooth, by less where a unit sees little, and not at all in no plane."""
-    with torch.no_grad():
-        prepared = stack.prepare(image)
-    if prepared.shape[2:] == (1, 1):
-        return msgspec.structs.replace(_SEARCH, smoothing=0.0, total_variation=0.0, jitter=0)
-    window = receptive_window(stack, index, unit)
-    seen = min(window.height, window.width, *stack.input_shape[1:])
-    return msgspec.structs.replace(
-        _SEARCH,
-        smoothing=min(_SEARCH.smoothing, seen / 10),
-        jitter=min(_SEARCH.jitter, seen // 16),
-    )
-
-
 def _search_words(search: Search) -> str:
     """Say how stimuli were looked for."""
     words = f"projected gradient ascent, {search.steps} steps, from noise and from its top image"
-    if not search.spatial:
-        return words
-    shifts = f" and borne under shifts of up to {search.jitter} px" if search.jitter else ""
-    return (
-        f"{words}; kept smooth, by a Gaussian of {search.smoothing:g} px and total variation that "
-        f"counts {search.total_variation:g} of the response{shifts}"
-    )
+    return "; ".join(filter(None, (words, prior_words(search))))
 
 
 def _joined(parts: Sequence[Stimuli], raised: Tensor) -> Stimuli:

@@ -1,6 +1,7 @@
 """Pictures of optimal stimuli, with how good they are."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from torch import Tensor
 
 from featlearn.errors import ShapeError
+from featlearn.evaluate.smooth_search import prior_words
 from featlearn.evaluate.stimulus import Stimuli
 from featlearn.visualize.projections import cropped
 from featlearn.visualize.style import MUTED, PAPER, SERIES, bare, new_figure, styled
@@ -22,6 +24,9 @@ _TILE = 1.2
 
 _LIMIT = 48
 """Most stimuli in a figure; the first ones are shown."""
+
+_WIDTH = 62
+"""Letters in a line below one."""
 
 
 def stimulus_figure(
@@ -71,6 +76,7 @@ def _several(
         axes.set_title(_plain(names[place]), fontsize=8.0, pad=3.0)
         axes.set_xlabel(_short(stimuli, place), fontsize=7.5, labelpad=2.0)
     note = f"Response above that of {_real(images)}.\nMid-grey is zero, each on its own scale."
+    note += _asked(stimuli)
     if len(names) > len(tiles):
         note = f"The first {len(tiles)} of {count(len(names))} units.\n{note}"
     figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=MUTED)
@@ -121,8 +127,16 @@ def _facts(stimuli: Stimuli, *, images: int | None) -> str:
     return (
         f"Response {value:.3g}".replace("-", "−") + f", {_short(stimuli, 0)} of {_real(images)}.\n"
         f"{int(stimuli.agreeing[0])} of {stimuli.starts} starts agree; "
-        f"distance from the plain input {norm:.3g}."
+        f"distance from the plain input {norm:.3g}.{_asked(stimuli)}"
     )
+
+
+def _asked(stimuli: Stimuli) -> str:
+    """Say what was asked beside a strong response, on a line of its own."""
+    words = prior_words(stimuli.search)
+    if not words:
+        return ""
+    return f"\n{textwrap.fill(f'{words[0].upper()}{words[1:]}.', _WIDTH)}"
 
 
 def _short(stimuli: Stimuli, place: int) -> str:

@@ -166,9 +166,9 @@ def test_stimuli_are_kept_as_smooth_as_what_units_see_is_large(
     stack = build_stack(tiny(stages=stages), MapShape(1, side, side), seed=0)
     after = with_evidence(galleries(stack, given)[0], stack, 0, given, most=2)
     note = after.sheets["stimulus"].note
-    assert f"a Gaussian of {smoothing:g} px" in note
+    assert f"a Gaussian of {smoothing:g}\u00a0px" in note
     assert ("under shifts" in note) == (jitter > 0)
-    assert f"up to {jitter} px" in note or not jitter
+    assert f"up to {jitter}\u00a0px" in note or not jitter
     assert all(entry["smooth"] for entry in after.columns["stimulus"])
 
 

@@ -7,10 +7,10 @@ import msgspec
 import torch
 from torch import Tensor
 
-from featlearn.evaluate.ascent import Search
 from featlearn.evaluate.candidates import Best
 from featlearn.evaluate.histogram import histogram
 from featlearn.evaluate.invariance import Curves, invariance_curves, kept_range
+from featlearn.evaluate.smooth_search import SMOOTH, smooth_search
 from featlearn.evaluate.stimulus import Stimuli, optimal_stimulus, percentiles_of
 from featlearn.evaluate.top_images import excited, top_images
 from featlearn.evaluate.transformed import Transformation
@@ -26,8 +26,9 @@ from featlearn.visualize.unit_histogram import unit_histogram_figure
 
 _AT_ONCE = 256
 _SAMPLED = 2000
-_SEARCH = Search(steps=300, smoothing=1.2, total_variation=0.4, jitter=2)
-"""Smooth, and borne by the unit when it is shifted a little: without, the best input is noise."""
+_STEPS = 300
+"""Of the search for its stimulus."""
+
 _SIDES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
 
@@ -140,12 +141,13 @@ def gather(
     images, faces = centred.images[rows], centred.faces[rows]
     curves = _curves(unit, images[faces], unit.answers(images[~faces]).mean())
     sample = scenes.sample(_SAMPLED, torch.Generator().manual_seed(seed))
+    search = msgspec.structs.replace(SMOOTH, steps=_STEPS, seed=seed)
     stimuli = optimal_stimulus(
         unit.stack,
         unit.stage,
         [unit.place],
         sample=torch.cat(list(sample.batches(_AT_ONCE))),
-        search=msgspec.structs.replace(_SEARCH, seed=seed),
+        search=smooth_search(unit.stack, unit.stage, unit.place, base=search),
     )
     real = torch.cat([unit.answers(batch) for batch in scenes.batches(_AT_ONCE)])
     stimuli = stimuli._replace(percentiles=percentiles_of(stimuli.values, real[:, None]))

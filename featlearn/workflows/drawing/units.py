@@ -8,6 +8,7 @@ from featlearn.evaluate.invariance import Curves, invariance_curves, mean_respon
 from featlearn.evaluate.projection import Unit
 from featlearn.evaluate.rebuilding import rebuilding
 from featlearn.evaluate.sharing import shares_maps
+from featlearn.evaluate.smooth_search import smooth_search
 from featlearn.evaluate.stimulus import optimal_stimulus
 from featlearn.evaluate.top_images import Excited, TopImages, excited
 from featlearn.evaluate.transformed import TransformationKind, standard_transformation
@@ -66,7 +67,9 @@ def draw_stimuli(subject: Subject) -> Named:
     pictures = subject.sample(_SAMPLED)
     sample = torch.cat(list(subject.counted(pictures, "images to compare with")))
     subject.progress.note(f"climbing to what {plural(len(units), 'unit')} answer most to")
-    found = optimal_stimulus(stack, index, list(units.values()), sample=sample)
+    asked = list(units.values())
+    search = smooth_search(stack, index, asked[0])
+    found = optimal_stimulus(stack, index, asked, sample=sample, search=search)
     places = [place_of(part_shape(stack.stage(index)), unit) for unit in units.values()]
     real = responses(stack, sample.split(_AT_ONCE), stages=[index])
     answers = torch.cat([values[:, places] for (values,) in real])
