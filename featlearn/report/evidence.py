@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -95,19 +95,52 @@ def with_evidence(
     chosen = _best(gallery, most, first)
     if not chosen or gallery.answers is None:
         return gallery
-    answers = gallery.answers
+    places = gallery.answers.places
     top = [gallery.columns["top"][place] for place in chosen]
     units = [
-        unit_at(gallery.shown.shape, int(answers.places[ranks[0], place]))
+        unit_at(gallery.shown.shape, int(places[ranks[0], place]))
         for place, ranks in zip(chosen, top, strict=True)
     ]
-    if gallery.shown.over_maps:
+    asked = _Asked(gallery, stack, index, images, chosen, units)
+    columns = {**gallery.columns, "invariance": _curves(asked, top)}
+    search = smooth_search(stack, index, units[0], base=_SEARCH)
+    found = _stimuli(asked, search)
+    if found is None:
+        return replace(gallery, columns=columns)
+    columns["stimulus"] = _figures(*found, search)
+    sheets = {**gallery.sheets, "stimulus": _sheet(asked, *found, search)}
+    return replace(gallery, sheets=sheets, columns=columns)
+
+
+class _Asked(NamedTuple):
+    """What is looked for.
+
+    Attributes:
+        gallery: Of the stage, with answers to the sample.
+        stack: The network.
+        stage: Its place in the network.
+        images: The sample, `(n, maps, height, width)`.
+        chosen: Places in the gallery.
+        units: The unit at each of them; where an entry is a map, the one that answers most.
+    """
+
+    gallery: Gallery
+    stack: Stack
+    stage: int
+    images: Tensor
+    chosen: list[int]
+    units: list[Unit]
+
+
+def _curves(asked: _Asked, top: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Compute how much of each kind of change the units bear, of their `top` images."""
+    gallery, stack, index, images, chosen, units = asked
+    if gallery.answers is None or gallery.shown.over_maps:
         ground = mean_responses(stack, index, units, images.split(BATCH))
     else:
-        ground = answers.values[:, chosen].double().mean(0)
+        ground = gallery.answers.values[:, chosen].double().mean(0)
     changed = [images[ranks[:_IMAGES]] for ranks in top]
-    columns = dict(gallery.columns)
-    columns["invariance"] = [
+    return [
         _invariance(
             invariance_curves(
                 stack,
@@ -121,30 +154,26 @@ def with_evidence(
         )
         for kind in KINDS
     ]
-    sheets = dict(gallery.sheets)
-    search = smooth_search(stack, index, units[0], base=_SEARCH)
-    found = _stimuli(stack, index, units, images, chosen, search)
-    if found is not None:
-        places, stimuli = found
-        by_place = [units[chosen.index(place)] for place in places]
-        sheets["stimulus"] = _sheet(gallery, stack, index, by_place, stimuli, places, search)
-        columns["stimulus"] = [
-            {
-                "unit": place,
-                "value": value,
-                "percentile": percentile,
-                "agreeing": agreeing,
-                "smooth": search.spatial,
-            }
-            for place, value, percentile, agreeing in zip(
-                places,
-                significant(stimuli.values),
-                (_share(share) for share in stimuli.percentiles.tolist()),
-                stimuli.agreeing.tolist(),
-                strict=True,
-            )
-        ]
-    return replace(gallery, sheets=sheets, columns=columns)
+
+
+def _figures(places: Sequence[int], stimuli: Stimuli, search: Search) -> list[dict[str, Any]]:
+    """Write how good the stimuli of the units at some places are."""
+    return [
+        {
+            "unit": place,
+            "value": value,
+            "percentile": percentile,
+            "agreeing": agreeing,
+            "smooth": search.spatial,
+        }
+        for place, value, percentile, agreeing in zip(
+            places,
+            significant(stimuli.values),
+            (_share(share) for share in stimuli.percentiles.tolist()),
+            stimuli.agreeing.tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _best(gallery: Gallery, most: int, first: Sequence[str]) -> list[int]:
@@ -177,19 +206,13 @@ def _invariance(curves: Curves, chosen: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _stimuli(
-    stack: Stack,
-    index: int,
-    units: Sequence[Unit],
-    images: Tensor,
-    chosen: Sequence[int],
-    search: Search,
-) -> tuple[list[int], Stimuli] | None:
+def _stimuli(asked: _Asked, search: Search) -> tuple[list[int], Stimuli] | None:
     """Look for the stimuli of units, and leave out those for which none is found.
 
     That is where most images are flat, and where the search, on so short a leash, never left
     the plain where a unit is silent.
     """
+    _, stack, index, images, chosen, units = asked
     try:
         found = optimal_stimulus(stack, index, units, sample=images, search=search)
         parts, places = [found], list(chosen)
@@ -229,16 +252,10 @@ def _share(percentile: float) -> float | None:
     return math.floor(10 * percentile) / 10 if math.isfinite(percentile) else None
 
 
-def _sheet(
-    gallery: Gallery,
-    stack: Stack,
-    index: int,
-    units: Sequence[Unit],
-    stimuli: Stimuli,
-    places: Sequence[int],
-    search: Search,
-) -> Sheet:
+def _sheet(asked: _Asked, places: Sequence[int], stimuli: Stimuli, search: Search) -> Sheet:
     """Lay out stimuli, cropped to what their units see."""
+    gallery, stack, index = asked.gallery, asked.stack, asked.stage
+    units = [asked.units[asked.chosen.index(place)] for place in places]
     windows = [receptive_window(stack, index, unit) for unit in units]
     windows = within(windows, stack.input_shape)
     patterns = cut(stimuli.patterns.float(), windows, fill=0.0).nan_to_num().cpu().numpy()
