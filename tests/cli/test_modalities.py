@@ -132,7 +132,7 @@ def test_modalities_of_different_lengths_are_refused(run: Run, recipe: Path) -> 
 def test_draws_are_for_the_study_that_draws(run: Run) -> None:
     result = run("study", "face-unit", "--out", "x", "--draws", "3")
     assert result.exit_code == 2
-    assert "--draws belongs to digits-av" in result.stderr
+    assert "No such option '--draws'" in result.stderr
 
 
 def test_what_is_about_one_stack_says_so(run: Run) -> None:
