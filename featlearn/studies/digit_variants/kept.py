@@ -15,8 +15,7 @@ from featlearn.files import write_bytes, write_json
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.studies.digit_variants.plan import Method
 from featlearn.studies.digit_variants.results import MethodFigures
-
-_SETTINGS = "study.json"
+from featlearn.studies.folders import SETTINGS
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,30 +52,15 @@ class _Kept(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
 
-def check_folder(folder: Path, settings: Settings) -> None:
-    """Refuse a folder that the study cannot go on in.
-
-    Raises:
-        CheckpointError: If it is a file, or holds other things, or figures of other settings.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise CheckpointError(f"{folder} is a file; name a folder")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not (folder / _SETTINGS).is_file():
-        raise CheckpointError(f"{folder} holds other files; name a new or an empty folder")
-    before = read_figures(folder / _SETTINGS, Settings)
-    if before != settings:
-        changed = f", changed by {', '.join(before.changes)}" if before.changes else ""
-        raise CheckpointError(
-            f"{folder} holds figures of seed {before.seed} and {before.images or 'all'} "
-            f"images{changed}; ask for the same, or name another folder"
-        )
+def words_of(settings: Settings) -> str:
+    """Say what the figures of a folder are of."""
+    changed = f", changed by {', '.join(settings.changes)}" if settings.changes else ""
+    return f"figures of seed {settings.seed} and {settings.images or 'all'} images{changed}"
 
 
 def begin(folder: Path, settings: Settings) -> None:
     """Write down what a folder is of."""
-    write_json(folder / _SETTINGS, msgspec.to_builtins(settings))
+    write_json(folder / SETTINGS, msgspec.to_builtins(settings))
 
 
 def read_cell(folder: Path, variant: Variant, method: Method, truth: Indices) -> Cell | None:

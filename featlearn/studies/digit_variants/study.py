@@ -15,7 +15,7 @@ from featlearn.baselines.task import as_rows
 from featlearn.config.changes import Overrides, override_texts
 from featlearn.datasets.known_digits import VARIANTS, Variant
 from featlearn.datasets.source import find_root
-from featlearn.errors import Interrupted, UsageError
+from featlearn.errors import UsageError
 from featlearn.evaluate.bootstrap import bootstrap_difference
 from featlearn.filenames import CARD, RESULTS
 from featlearn.files import write_bytes, write_json
@@ -23,9 +23,9 @@ from featlearn.studies.digit_variants.kept import (
     Cell,
     Settings,
     begin,
-    check_folder,
     keep_cell,
     read_cell,
+    words_of,
 )
 from featlearn.studies.digit_variants.material import Material, make_material, sizes_of
 from featlearn.studies.digit_variants.networks import Asked, answers_of, train_networks
@@ -38,10 +38,11 @@ from featlearn.studies.digit_variants.results import (
     markdown,
     variant_figures,
 )
+from featlearn.studies.folders import check_settings, same_command
 from featlearn.training.device import processor, use_threads
 from featlearn.training.locks import writing_in
 from featlearn.training.progress import Progress, Silent
-from featlearn.training.signals import Stopped, stop_signals
+from featlearn.training.signals import stop_signals
 from featlearn.visualize.digit_variants import Errors, variants_figure
 from featlearn.visualize.style import save_figure
 from featlearn.workflows.baseline_results import wilson
@@ -61,6 +62,7 @@ class _How(NamedTuple):
     told: Progress
 
 
+@same_command()
 def digit_variants(
     out: Path | str,
     *,
@@ -102,19 +104,13 @@ def digit_variants(
     how = _How(folder, find_root(root), settings, device, threads, count, told)
     _check(how, methods)
     sizes = sizes_of(images)
-    try:
-        with writing_in(folder):
-            materials: dict[Variant, Material] = {
-                variant: make_material(variant, folder / "sets", sizes, root=how.root)
-                for variant in variants
-            }
-            begin(folder, settings)
-            return _compared(variants, methods, materials, how)
-    except (Interrupted, Stopped) as stop:
-        raise Interrupted(
-            stop.signal_number,
-            "stopped; what is done is kept, and the same command goes on from there",
-        ) from None
+    with writing_in(folder):
+        materials: dict[Variant, Material] = {
+            variant: make_material(variant, folder / "sets", sizes, root=how.root)
+            for variant in variants
+        }
+        begin(folder, settings)
+        return _compared(variants, methods, materials, how)
 
 
 def _compared(
@@ -148,7 +144,7 @@ def _check(how: _How, methods: Sequence[Method]) -> None:
     for method in methods:
         for trial in TRIALS.get(method, ()):
             recipe_of(method, trial, source="mnist", seed=settings.seed, changes=_changes(how))
-    check_folder(folder, settings)
+    check_settings(folder, settings, words=words_of)
 
 
 def _changes(how: _How) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ from featlearn.studies.digits_av.summary import (
     point_of,
 )
 from featlearn.studies.digits_av.telling import markdown
+from featlearn.studies.folders import same_command
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.pair_curve import pair_curve
@@ -62,6 +63,7 @@ SEEDS = 5
 """Trainings with all pairs, on noisy pairs, and without each speaker."""
 
 
+@same_command()
 def digits_av(
     out: Path | str,
     *,

@@ -23,6 +23,7 @@ from featlearn.studies.faces.help_results import (
     markdown,
     sum_up,
 )
+from featlearn.studies.folders import same_command
 from featlearn.training.progress import Progress
 from featlearn.training.rundir import RunDirectory
 from featlearn.visualize.helped import HelpedTask, helped_figure
@@ -40,6 +41,7 @@ DRAWS = 10
 """Draws of detection labels at each, with a seed of the weights of their own."""
 
 
+@same_command()
 def faces_multitask(
     out: Path | str,
     *,

@@ -19,6 +19,7 @@ from featlearn.studies.faces.evidence import Unit, gather
 from featlearn.studies.faces.results import HEADLINE, FaceUnitResult, Regime, markdown
 from featlearn.studies.faces.table import PUBLISHED, Materials, Network, Row, table
 from featlearn.studies.faces.variants import WHOLE, Variant, variants
+from featlearn.studies.folders import same_command
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
@@ -27,6 +28,7 @@ from featlearn.visualize.style import save_figure
 from featlearn.workflows.pretrain import pretrain
 
 
+@same_command()
 def face_unit(
     out: Path | str,
     *,

@@ -1,8 +1,7 @@
 """`study few-labels`: sweep over labels with and without pre-training, on several sets."""
 
 import re
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from featlearn.config.changes import Overrides, override_texts
 from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.source import find_root, open_raw
-from featlearn.errors import CheckpointError, DataError, Interrupted, UsageError
+from featlearn.errors import DataError, UsageError
 from featlearn.filenames import CARD, RESULTS
 from featlearn.files import write_bytes, write_json
 from featlearn.studies.few_labels.plan import DRAWS, FIGURE, LABELS, RUNS, SETS
@@ -24,6 +23,7 @@ from featlearn.studies.few_labels.results import (
     markdown,
     row_of,
 )
+from featlearn.studies.folders import check_folder, same_command
 from featlearn.training.device import processor, use_threads
 from featlearn.training.locks import writing_in
 from featlearn.training.progress import Progress, Silent
@@ -46,6 +46,7 @@ TIMES = "times.json"
 _FINETUNE = re.compile(r"\s*finetune\s*[.=]")
 
 
+@same_command()
 def few_labels(
     out: Path | str,
     *,
@@ -87,7 +88,7 @@ def few_labels(
     count = use_threads(threads)
     plans = _planned(recipes, labels, draws=draws, seed=seed, changes=changes)
     _check_images(plans, how.root)
-    _check_folder(folder)
+    check_folder(folder, own=RUNS)
     with writing_in(folder):
         times = Times(folder / TIMES, machine=processor(), threads=count)
         trials = sum(each.trials for each in plans)
@@ -187,63 +188,37 @@ def _check_images(plans: Sequence[_Planned], root: Path) -> None:
             )
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder in which the study would write over what is not its own.
-
-    Raises:
-        CheckpointError: If it is a file, or holds other things and no runs.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise CheckpointError(f"{folder} is a file; name a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RUNS).is_dir():
-        raise CheckpointError(f"{folder} holds other files; name a new or an empty folder")
-
-
 def _learned(each: _Planned, how: _How) -> PretrainResult:
     """Pre-train a recipe, or go on where that stopped."""
     run = how.run(each.name)
-    with _same_command():
-        return pretrain(
-            each.recipe,
-            out=run.path,
-            root=how.root,
-            device=how.device,
-            threads=how.threads,
-            resume=run.started,
-            progress=OneSet(how.told, each.name),
-        )
+    return pretrain(
+        each.recipe,
+        out=run.path,
+        root=how.root,
+        device=how.device,
+        threads=how.threads,
+        resume=run.started,
+        progress=OneSet(how.told, each.name),
+    )
 
 
 def _swept(each: _Planned, how: _How, told: Progress) -> SweepResult:
     """Make the trials of a recipe, or go on where they stopped."""
     run = how.run(each.name)
-    with _same_command():
-        return sweep_labels(
-            run.path,
-            labels=each.plan.labels,
-            draws=each.plan.draws,
-            controls=each.plan.controls,
-            root=how.root,
-            name=SWEEP,
-            # For the control, which takes a share of the rate only where one was asked for.
-            overrides=[text for text in how.changes if _FINETUNE.match(text)],
-            resume=run.sweep(SWEEP).started,
-            device=how.device,
-            threads=how.threads,
-            progress=told,
-        )
-
-
-@contextmanager
-def _same_command() -> Generator[None]:
-    """Say what a stop means here: to resume one training would not make the table."""
-    try:
-        yield
-    except Interrupted as stop:
-        raise Interrupted(
-            stop.signal_number,
-            "stopped; what is done is kept, and the same command goes on from there",
-        ) from None
+    return sweep_labels(
+        run.path,
+        labels=each.plan.labels,
+        draws=each.plan.draws,
+        controls=each.plan.controls,
+        root=how.root,
+        name=SWEEP,
+        # For the control, which takes a share of the rate only where one was asked for.
+        overrides=[text for text in how.changes if _FINETUNE.match(text)],
+        resume=run.sweep(SWEEP).started,
+        device=how.device,
+        threads=how.threads,
+        progress=told,
+    )
 
 
 def _set_of(

@@ -10,6 +10,7 @@ from featlearn.baselines.rows import Name
 from featlearn.config.load import load_recipe
 from featlearn.filenames import CARD, RESULTS
 from featlearn.files import write_bytes, write_json
+from featlearn.studies.folders import same_command
 from featlearn.studies.mnist_table.published import BUDGETS, TABLE, Published
 from featlearn.studies.mnist_table.results import (
     MnistTableResult,
@@ -32,6 +33,7 @@ from featlearn.workflows.pretrain import pretrain
 SOURCE = "mnist"
 
 
+@same_command()
 def mnist_table(
     out: Path | str,
     *,

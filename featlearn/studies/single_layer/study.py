@@ -13,13 +13,14 @@ from featlearn.config.data import DataSpec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import find_root, open_splits
-from featlearn.errors import CheckpointError, DataError, UsageError
+from featlearn.errors import DataError, UsageError
 from featlearn.filenames import CARD, RESULTS
 from featlearn.files import write_bytes, write_json
 from featlearn.networks.formats import FORMAT, read_figures
 from featlearn.networks.stack import Stack, build_stack
 from featlearn.networks.store import load_stack
 from featlearn.ops.random import generator
+from featlearn.studies.folders import SETTINGS, check_settings, same_command
 from featlearn.studies.single_layer.encoding import encode, standardised
 from featlearn.studies.single_layer.judging import every_fifth, judge
 from featlearn.studies.single_layer.panels import panels_of
@@ -65,6 +66,7 @@ class _Kept(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
 
+@same_command()
 def single_layer(
     out: Path | str,
     *,
@@ -106,9 +108,9 @@ def single_layer(
     asked = Asked(source=source, seed=seed, images=images, epochs=epochs)
     material = _material(asked, find_root(root), chosen)
     _check_patches(cells, material.train)
-    _check_folder(folder, asked)
+    check_settings(folder, asked, words=_words)
     with writing_in(folder):
-        write_json(folder / "study.json", msgspec.to_builtins(asked))
+        write_json(folder / SETTINGS, msgspec.to_builtins(asked))
         how = _How(folder, find_root(root), asked, chosen, device, threads, told)
         found: list[CellResult] = []
         for place, cell in enumerate(cells, 1):
@@ -181,25 +183,12 @@ def _check_patches(cells: Sequence[Cell], images: Pictures) -> None:
         )
 
 
-def _check_folder(folder: Path, asked: Asked) -> None:
-    """Refuse a folder of other things, or of cells that were asked for otherwise.
-
-    Raises:
-        CheckpointError: If it is.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise CheckpointError(f"{folder} is a file; name a folder")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not (folder / "study.json").is_file():
-        raise CheckpointError(f"{folder} holds other files; name a new or an empty folder")
-    before = read_figures(folder / "study.json", Asked)
-    if before != asked:
-        raise CheckpointError(
-            f"{folder} holds cells of {before.source}, seed {before.seed}, "
-            f"{before.images or 'all'} images and {before.epochs} epochs; ask for the same, or "
-            "name another folder"
-        )
+def _words(asked: Asked) -> str:
+    """Say what the cells of a folder are of."""
+    return (
+        f"cells of {asked.source}, seed {asked.seed}, {asked.images or 'all'} images and "
+        f"{asked.epochs} epochs"
+    )
 
 
 def _cell(cell: Cell, material: _Material, how: _How) -> CellResult:
