@@ -18,10 +18,13 @@ Result = TypeVar("Result")
 Kept = TypeVar("Kept")
 
 _OWN = {
-    "--units": ("--positives", "--distractors", "--against"),
-    "--likelihood": ("--ais-chains", "--ais-steps"),
+    "--positives": ("--units",),
+    "--distractors": ("--units",),
+    "--against": ("--units", "--representation"),
+    "--ais-chains": ("--likelihood",),
+    "--ais-steps": ("--likelihood",),
 }
-"""Options that only one mode takes."""
+"""Which modes take an option that not all take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class Asked:
         likelihood: Whether to ask how likely images are.
         positives: What to find units for.
         distractors: Images without it.
-        against: Other runs whose units are tested.
+        against: Other runs whose units are tested, or whose stages are compared.
         labels: How many labels are learned from.
         label_seed: Of their draw.
         ais_chains: Chains that estimate partition functions.
@@ -73,7 +76,7 @@ def evaluate_one(run: Path, asked: Asked, options: Computing) -> None:
     if asked.units:
         _units(run, asked, options)
     elif asked.representation:
-        _representation(run, options)
+        _representation(run, asked, options)
     elif asked.gabor:
         _gabor(run, options)
     elif asked.likelihood:
@@ -96,9 +99,9 @@ def _mode() -> str | None:
 
 def _check(asked: Asked, mode: str | None) -> None:
     """Refuse options of other modes, and images that are not there."""
-    for other, options in _OWN.items():
-        for option in given(*options) if mode != other else ():
-            raise click.UsageError(f"{option} belongs to {other}")
+    for option in given(*_OWN):
+        if mode not in _OWN[option]:
+            raise click.UsageError(f"{option} belongs to {' and '.join(_OWN[option])}")
     if asked.distractors is not None and asked.positives is not None:
         context = click.get_current_context()
         option = next(some for some in context.command.params if some.name == "positives")
@@ -151,11 +154,11 @@ def _probe(run: Path, asked: Asked, options: Computing) -> None:
     options.show(result, probe_table)
 
 
-def _representation(run: Path, options: Computing) -> None:
+def _representation(run: Path, asked: Asked, options: Computing) -> None:
     from featlearn.workflows.representation import representation
     from featlearn_cli.representation import representation_tables
 
-    result = representation(run, **options.working())
+    result = representation(run, against=asked.against, **options.working())
     options.show(result, representation_tables)
 
 

@@ -23,13 +23,15 @@ def representation_tables(result: RepresentationResult) -> Iterable[RenderableTy
         "population sparsity",
         "effective rank",
         "duplicates",
+        "explained",
     ]
     rows: list[list[object]] = []
     learned = zip(result.stages, result.kurtosis, strict=True)
     random = zip(result.random_weights, result.kurtosis_random, strict=True)
-    for (stage, kurtosis), (control, by_chance) in zip(learned, random, strict=True):
-        rows.append(_row(stage, stage.stage, kurtosis))
-        rows.append(_row(control, "  random weights", by_chance))
+    pairs = zip(learned, random, result.explained, strict=True)
+    for (stage, kurtosis), (control, by_chance), explained in pairs:
+        rows.append([*_row(stage, stage.stage, kurtosis), _number(explained)])
+        rows.append([*_row(control, "  random weights", by_chance), None])
     yield table(headers, rows)
     yield ""
     yield "Likeness of representations (linear CKA: 1 is the same but for a rotation)"
@@ -40,6 +42,12 @@ def representation_tables(result: RepresentationResult) -> Iterable[RenderableTy
         for name, row, random in zip(names, result.cka, result.cka_random, strict=True)
     ]
     yield table(["stage", *names, "its random weights"], likeness)
+    for other in result.against:
+        yield ""
+        yield f"The same, with the stages of {other.run}"
+        yield ""
+        pairs = zip(names, other.cka, strict=True)
+        yield table(["stage", *other.stages], [[name, *map(_number, row)] for name, row in pairs])
     few = [stage.stage for stage in result.stages if stage.units > result.images]
     if few:
         yield (

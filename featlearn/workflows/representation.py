@@ -8,6 +8,7 @@ import msgspec
 from torch import Tensor
 
 from featlearn.datasets.source import open_splits
+from featlearn.evaluate.health import brief_health
 from featlearn.evaluate.representation import (
     StageRepresentation,
     cka_table,
@@ -22,12 +23,26 @@ from featlearn.training.pictures import Pictures
 from featlearn.training.progress import Progress, Silent
 from featlearn.training.settling import fitting_sample
 from featlearn.visualize.tiles import spread
-from featlearn.workflows.runs import check_shape, open_run
+from featlearn.workflows.runs import check_shape, open_beside, open_run
 
 MOST = 1000
 """Images that are looked at."""
 
 _AT_ONCE = 100
+
+
+class RunLikeness(msgspec.Struct, frozen=True, kw_only=True):
+    """How like the stages of a run are to those of another.
+
+    Attributes:
+        run: The other run.
+        stages: Names of its stages.
+        cka: Linear CKA of each stage of the run with each of the other, on the same images.
+    """
+
+    run: str
+    stages: tuple[str, ...]
+    cka: tuple[tuple[float | None, ...], ...]
 
 
 class RepresentationResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +58,12 @@ class RepresentationResult(msgspec.Struct, frozen=True, kw_only=True):
             `None` where no unit ever changes.
         random_weights: Figures of the same network with random weights.
         kurtosis_random: Its kurtosis.
+        explained: Share of the variance of its input that each stage's code rebuilds; `None` for
+            one that cannot.
         cka: Linear CKA of each stage's output with that of each, in [0, 1]; `None` where one
             answers all images alike.
         cka_random: Of each stage with the same stage with random weights.
+        against: Beside other runs.
     """
 
     run: str
@@ -56,13 +74,16 @@ class RepresentationResult(msgspec.Struct, frozen=True, kw_only=True):
     kurtosis: tuple[float | None, ...]
     random_weights: tuple[StageRepresentation, ...]
     kurtosis_random: tuple[float | None, ...]
+    explained: tuple[float | None, ...]
     cka: tuple[tuple[float | None, ...], ...]
     cka_random: tuple[float | None, ...]
+    against: tuple[RunLikeness, ...] = ()
 
 
 def representation(
     path: Path | str,
     *,
+    against: Sequence[Path | str] = (),
     root: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -72,6 +93,7 @@ def representation(
 
     Args:
         path: The run.
+        against: Other runs, which take images of the same shape; they are given the run's images.
         root: Where data sets are; `$FEATLEARN_DATA` or the user's cache if absent.
         device: `auto`, `cpu` or `cuda`.
         threads: Threads of CPU operations; PyTorch's own choice if absent.
@@ -81,6 +103,7 @@ def representation(
         FeatlearnError: If the run or the data stand in the way.
     """
     _, (stack, recipe, _), chosen = open_run(path, device=device, threads=threads)
+    others = {str(other): open_beside(other, stack).stack.to(chosen) for other in against}
     progress = progress or Silent()
     splits = open_splits(recipe.data, root=root, seed=recipe.seed)
     train = check_shape(splits.train, stack.input_shape, chosen)
@@ -94,10 +117,15 @@ def representation(
         stages = stack_representation(stack, _counted(pictures, progress, "the network"))
         random = stack_representation(untrained, _counted(pictures, progress, "random weights"))
         kept = stage_features(stack, _counted(pictures, progress, "likeness of stages"))
-        others = stage_features(untrained, pictures.batches(_AT_ONCE))
+        random_kept = stage_features(untrained, pictures.batches(_AT_ONCE))
+        health = brief_health(stack, range(len(stack)), pictures.batches(_AT_ONCE))
+        own, control = list(kept.values()), list(random_kept.values())
+        beside = [
+            _likeness(name, own, stage_features(other, _counted(pictures, progress, name)))
+            for name, other in others.items()
+        ]
     finally:
         progress.stop()
-    own, control = list(kept.values()), list(others.values())
     return RepresentationResult(
         run=str(path),
         source=recipe.data.source,
@@ -107,9 +135,23 @@ def representation(
         kurtosis=_figures([_kurtosis(part) for part in own]),
         random_weights=tuple(random),
         kurtosis_random=_figures([_kurtosis(part) for part in control]),
-        cka=tuple(_figures(row.tolist()) for row in cka_table(own, own)),
+        explained=tuple(health[name].get("explained_variance") for name in stack.names),
+        cka=_table(own, own),
         cka_random=_figures([linear_cka(a, b) for a, b in zip(own, control, strict=True)]),
+        against=tuple(beside),
     )
+
+
+def _likeness(run: str, own: Sequence[Tensor], theirs: dict[str, Tensor]) -> RunLikeness:
+    """Compare a run's stages with those of another."""
+    return RunLikeness(run=run, stages=tuple(theirs), cka=_table(own, list(theirs.values())))
+
+
+def _table(
+    some: Sequence[Tensor], others: Sequence[Tensor]
+) -> tuple[tuple[float | None, ...], ...]:
+    """Compare each representation with each."""
+    return tuple(_figures(row.tolist()) for row in cka_table(some, others))
 
 
 def _counted(pictures: Pictures, progress: Progress, words: str) -> Iterator[Tensor]:

@@ -13,6 +13,7 @@ from featlearn.datasets.source import Split, open_images, open_splits
 from featlearn.errors import CheckpointError, DataError, ShapeError, UnfitError
 from featlearn.heads.classifier import Classifier
 from featlearn.heads.store import load_classifier
+from featlearn.networks.stack import Stack
 from featlearn.networks.store import LoadedStack, load_stack
 from featlearn.training.device import pick_device, use_threads
 from featlearn.training.pictures import Pictures
@@ -52,6 +53,26 @@ def open_run(path: Path | str, *, device: str, threads: int | None) -> OpenedRun
     loaded = load_stack(run.path)
     loaded.stack.to(chosen).eval()
     return OpenedRun(run, loaded, chosen)
+
+
+def open_beside(path: Path | str, stack: Stack) -> LoadedStack:
+    """Load the stages of another run, to set them beside those of a run on the same images.
+
+    Args:
+        path: The other run.
+        stack: The run's.
+
+    Raises:
+        FeatlearnError: If the other run stands in the way, or takes other images.
+    """
+    other = load_stack(RunDirectory.open(path).path)
+    if other.stack.input_shape != stack.input_shape:
+        raise ShapeError(
+            f"{path} takes {other.stack.input_shape}, but the run {stack.input_shape}; compare "
+            "runs that take the same images"
+        )
+    other.stack.eval()
+    return other
 
 
 class TrainedHead(NamedTuple):

@@ -9,7 +9,7 @@ import msgspec
 from featlearn.config.recipe import Recipe
 from featlearn.datasets.imageset import ImageSet, shared_images
 from featlearn.datasets.source import open_splits
-from featlearn.errors import CheckpointError, FeatlearnError, ShapeError
+from featlearn.errors import CheckpointError, FeatlearnError
 from featlearn.evaluate.thresholds import THRESHOLDS
 from featlearn.files import write_json
 from featlearn.networks.formats import read_figures
@@ -22,6 +22,7 @@ from featlearn.wording import count
 from featlearn.workflows.pretrain import read_result
 from featlearn.workflows.run_options import WorkOptions
 from featlearn.workflows.running import Running
+from featlearn.workflows.runs import open_beside
 from featlearn.workflows.unit_cost import TooLongError, operations_of
 from featlearn.workflows.unit_images import Asked, Subject, open_subject
 from featlearn.workflows.unit_methods import (
@@ -214,25 +215,18 @@ def _other(
     root: Path | None,
 ) -> tuple[Stack, str | None]:
     """Open another run, which must take the same images, and say if it learned from them."""
-    run = RunDirectory.open(path)
+    other, recipe, _ = open_beside(path, stack)
     if subject.split == "test":
-        found = read_result(run).data.fingerprints.get("test")
+        found = read_result(RunDirectory.open(path)).data.fingerprints.get("test")
         if found != recorded.get("test"):
             raise CheckpointError(
                 f"{path} set other images apart for its test than the run did, so it may have "
                 "learned from those that units are scored on; compare runs on the same data, or "
                 "name other labelled images"
             )
-    other, recipe, _ = load_stack(run.path)
-    if other.input_shape != stack.input_shape:
-        raise ShapeError(
-            f"{path} takes {other.input_shape}, but the run {stack.input_shape}; compare runs "
-            "that take the same images"
-        )
-    if subject.split == "test":
-        return other.eval(), None
+        return other, None
     train = _training_images(recipe, root=root)
-    return other.eval(), _seen(recipe, subject, train, whose=str(path))[1]
+    return other, _seen(recipe, subject, train, whose=str(path))[1]
 
 
 def _training_images(recipe: Recipe, *, root: Path | None) -> ImageSet | None:

@@ -23,6 +23,11 @@ def test_stages_are_shown_beside_random_weights(
     assert machine.stderr == ""
     found = json.loads(machine.stdout)
     assert len(found["stages"]) == len(found["random_weights"]) == len(found["cka_random"])
+    beside = run("evaluate", path, "--representation", "--against", path)
+    assert f"The same, with the stages of {path}" in beside.stdout
+    refused = run("evaluate", path, "--probe", "--against", path)
+    assert refused.exit_code == 2
+    assert "--against belongs to --units and --representation" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ _OF_ONE_STACK = (
         "featlearn evaluate runs/local --tta 8",
         "featlearn evaluate runs/local --probe --labels 1000",
         "featlearn evaluate runs/local --units",
-        "featlearn evaluate runs/local --representation",
+        "featlearn evaluate runs/local --representation --against runs/other",
         "featlearn evaluate runs/local --gabor",
         "featlearn evaluate runs/strokes --likelihood",
         "featlearn evaluate runs/local --units --positives faces/ --distractors scenes/",
@@ -87,7 +87,8 @@ _OF_ONE_STACK = (
     "--against",
     type=RunParam(),
     multiple=True,
-    help="Another run whose units are tested the same way; may be repeated.",
+    help="Another run whose units are tested the same way, or whose stages are compared with "
+    "those of --representation; may be repeated.",
 )
 @click.option(
     "--labels",
@@ -132,7 +133,8 @@ def command(*, run: Path, options: Computing, **own: Any) -> None:
 
     With --representation the outputs of every stage are described on up to 1000 test images,
     beside those of the same network with random weights: how sparse they are, in how many
-    directions they vary, how many units repeat another, and how like stages are (CKA).
+    directions they vary, how many units repeat another, how much of their input they rebuild,
+    and how like stages are (CKA): to one another, and to those of the runs --against.
 
     With --gabor the Gabor function nearest to each filter, as it is seen in the image, is found
     by least squares, beside those of the same network with random weights and of noise. No image
