@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from featlearn.config.load import load_recipe
 from featlearn.config.recipe import Recipe
 from featlearn.evaluate.ascent import Search
 from featlearn.report import evidence
@@ -74,6 +75,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., Recipe
     pretrain(recipe, out=path, root=path)
     finetune(path, root=path, labels=200)
     return path
+
+
+@pytest.fixture(scope="session")
+def dense_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train one small dense stage once; nothing may write into the run."""
+    from featlearn.workflows.pretrain import pretrain
+
+    folder = tmp_path_factory.mktemp("dense")
+    small = ("pretrain.epochs=1", "stages.features.filter.maps=8", "data.limit=100")
+    pretrain(load_recipe("dense", overrides=small), out=folder / "run", root=folder, device="cpu")
+    return folder / "run"
 
 
 @pytest.fixture

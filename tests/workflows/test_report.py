@@ -11,24 +11,14 @@ from featlearn.datasets.held_out import split_training
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, UsageError
 from featlearn.report.samples import sample_images
-from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 
 pytestmark = pytest.mark.usefixtures("few_units")
 
-SMALL = ("pretrain.epochs=1", "stages.features.filter.maps=8", "data.limit=100")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    pretrain(load_recipe("dense", overrides=SMALL), out=folder / "run", root=folder, device="cpu")
-    return folder / "run"
-
 
 @pytest.fixture
-def run(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "run"))
+def run(dense_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(dense_run, tmp_path / "run"))
 
 
 def test_a_run_s_page_lies_in_the_run(run: Path, tmp_path: Path) -> None:

@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from featlearn.config.load import load_recipe
 from featlearn.training.progress import Silent
 from featlearn.workflows import report_units
-from featlearn.workflows.pretrain import pretrain
 from featlearn.workflows.report import report
 from featlearn.workflows.report_units import units_of_runs
 from featlearn.workflows.unit_cost import TooLongError
 from featlearn.workflows.unit_test import keep_units, measure_units
-
-SMALL = ("pretrain.epochs=1", "stages.features.filter.maps=8", "data.limit=100")
 
 
 class Noted(Silent):
@@ -26,16 +22,9 @@ class Noted(Silent):
         self.notes.append(text)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    pretrain(load_recipe("dense", overrides=SMALL), out=folder / "run", root=folder, device="cpu")
-    return folder / "run"
-
-
 @pytest.fixture
-def run(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(trained, tmp_path / "run")
+def run(dense_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(dense_run, tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     return Path("run")
 
