@@ -29,6 +29,7 @@ class BestUnitsView:
     Attributes:
         methods: A row for each method, averaged over classes.
         units: A row for each class: its best unit.
+        accuracies: What each method comes to with its interval, by its name.
         links: For each row of `units` the key of the unit's stage, and its name.
         words: What was found, for the first screen.
         doubt: Which controls do as well, and of how few groups it all is, for the first screen;
@@ -38,6 +39,7 @@ class BestUnitsView:
 
     methods: Table
     units: Table
+    accuracies: dict[str, str]
     links: list[tuple[str, str]]
     words: str
     doubt: str
@@ -58,6 +60,11 @@ def best_units_view(key: str, record: UnitTestRecord) -> BestUnitsView:
             ["Class", "Unit", "Accuracy", "95 % interval", "AUC", "d′"],
             [_score(score, images) for score in best.scores],
         ),
+        accuracies={
+            method_name(row): _accuracy(row, images)
+            for row in record.rows
+            if row.kind not in {"stage", "run"}
+        },
         links=[(f"{key}-stage-{score.stage}", str(score.unit)) for score in best.scores],
         words=found_words(record),
         doubt=doubt_words(record),
@@ -100,6 +107,11 @@ def _method(row: MethodRecord, images: int) -> list[str]:
         _area(row.auc),
         ahead,
     ]
+
+
+def _accuracy(row: MethodRecord, images: int) -> str:
+    """Write what a method comes to, and its interval."""
+    return f"{percent(row.accuracy, of=images)} ({_interval(row.interval, images)})"
 
 
 def _score(score: ScoreRecord, images: int) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from featlearn.report.charts import phase_chart, split_by_stage
+from featlearn.report.differences import differences
 from featlearn.report.story import ORIENTED
 from featlearn.report.tables import Table
 from featlearn.report.views import Chart, RunView, StageView
@@ -16,12 +17,14 @@ class SideBySide:
     """What runs come to, side by side.
 
     Attributes:
-        figures: A row for each figure of each stage and head, a column for each run.
+        differences: A row for each key that is not the same for all, a column for each run.
+        figures: A row for each figure of each stage and head, and of single units, likewise.
         charts: A chart for each phase that several runs have, a line for each of them.
         stages: Names of the stages that several runs have.
         note: How to read it.
     """
 
+    differences: Table
     figures: Table
     charts: list[Chart]
     stages: list[str]
@@ -37,14 +40,17 @@ def side_by_side(runs: Sequence[RunView], logged: Sequence[Metrics]) -> SideBySi
     """
     shared = _shared([[stage.name for stage in run.stages] for run in runs])
     rows = [row for name in _names(runs) for row in _stage_rows(name, runs)]
-    rows += _head_rows(runs)
+    rows += [*_unit_rows(runs), *_head_rows(runs)]
     return SideBySide(
+        differences=differences(runs),
         figures=Table("Figures of each run", ["Figure", *(run.folder for run in runs)], rows),
         charts=_charts([run.folder for run in runs], logged),
         stages=shared,
         note=(
             "Explained variance and dead units are measured on each run's own sample; a loss "
-            "can be compared only where objective and data are the same."
+            "can be compared only where objective and data are the same. The best unit's AUC is of "
+            "that sample, too; single units that were tested have figures of other images, with "
+            "95 % intervals, averaged over the classes of each run's own test."
         ),
     )
 
@@ -108,6 +114,16 @@ def _head_rows(runs: Sequence[RunView]) -> list[list[str]]:
         cells = ["–" if head is None else f"{head.error} {_in(head.interval)}" for head in own]
         rows.append([f"head {name}: test error", *(cell.strip() for cell in cells)])
     return rows
+
+
+def _unit_rows(runs: Sequence[RunView]) -> list[list[str]]:
+    """Write how well single units, and what they are compared with, tell classes."""
+    own = [{} if run.best is None else run.best.accuracies for run in runs]
+    names = dict.fromkeys(name for found in own for name in found)
+    return [
+        [f"single units tested, {name}: accuracy", *(found.get(name, "–") for found in own)]
+        for name in names
+    ]
 
 
 def _in(interval: str) -> str:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from featlearn.report.best_units import BestUnitsView
 from featlearn.report.run import run_view
 from featlearn.report.side_by_side import SideBySide, side_by_side
+from featlearn.report.tables import Table
 from featlearn.report.views import RunView, StageView
 from featlearn.training.rundir import RunDirectory
 
@@ -38,6 +40,7 @@ def test_each_run_has_a_column(views: list[RunView]) -> None:
     rows = {row[0]: row[1:] for row in found.figures.rows}
     assert rows["strokes: units"] == ["144", "144"]
     assert rows["head default: test error"] == ["–", "25.0\u00a0% (7.1–59.1\u00a0%)"]
+    assert found.differences.heads == ["Key", "one", "two"]
     assert found.stages == ["strokes", "parts"]
     assert [chart.title for chart in found.charts] == ["strokes", "parts"]
     assert found.charts[0].table is not None
@@ -52,6 +55,21 @@ def test_the_best_unit_is_scored_where_it_was_not_chosen(views: list[RunView]) -
     views[0] = _with(views[0], changed)
     rows = {row[0]: row[1:] for row in put(views).figures.rows}
     assert rows["strokes: best unit, AUC"][0] == "0.800"
+
+
+def test_single_units_that_were_tested_stand_beside_their_controls(views: list[RunView]) -> None:
+    tested = BestUnitsView(
+        methods=Table("", [], []),
+        units=Table("", [], []),
+        accuracies={"best unit": "90 % (80–95 %)", "majority guess": "50 % (40–60 %)"},
+        links=[],
+        words="",
+        doubt="",
+        note="",
+    )
+    rows = {row[0]: row[1:] for row in put([replace(views[0], best=tested), views[1]]).figures.rows}
+    assert rows["single units tested, best unit: accuracy"] == ["90 % (80–95 %)", "–"]
+    assert rows["single units tested, majority guess: accuracy"] == ["50 % (40–60 %)", "–"]
 
 
 def test_stages_of_other_names_stand_alone(views: list[RunView]) -> None:
