@@ -22,6 +22,10 @@ from featlearn.workflows.runs import open_pictures, open_test
 MOST_CHOSEN = 10_000
 """Labelled images that units are chosen on unless another number is asked for."""
 
+LEAST = 2
+"""Images of a class, and of others, with fewer of which nothing can be told apart by more than
+accident. How far luck goes with few is said beside the figures."""
+
 _CPU = torch.device("cpu")
 
 
@@ -107,8 +111,10 @@ def open_subject(
     if asked.distractors is None and asked.positives is not None:
         subject = subject._replace(wanted=(_class_named(asked.positives, subject),))
     subject = _fewer(subject, asked)
-    _check(subject.chosen_labels, subject, "to choose on")
-    _check(subject.scored_labels, subject, "to score on")
+    halves = {"to choose on": subject.chosen_labels, "to score on": subject.scored_labels}
+    for least in (1, LEAST):  # what is not there at all is said first
+        for which, labels in halves.items():
+            _check(labels, subject, which, least=least)
     return subject
 
 
@@ -269,13 +275,18 @@ def _fewer(subject: Subject, asked: Asked) -> Subject:
     return subject._replace(chosen_on=subject.chosen_on.subset(used), chosen_labels=labels[used])
 
 
-def _check(labels: Indices, subject: Subject, which: str) -> None:
-    """Refuse images that lack a class that is looked for, or have nothing else."""
+def _check(labels: Indices, subject: Subject, which: str, *, least: int) -> None:
+    """Refuse images that hold fewer than `least` of a class that is looked for, or of others."""
     for positive in subject.wanted:
         found = int((labels == positive).sum())
-        if not found or found == len(labels):
+        others = len(labels) - found
+        if min(found, others) >= least:
+            continue
+        name, among = repr(subject.classes[positive]), f"the {plural(len(labels), 'image')} {which}"
+        if not found or not others:
             lacking = "no image" if not found else "no image but those"
-            raise DataError(
-                f"{subject.source} has {lacking} of {subject.classes[positive]!r} among the "
-                f"{plural(len(labels), 'image')} {which}"
-            )
+            raise DataError(f"{subject.source} has {lacking} of {name} among {among}")
+        raise DataError(
+            f"{subject.source} has {found} of {name} and {plural(others, 'other')} among {among}; "
+            f"a test of units takes {least} of either at least"
+        )

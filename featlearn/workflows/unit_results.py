@@ -16,10 +16,6 @@ from featlearn.evaluate.paired import Interval
 from featlearn.evaluate.selectivity import selectivity
 from featlearn.evaluate.separability import separability
 from featlearn.networks.formats import FORMAT
-from featlearn.wording import count, percent, plural
-
-_NAMED = 5
-"""Classes that a sentence names, at most."""
 
 
 class UnitScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,40 +216,6 @@ def _selectivity(answers: torch.Tensor, inside: torch.Tensor, sign: int) -> floa
         return None
     found = sign * float(selectivity(answers[inside], answers[~inside])[0])
     return found if math.isfinite(found) else None
-
-
-def lucky(best: Method, *, images: int) -> str | None:
-    """Say for which classes chance alone would explain why the best unit was chosen.
-
-    Args:
-        best: The network's best units.
-        images: How many they were chosen on.
-
-    Returns:
-        A sentence without its full stop, or `None` where all were chosen by more than luck.
-    """
-    names: list[str] = []
-    levels: list[float] = []
-    for score in best.scores:
-        chosen, chance = score.chosen_accuracy, score.chance_accuracy
-        if chosen is not None and chance is not None and chosen <= chance:
-            names.append(score.positive)
-            levels += [chosen, chance]
-    if not names or best.candidates is None:
-        return None
-    of = f"the best of {plural(best.candidates, 'unit')} on {plural(images, 'image')}"
-    if len(best.scores) == 1:
-        return (
-            f"chance alone may explain the choice: {of} may be right about up to "
-            f"{percent(levels[1])} of them with labels that mean nothing, and the unit chosen was "
-            f"about {percent(levels[0])}; only images that it was not chosen on tell its worth"
-        )
-    which = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return (
-        f"chance alone may explain the choice for {count(len(names))} of "
-        f"{count(len(best.scores))} classes ({which}): {of} may be right about as many of them "
-        "with labels that mean nothing"
-    )
 
 
 def plain_method(

@@ -35,7 +35,8 @@ from featlearn.workflows.unit_methods import (
     other_method,
     random_stack,
 )
-from featlearn.workflows.unit_results import Method, StageScores, UnitTestResult, lucky, rows_of
+from featlearn.workflows.unit_notes import lucky, unlike
+from featlearn.workflows.unit_results import Method, StageScores, UnitTestResult, rows_of
 
 
 def keep_units(result: UnitTestResult) -> str | None:
@@ -202,7 +203,7 @@ def _result(
         rows=rows_of(methods, groups=subject.groups, seed=bench.seed),
         stages=stages,
         seen=seen,
-        note="; ".join(filter(None, (luck, note, *test.said))) or None,
+        note="; ".join(filter(None, (luck, unlike(subject), note, *test.said))) or None,
     )
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from featlearn.config.recipe import Recipe
+from featlearn.datasets.imageset import ImageSet
 from featlearn.datasets.source import open_splits
 from featlearn.errors import CheckpointError, DataError, ShapeError, UsageError
 from featlearn.evaluate.units import find_unit, place_of
@@ -19,7 +20,9 @@ from featlearn.networks.store import load_stack
 from featlearn.training.progress import Silent
 from featlearn.training.rundir import RunDirectory
 from featlearn.workflows.pretrain import pretrain
-from featlearn.workflows.unit_results import Method, UnitScore, UnitTestResult, lucky
+from featlearn.workflows.unit_images import Subject
+from featlearn.workflows.unit_notes import lucky, unlike
+from featlearn.workflows.unit_results import Method, UnitScore, UnitTestResult
 from featlearn.workflows.unit_test import keep_units, measure_units
 
 
@@ -226,6 +229,41 @@ def test_training_images_that_are_gone_are_not_needed(
     )
     assert result.seen is None
     assert "are not at hand" in str(result.note)
+
+
+def test_one_image_of_a_class_is_no_test(trained: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        draw(tmp_path / name, bright=name == "a", people=1, each=2)
+    with pytest.raises(
+        DataError,
+        match=r"has 1 of 'a' and 1 other among the 2 images to choose on; .* takes 2 of either",
+    ):
+        measure_units(trained, root=trained, source=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ([1, 1, 0, 0], None),
+        ([1, 0, 0, 0], "b is 25.00 % of the images that units are chosen on and 50.00 % of those"),
+    ],
+)
+def test_classes_that_are_unlike_often_are_named(chosen: list[int], said: str | None) -> None:
+    images = ImageSet(np.zeros((4, 1, 2, 2), np.float32), None, (), None, "some")
+    subject = Subject(
+        source="some",
+        split="given",
+        chosen_on=images,
+        chosen_labels=np.array(chosen),
+        scored_on=images,
+        scored_labels=np.array([0, 1, 0, 1]),
+        groups=None,
+        classes=("a", "b"),
+        wanted=(1,),
+    )
+    found = unlike(subject)
+    assert (found is None) == (said is None)
+    assert str(found).startswith(str(said))
 
 
 @pytest.mark.parametrize(("chosen", "luck"), [(0.9, True), (0.875, True), (0.95, False)])
